@@ -1,4 +1,5 @@
-"""Ending an erasure that has begun and cannot be proven: refused, with what has gone by then.
+"""Ending an erasure that has begun and cannot be proven: it is refused, with a count of the rows
+already removed.
 
 What was removed cannot come back and is counted; the suppressions of this request are lifted,
 unless another erasure needs them, so that what sources deliver from now on is taken in again.
@@ -21,18 +22,18 @@ from assets.storage.data_root import DataRoot
 
 @dataclass(frozen=True)
 class Abandoned:
-    """What a refusal left: hashes taken off the suppression list, and rows that had gone before."""
+    """Result of a refusal: hashes taken off the suppression list, and rows removed before it."""
 
     lifted: int
     removed: int
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Abandoned:
-    """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions,
-    and close it.
+    """Refuse an erasure that has begun, inform the registrant of what was removed, lift its
+    suppressions, and close it.
 
-    Killed in between, it is still open and the same again has the same end. Under the writer's
-    lock.
+    After a kill the request is still open, and a repeated call has the same result. Requires the
+    writer's lock.
 
     Raises:
         RequestError: The erasure has not begun, is certified, or cannot be refused on this ground.

@@ -18,18 +18,19 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
-# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions
-# anew for each: of 500 that would take some three seconds; `register request show` and the
-# certificates themselves tell the rest.
+# Up to this many requests in one run, each partition shows its certificate. Dagster loads all
+# partitions again for each: for 500 that would take some three seconds; the rest is shown by
+# `register request show` and the certificates themselves.
 SHOWN = 50
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 
 
 def _open(context: dg.AssetExecutionContext, data_root: DataRoot) -> list[str]:
-    """The run's requests that can be carried out: not closed, and clear as to whom they mean.
+    """Return the run's requests that are waiting to be carried out, or in progress.
 
     Only `closed` has a partition per request: Dagster writes several events per partition and
-    asset, which would cost more than the erasure of hundreds. So the run's tags say which they are.
+    asset, which would cost more than the erasure of hundreds. So the requests are read from the
+    run's tags.
     """
     known, tags = list(context.instance.get_dynamic_partitions("requests")), context.run.tags
     first, last = (
@@ -79,7 +80,7 @@ def erasure_asset(
 def found(
     context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Take in what a statute may hold, and find whom the requests mean."""
+    """Take in waiting orders that a statute may retain, and resolve the requests to registrants."""
     asked = _open(context, data_root)
     staged = legal_holds.take_in(data_root, today.last_delivery_day) if asked else []
     for source, day in sorted({(entry.source, entry.day) for entry in staged}):
@@ -210,7 +211,7 @@ def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
 
 
 def _chain(data_root: DataRoot) -> dict[str, Any]:
-    """The head of the chain: Dagster's copy, by which a chain that is rolled back is noticed."""
+    """Return the head of the chain as metadata: Dagster's copy, which reveals a rollback."""
     head = certificates.head(data_root)
     return {f"chain_{name}": value for name, value in asdict(head).items()} if head else {}
 

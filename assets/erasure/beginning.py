@@ -20,7 +20,7 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
 
     Args:
         data_root: The data root.
-        erasures: Requests that were resolved (`finding.record`) and are to be carried out.
+        erasures: Requests that were resolved (`lookup.record`) and are to be carried out.
         now: When.
     """
     ready = [request for request in erasures if request.right == "erasure"]

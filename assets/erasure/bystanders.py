@@ -1,9 +1,9 @@
 """Bystanders of an erasure: records that would go and are somebody else's own. There must be none.
 
 A record of the erased person that merely names somebody else is the erased person's own, and goes.
-Whose a record is: the person whose valid identity code it carries, else the one under whom it was
-staged or quarantined. A record of which neither is known and that names another registrant as well
-is counted, too: a person must look at it.
+A record belongs to the person with the valid identity code in it, else to the one under whose key
+it was staged or quarantined. A record with neither that names another registrant as well is
+counted, too: a person must look at it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def count_in(
 
 def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
     """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name
-    what nobody sought.
+    an identifier that no request has.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS

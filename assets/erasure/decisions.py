@@ -1,5 +1,5 @@
-"""What a person decides of an open request: whom it means, what was given, what is not theirs, and
-whether it goes on.
+"""Decisions of a person on an open request: its registrants, the identifiers given, those that
+belong to somebody else, and whether it goes on.
 
 Before an erasure begins all of it may change. Once it has begun it can only be widened or narrowed:
 what has been removed cannot come back (docs/decisions/erasures-in-doubt.md).
@@ -25,7 +25,7 @@ from assets.storage.sessions import connect
 def decide(
     data_root: DataRoot, request_id: str, registrant_ids: Sequence[str], now: datetime
 ) -> Request:
-    """Record whom a request means. Of an erasure it may be several registrants who are one person.
+    """Record the registrants of a request: one, or for an erasure several who are one person.
 
     An erasure that has begun is widened by them (`widen`).
 
@@ -50,8 +50,8 @@ def decide(
 
 
 def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
-    """The changed request, without what was found for it as it was before; what somebody decided
-    not to be theirs stays left out, unless it is given now.
+    """Return the changed request without what was found for it before; identifiers that were
+    decided to be somebody else's stay left out, unless they are given now.
     """
     given = changed.get("given", ())
     choices = {
@@ -106,7 +106,7 @@ def widen(
         given: Identifiers (`<type>:<value>`) that are the same person's.
 
     Raises:
-        RequestError: It is not certain whose the identifiers are, or records of somebody else would
+        RequestError: The owner of the identifiers is uncertain, or records of somebody else would
             go.
     """
     more = replace(
@@ -142,11 +142,11 @@ def widen(
 
 
 def correct(data_root: DataRoot, request_id: str, given: Sequence[str], now: datetime) -> Request:
-    """Replace what was given, and find again whom the request means; of an erasure that has begun,
-    add to it (`widen`).
+    """Replace the identifiers given, and resolve the request again; an erasure that has begun is
+    widened by them (`widen`).
 
     Raises:
-        RequestError: The request is past that, or it is not certain whose the identifiers are.
+        RequestError: The request is past that, or the owner of the identifiers is uncertain.
     """
     with ledger.changing(data_root):
         request = ledger.load(data_root, request_id)

@@ -1,10 +1,10 @@
-"""Deliveries of which an erasure has left nobody: they go on under an id that is no hash of their
-bytes.
+"""Deliveries in which an erasure has left nobody: they continue under an id that is no hash of
+their bytes.
 
 A delivery's id is made of its source, day and bytes, so that every data root gives it the same. Of
-a file that held only the erased it would confirm whose it was. Nothing of anybody is left
-that the id could matter to, so the delivery takes a keyed one (`deliveries.keyed_id`). A delivery
-with records of others keeps its id: docs/decisions/keyed-hashes.md.
+a file with nobody but the erased it would confirm who was in it. Nothing is left that needs the
+id, so the delivery takes a keyed one (`deliveries.keyed_id`). A delivery with records of others
+keeps its id: docs/decisions/keyed-hashes.md.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Erasing registrants from every layer, many requests in one pass.
 
-Order (docs/decisions/suppression-and-erasure.md): whom the request means is found and written down
-while the register still knows; they are suppressed before anything is read again; then raw,
-quarantine and staged are rewritten without them; register and marts are built anew; last, it is
-proven that they are gone, the request has its certificate and is closed, and what identified the
-registrant is destroyed. Each step can be repeated.
+Order (docs/decisions/suppression-and-erasure.md): the request's registrants and their identifiers
+are found and recorded while the register still has them; they are suppressed before anything is
+read again; then raw, quarantine and staged are rewritten without them; register and marts are
+rebuilt; last, it is proven that they are gone, the request has its certificate and is closed, and
+what identified the registrant is destroyed. Each step can be repeated.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 
 SHOWN_PLACES = 20
-"""So many records a message names; the rest is in the list of near matches."""
+"""Records that a message names at most; the rest is in the list of near matches."""
 
 
 def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
-    """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the
+    """Resolve each request to all identifiers of its registrant, once, all in one pass; return the
     number found per request.
 
     A request that does not certainly mean one registrant, or would take a record of somebody else,
@@ -61,7 +61,7 @@ def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
 
 
 def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
-    """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
+    """Put the registrants' identifiers on the suppression list; return the list's length."""
     erasures = _loaded(data_root, request_ids)
     with connect(data_root) as connection:
         load_sought(connection, erasures)
@@ -76,13 +76,14 @@ def _loaded(data_root: DataRoot, request_ids: list[str]) -> list[Request]:
 
 
 def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str, int]:
-    """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows
-    removed per source.
+    """Rewrite every file of raw, quarantine and staged that contains the registrants; return the
+    rows removed per source.
 
-    Records of others that mention them stay, without what mentions them.
+    Records of others that mention them stay, with the mentions redacted.
 
     One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
-    the rewriting of those that match. What a statute keeps stays without its person (`holds`).
+    the rewriting of those that match. Rows that a statute retains stay without their person
+    (`legal_holds`).
     """
     lake_rewrite.finish_removals(data_root)
     evidence.note_published(data_root)
@@ -112,7 +113,7 @@ def _remove_decided(
     today: date,
     removed: Counter[str],
 ) -> None:
-    """Remove the near matches of which somebody decided that they are the registrant's."""
+    """Remove the near matches that were decided to be the registrant's."""
     decided = near_matches.to_remove(asked)
     for entry in deliveries.book(data_root) if decided else []:
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
@@ -133,9 +134,9 @@ def _remove_decided(
 def _suppress_records(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for
-    no identifier would tell it when it comes again; by its key one that the registrant gave, for it
-    is not given anew when it comes again.
+    """Suppress records in `gone` individually, as each may be delivered again: one that could not
+    be parsed by its text, as it has no identifier; one that the registrant gave by its key, as a
+    repeated delivery of it is not given again.
     """
     queries = []
     raw, index = (
@@ -165,8 +166,8 @@ def _suppress_records(
 
 
 def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
-    """How many records of the registrants are still in raw, quarantine, staged or the register; 0
-    when erased.
+    """Return how many records of the registrants are still in raw, quarantine, staged or the
+    register; 0 when erased.
     """
     left = 0
     with connect(data_root) as connection:
@@ -189,16 +190,14 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
 
 @dataclass(frozen=True)
 class Closing:
-    """What came of closing: certificates of the requests that are proven, and what was found of the
-    others.
-    """
+    """Result of closing: certificates of the proven requests, and findings on the others."""
 
     certificates: list[Issued]
     findings: list[Finding]
     unproven: list[str]
 
     def told(self) -> str:
-        """Why requests are not closed: how many, codes, places and counts; and what to do."""
+        """Return why requests are not closed (how many, codes, places, counts) and what to do."""
         found = ", ".join(
             sorted(
                 {
@@ -226,11 +225,13 @@ class Closing:
 
 
 def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing:
-    """Prove, certify and close the requests; those that cannot be proven stay open. Raises
-    RequestError while records are left, and when a step was left out: nobody could be looked for of
-    whom it is not written down by what they were known.
+    """Prove, certify and close the requests; those that cannot be proven stay open.
 
-    The certificate first, so that a run killed between the two finds it and issues no other.
+    The certificate comes first, so that a run killed between the two finds it and issues no other.
+
+    Raises:
+        RequestError: Records are left, or a step was left out: a registrant without recorded
+            identifiers cannot be searched for.
     """
     asked = _loaded(data_root, request_ids)
     passed_over = sum(
@@ -309,7 +310,7 @@ def _remember_kept(data_root: DataRoot, request_ids: list[str], today: date) -> 
 
 
 def _unsuppressed(data_root: DataRoot, asked: list[Request]) -> int:
-    """Of how many requests an identifier is not on the suppression list."""
+    """Return how many requests have an identifier that is not on the suppression list."""
     with connect(data_root) as connection:
         load_sought(connection, asked)
         suppression.prepare(data_root, connection)

@@ -1,14 +1,14 @@
-"""What of an erased registrant's records a statute keeps: orders that the accounts still need,
+"""Records of an erased registrant that a statute retains: orders that the accounts still need,
 decided per row (GDPR 17(3)(b)).
 
-A held order stays in staged without customer or person, its record leaves raw and every other
+A retained order stays in staged without customer or person, its record leaves raw and every other
 table, and the register sets it apart (`register.segregation`): just what retention does when a
-customer's own time is over. Proofs of consent are held by the company's own choice and by no
+customer's own time is over. Proofs of consent are kept by the company's own choice and by no
 statute, so an erasure ends them.
 
-What is not taken apart cannot be stripped. So whoever removes registrants first stages the orders
-that are in raw only (`stage_waiting`), and an erasure takes in those that wait in the inbox
-(`take_in`): it makes no difference on which night they came.
+A record that is not parsed cannot be stripped. So before registrants are removed, orders that are
+in raw only are staged (`stage_waiting`), and an erasure takes in those that wait in the inbox
+(`take_in`): the night of their delivery makes no difference.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HELD = "record_no IN (SELECT record_no FROM held)"
 
 
 class HoldError(PlainError):
-    """What waits cannot be staged so that every record is accounted for; counts only."""
+    """Waiting deliveries cannot be staged with every record accounted for; counts only."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Held:
 
 
 def take_in(data_root: DataRoot, last_day: date) -> list[Entry]:
-    """Take in and stage the deliveries of orders that wait; answers those that are staged now.
-    Before their customer is suppressed: at the door they are lost.
+    """Take in and stage the deliveries of orders that wait; return those that are staged now.
 
-    Other deliveries go on waiting: nothing of them is held, and what of them is about somebody
-    erased is left out when they are taken in.
+    This precedes the suppression of their customer: a suppressed record is lost at ingestion.
+    Other deliveries go on waiting: nothing of them is retained, and their records about somebody
+    erased are left out when they are taken in.
     """
     for source, names in _with_orders():
         arrived = raw.ingest(data_root, source, None, last_day, names)
@@ -74,8 +74,11 @@ def take_in(data_root: DataRoot, last_day: date) -> list[Entry]:
 
 
 def stage_waiting(data_root: DataRoot) -> list[Entry]:
-    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers
-    them. Raises HoldError when a record got lost.
+    """Stage the deliveries of orders that are in raw only, with all others of their days; return
+    them.
+
+    Raises:
+        HoldError: A record was lost.
     """
     done = []
     for source, names in _with_orders():
@@ -94,7 +97,7 @@ def stage_waiting(data_root: DataRoot) -> list[Entry]:
 
 
 def _with_orders() -> list[tuple[Source, list[str]]]:
-    """The sources that deliver orders, and the names of those datasets."""
+    """Return the sources that deliver orders, and the names of those datasets."""
     found = [
         (
             source,
@@ -112,8 +115,8 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
 def find_held(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Make `held(record_no, rule, until)`: those of `gone` whose order the accounts need beyond
-    `today`.
+    """Make `held(record_no, rule, until)`: those of `gone` with an order that the accounts need
+    beyond `today`.
     """
     until, rule = accounts_hold(data_root.policy, "ordered_at")
     orders = staged_folder(data_root, entry) / "orders.parquet"
@@ -131,13 +134,13 @@ def remove_but_held(
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
 ) -> int:
-    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers
-    rows removed.
+    """Remove the records in `gone`, and strip the person from those in `held`; return the rows
+    removed.
 
     `redacted` are the edits of the records that stay because they are about somebody else.
     """
-    # Before anything goes, for what is held is not counted as suppressed, and not found again after
-    # a kill.
+    # Before anything goes: a retained record is not counted as suppressed, and not found again
+    # after a kill.
     entry = deliveries.with_keyed_hash(data_root, entry)
     if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
         return lake_rewrite.remove_records(data_root, connection, entry, "suppressed", redacted)
@@ -168,8 +171,8 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
     """Replace the hash of the text of every order that has lost its person, and is not in raw, by a
     keyed one.
 
-    The text says whose the order is, and a plain hash of it would confirm that in some million
-    tries. Repeatable, so that what a killed run has left is done by the next.
+    The text names the customer, and a plain hash of it would confirm them in some million tries.
+    Repeatable, so that what a killed run has left is done by the next.
     """
     create_keyed_hash(data_root, connection)
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
@@ -200,8 +203,8 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
 
 
 def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:
-    """For the certificate: what was noted as held, by rule, as the category's hold with its
-    statute.
+    """Return for the certificate the rows noted as retained, by rule, as the category's hold with
+    its statute.
     """
     if not noted:
         return {}

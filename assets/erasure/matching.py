@@ -1,5 +1,5 @@
-"""Which records of a delivery are about the registrants of requests, and what of them a statute
-keeps. Set-wise, for any number of requests.
+"""Matching a delivery's records with the registrants of requests. Set-wise, for any number of
+requests.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from schemas.unusual_spellings import former_forms
 
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of
-    today and of older files.
+    """Make `sought(identifier, request_id)` of the identifiers to which the requests were resolved,
+    in today's form and that of older files.
 
-    And `sought_records`, of the same shape: with the accounts that others' records name, too, as
-    those of the records whose own they are (`record_matching.OWN`); and
-    `sought_registrants(registrant_id)`, whom they mean.
+    Also make `sought_records`, of the same shape: with the accounts that others' records name, too,
+    as those of the records that they own (`record_matching.OWN`); and
+    `sought_registrants(registrant_id)`, the requests' registrants.
     """
     asked = list(sought)
     connection.execute(
@@ -73,7 +73,7 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
 
 
 def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
-    """The deliveries that may hold records about the registrants sought, or mention them.
+    """Return the deliveries that may contain records about the requests' registrants or mentions.
 
     One scan of the identifiers and keys of every layer, and one of all texts in raw and staged.
     """
@@ -105,7 +105,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
 
 
 def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`: the delivery's records about the registrants sought; and
+    """Make `gone(record_no)`: the delivery's records about the requests' registrants; and
     `redactions`, where others mention them.
 
     A record is theirs by the rule of the suppression list (`record_matching.find_matches`), or by

@@ -1,5 +1,5 @@
-"""Mentions of those who are being erased in one delivery's files: which records are theirs, and
-what is redacted in the others.
+"""Mentions of erased registrants in one delivery's files: which records are theirs, and what is
+redacted in the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _spellings(identifiers: tuple[str, ...], country: str) -> Spellings:
 
 
 def sought_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Spellings:
-    """The spellings of all in `sought`."""
+    """Return the spellings of the identifiers in `sought`."""
     rows = connection.execute("SELECT DISTINCT identifier FROM sought ORDER BY 1").fetchall()
     return _spellings(tuple(identifier for (identifier,) in rows), data_root.policy.country)
 
@@ -37,7 +37,7 @@ def sought_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection)
 def scan(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
-    """Make `worth_reading` for what is in `sought`, and know who else there is besides these
+    """Make `worth_reading` for the identifiers in `sought`, and load everybody besides these
     registrants.
     """
     spellings = sought_spellings(data_root, connection)
@@ -153,8 +153,8 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def edits(connection: duckdb.DuckDBPyConnection) -> dict[str, Edit]:
-    """What changes in the delivery's files by the table `redactions`: by layer, as
-    `removal.remove_records` takes it.
+    """Return the edits of the delivery's files by the table `redactions`: by layer, as
+    `lake_rewrite.remove_records` takes it.
     """
     layers = connection.execute("SELECT DISTINCT layer FROM redactions ORDER BY 1").fetchall()
     changed = {}

@@ -1,5 +1,5 @@
-"""What an erasure would do before it is done: rows per layer, what a statute keeps, who is told,
-and whether anybody else is touched.
+"""Preview of an erasure: rows per layer, rows that a statute retains, recipients to be notified,
+and whether anybody else is affected.
 
 A bystander is a record that would go and is somebody else's own (`bystanders`). There must be none.
 """
@@ -33,8 +33,8 @@ from schemas.marts import MARTS
 
 @dataclass
 class Preview:
-    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that stay
-    without their person, by rule.
+    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that
+    stay without their person, by rule.
     """
 
     request_id: str
@@ -48,12 +48,12 @@ class Preview:
     recipients: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, object]:
-        """For machines."""
+        """Return the counts as data, for JSON output."""
         return {**asdict(self), "layers": dict(sorted(self.layers.items()))}
 
 
 def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
-    """Look, and change nothing. The request must have been resolved (`finding.record`)."""
+    """Count, and change nothing. The request must have been resolved (`lookup.record`)."""
     found = Preview(
         request.request_id,
         len(request.registrants),

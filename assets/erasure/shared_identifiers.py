@@ -1,9 +1,9 @@
-"""What registrants who are to be erased have together with others: mailboxes, telephones, browsers,
+"""Identifiers that registrants to be erased share with others: mailboxes, telephones, browsers,
 customer numbers.
 
-It is no part of what they are erased by, and it suppresses nothing. But those who remain would be
-its only owner, and what the other consented to under it would become theirs: so it is remembered
-(`suppression.find_consents_of_erased`).
+They are not erased by such an identifier, and it suppresses nothing. But those who remain would be
+its only owner, and the consents that the erased gave under it would become theirs: so it is
+recorded (`suppression.find_consents_of_erased`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def find_shared(
     """Make `shared(identifier, request_id)`: what a registrant of the requests has now, and another
     has or has had.
 
-    A contact that they have given up is not among it: its consents already count for whom it
-    reaches today.
+    A contact that they have given up is not included: its consents already count for its present
+    owner.
     """
     pairs = [
         (request.request_id, registrant)

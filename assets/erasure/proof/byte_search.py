@@ -3,12 +3,12 @@ their format.
 
 Parquet is decoded column by column, a DuckDB file is searched in an uncompressed copy, a compressed
 value in an SQLite database is unpacked; all other files are searched as they are. Memory is bounded
-by a batch. The time does not depend on how many identifiers are sought: eight bytes at a time are
+by a batch. The time does not depend on the number of identifiers: eight bytes at a time are
 looked up in a table of how identifiers begin, and only a match is compared.
 
-Left out, and told in the certificate: values of fewer than eight characters, which stand in other
-people's data by chance, and contacts that records about somebody else have too. Both are searched
-as identifiers (`identifiers`).
+Left out, and listed in the certificate: values of fewer than eight characters, which coincide with
+other people's data, and contacts that records about somebody else have too. Both are searched as
+identifiers (`identifiers`).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _ZLIB = b"\x78"
 
 
 class Windows:
-    """Eight bytes at a time, looked up in a table of those that are sought. Built once."""
+    """Lookup of eight bytes at a time in a table of the beginnings of values. Built once."""
 
     def __init__(self, sought: Iterable[int]) -> None:
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(sought), dtype=np.uint64))] = True
 
     def places(self, content: bytes) -> Iterator[int]:
-        """Yield where one of the sought may begin, and few places more."""
+        """Yield the offsets where a value may begin, and few others."""
         for offset in range(min(SHORTEST, max(0, len(content) - SHORTEST + 1))):
             windows = np.frombuffer(
                 content, dtype="<u8", offset=offset, count=(len(content) - offset) // SHORTEST
@@ -83,8 +83,8 @@ class Sought:
         return bool(self._by_start)
 
     def find(self, content: bytes) -> Counter[str]:
-        """How often the bytes hold an identifier, by request. Letters A to Z are taken as a to
-        z.
+        """Return how often the bytes contain an identifier, by request. Letters A to Z are taken as
+        a to z.
         """
         found: Counter[str] = Counter()
         if not self._by_start:
@@ -106,8 +106,8 @@ def _slots(
 
 
 def forms(identifier: str) -> list[bytes]:
-    """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the
-    plus sign, a contact as advertising platforms take it.
+    """Return the written forms of the value of `<type>:<value>`: as it is, in a URL; a phone also
+    without the plus sign, a contact as advertising platforms take it.
     """
     kind, value = identifier.split(":", 1)
     spelled = {value, value.replace("@", "%40"), value.replace("+", "%2b")}

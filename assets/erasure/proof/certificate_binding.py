@@ -1,10 +1,9 @@
 """A certificate is bound to what keeps the erased out: to the pepper, and to the suppression list.
 
-A certificate holds a fingerprint of the pepper and a tag of each hash that the list had for its
+A certificate contains a fingerprint of the pepper and a tag of each hash that the list had for its
 request, both keyed with the pepper. The list may grow, its rows may be replaced when somebody comes
 back, and leave when their review is due; what shows is a hash that was lost before, and a pepper
-that was exchanged. A tag tells nobody anything without the pepper. Older certificates are not
-bound.
+that was exchanged. Without the pepper, a tag reveals nothing. Older certificates are not bound.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ TAG_LENGTH = 16
 
 
 def fingerprint(data_root: DataRoot) -> str:
-    """Return what tells one pepper from another, and nothing of it."""
+    """Return a value that distinguishes peppers and reveals nothing of them."""
     return hmac.new(pepper(data_root), b"fingerprint of the pepper", hashlib.sha256).hexdigest()[
         :32
     ]
 
 
 def bind(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
-    """Return per request what its certificate says of pepper and list."""
+    """Return per request its certificate's entries on pepper and list."""
     asked = list(requests)
     pairs = [
         (request.request_id, identifier) for request in asked for identifier in request.resolved

@@ -70,7 +70,7 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
 
 
 def _backups(held: dict[str, Any] | None) -> list[list[object]]:
-    """Older certificates do not say it."""
+    """Return no rows for older certificates, which do not list backups."""
     if not held:
         return []
     return [

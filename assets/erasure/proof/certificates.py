@@ -3,13 +3,13 @@ to the one before.
 
     requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
     requests/certificates/<request_id>.md, .html   the same to be read
-    requests/certificates/chain.json   how many there are and the hash of the last, sealed
-    requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`heads`)
+    requests/certificates/chain.json   their number, the hash of the last, and a seal
+    requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`chain_heads`)
 
-`hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal
-is keyed with the register's secret, so nobody without it can write a chain anew. A request is
-certified once: whoever finds its certificate there keeps it. What rolls the whole folder back is
-noticed by the heads kept elsewhere: in Dagster and beside the backups.
+`hash` is over the certificate as canonical JSON, which includes the hash of the one before; the
+`seal` is an HMAC keyed with the register's secret, so nobody without it can rewrite the chain. A
+request is certified once: a certificate that is already there is kept. A rollback of the whole
+folder is detected by the copies of heads elsewhere: in Dagster and beside the backups.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def content_of(
     bound: Mapping[str, Any] | None = None,
     near: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What the certificate says, the chain aside: format 2 says what remains, and what it is bound
-    to.
+    """Return the certificate's content without the chain. Format 2 includes what remains, and the
+    binding to pepper and suppression list.
     """
     return {
         "format": FORMAT,
@@ -142,8 +142,8 @@ def _software_version() -> str:
 
 
 def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:
-    """Per category of the policy: erased, with the rows that held it, or held, with the statute and
-    until when.
+    """Return per category of the policy: erased, with the rows that contained it, or retained, with
+    the statute and the last day.
     """
     erased: dict[str, int] = {}
     for layer, rows in evidence.rows.items():
@@ -174,7 +174,7 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
     """Write certificates at the end of the chain, durably, in the order given; those that are there
     already stay as they are.
 
-    The note says beforehand how many are being issued, so that a kill in between is told from
+    The number being issued is noted beforehand, so that a kill in between is distinguished from
     tampering. Pages come before their certificate, certificates in the order of the chain: what a
     kill leaves is the beginning of what was to be written.
     """
@@ -356,7 +356,7 @@ def _issuing(data_root: DataRoot) -> int:
 
 
 def _check_suppressions(data_root: DataRoot) -> list[Finding]:
-    """Whoever is suppressed has a request that is still open, or a certificate."""
+    """Check that every suppressed request is still open, or has a certificate."""
     known = issued(data_root) | _open_requests(data_root)
     return [
         Finding("CERT-MISSING", "suppressions", 1, request_id)
@@ -412,7 +412,7 @@ def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> st
 
 
 def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
-    """Walk along the chain; a gap that an accused certificate explains is not told twice."""
+    """Walk along the chain; a gap that an accused certificate explains is not reported twice."""
     findings = []
     sequence, last = 0, FIRST
     for found in sorted(sealed, key=lambda one: int(one["certificate"]["sequence"])):

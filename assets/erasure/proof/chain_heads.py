@@ -1,5 +1,5 @@
-"""The log of the certificate chain's heads, signed, and its copies: who rolls the chain back must
-reach them all.
+"""The signed log of the certificate chain's heads, and its copies: to roll the chain back
+unnoticed, all of them must be changed.
 
     requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request,
                                             hash, signature
@@ -7,8 +7,8 @@ reach them all.
     <backups>/certificate-head.json         the last line, beside the generations in that folder
 
 The third copy is the metadata of the erasure's run in Dagster (`assets.erasure.assets`). A head is
-the hash of a certificate, which holds the hash of the one before it, so one head vouches for all
-before.
+the hash of a certificate, which includes the hash of the one before it, so one head vouches for
+all before.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def read(data_root: DataRoot) -> list[Head]:
 
 
 def copied(data_root: DataRoot, backups: Path) -> Head | None:
-    """Return the head whose copy lies beside the generations in a folder, if there is one.
+    """Return the copy of the head beside the generations in a folder, if there is one.
 
     Raises:
         NotCanonicalError: As `read`.

@@ -2,8 +2,8 @@
 the files' hashes.
 
 One JSON per delivery under `requests/evidence/`, nothing personal in it. What was noted first
-stays, so an erasure that was killed and run again still tells what was there before it. Gone when
-the last of its requests has its certificate.
+stays, so an erasure that was killed and run again still shows what was there before it. Removed
+when the last of its requests has its certificate.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ PUBLISHED = "published"
 
 @dataclass
 class Evidence:
-    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that
-    held them, and what is held, by rule.
+    """Evidence of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the
+    files that contained them, and the rows retained, by rule (`held`).
 
     `redacted` counts by layer what was redacted in records that are about somebody else.
     """
@@ -65,8 +65,8 @@ def note_published(data_root: DataRoot) -> None:
 
 
 def _before(data_root: DataRoot, path: Path) -> str:
-    """The keyed hash of a file that still holds who is erased: anybody who could build it again
-    could confirm a plain one.
+    """Return the keyed hash of a file that still contains the erased: anybody who could rebuild the
+    file could confirm a plain one.
     """
     return keyed_hash(data_root, sha256(path))
 
@@ -83,9 +83,9 @@ def _published(data_root: DataRoot) -> list[Path]:
 
 
 def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Note what goes of a delivery, what is held and what is redacted.
+    """Note which rows of a delivery go, are retained and are redacted.
 
-    The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and
+    The connection has what `matching.find_gone` makes, `held(record_no, rule, until)` and
     `sought(identifier, request_id)`.
     """
     path = folder(data_root) / f"{entry.delivery_id}.json"
@@ -110,7 +110,7 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
         "SELECT request_id, layer, sum(fields)::BIGINT FROM redactions GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         redacted.setdefault(request_id, {})[layer] = count
-        # Who asks which requests a delivery concerns looks at the rows.
+        # The requests that a delivery concerns are read from the rows.
         rows.setdefault(request_id, {})
         changed.add(layer)
     for layer, file in files.items():
@@ -140,7 +140,7 @@ def _counted(files: dict[str, Path]) -> str:
     """The query of request, layer and rows that go; all of a delivery's files in one statement, for
     each is small.
     """
-    # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
+    # A retained order stays, and so does the record of its outcome; its file is still rewritten.
     stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
     rows = [
         f"SELECT '{layer}' AS layer, record_no FROM {parquet(file)} {stays.get(layer, '')}"
@@ -260,7 +260,7 @@ def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
 
 
 def forget(data_root: DataRoot, certified: Iterable[str]) -> None:
-    """Remove notes all of whose requests have their certificate by now."""
+    """Remove the notes of which all requests have their certificate."""
     done = set(certified)
     for path in sorted(folder(data_root).glob("*.json")):
         if path.stem != PUBLISHED and set(json.loads(path.read_text())["rows"]) <= done:

@@ -29,7 +29,7 @@ class Finding:
 
 
 def failing(findings: Iterable[Finding], request_id: str = "") -> list[Finding]:
-    """Those because of which the request is not proven; without a request, all that fail."""
+    """Return the findings that leave the request unproven; without a request, all that fail."""
     return [
         finding
         for finding in findings

@@ -1,10 +1,10 @@
-"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and held
-against the suppression list.
+"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and compared
+with the suppression list.
 
-So an erasure is proven again at any time, although nobody remembers whom it was about. Set-wise:
+So an erasure can be proven again at any time, although its registrant is no longer known. Set-wise:
 each layer's distinct identifiers are hashed once, whatever the number of erasures. A contact
-(e-mail address, phone) counts only where it identifies someone: several people may be reached by
-it, and the others keep it (`suppression.concerns`).
+(e-mail address, phone) counts only where it identifies someone: several people may share it, and
+the others keep it (`suppression.concerns`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from schemas.marts import MARTS
 from schemas.raw import Raw
 
 CONTACTS = ("email", "phone", "email_sha256", "phone_sha256")
-# How a column of this name holds identifiers; a column under another name holds none (the tests
-# hold this against the models).
+# The identifiers in a column of this name; a column under another name contains none (the tests
+# compare this with the models).
 _TYPED = "type || ':' || {0}"
 EXPRESSIONS = {
     "identifiers": "unnest(identifiers)",
@@ -68,7 +68,7 @@ def prepare(
     request_ids: Sequence[str] | None = None,
 ) -> bool:
     """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all
-    that are not open; answers whether it holds any.
+    that are not open; return whether there are any.
 
     And `held_by_others(identifier)`: contacts of registrants who are known by something stronger,
     and their hashes.
@@ -303,7 +303,7 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, path: Path, chosen: str) -
 
 
 def free_texts(model: type[TableModel]) -> list[str]:
-    """Columns of a staged table that hold texts, and neither identifiers nor keys."""
+    """Return the columns of a staged table with texts that are neither identifiers nor keys."""
     aside = {"record_key", "person_key", "type", "value", "replaced_by", *EXPRESSIONS}
     return [
         column

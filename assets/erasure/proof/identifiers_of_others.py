@@ -30,7 +30,7 @@ def identifiers_of_others(
     """
     asked = list(requests)
     known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
-    # Before a request is resolved, nothing is known of whose its identifiers are.
+    # Before a request is resolved, the owners of its identifiers are unknown.
     named = {identifier for request in asked if request.resolved for identifier in request.given}
     named -= {one for request in asked for one in request.resolved}
     connection.execute(
@@ -90,8 +90,8 @@ def _contacts(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set
 
 
 def _devices(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Visitor ids that visits of others carry as their device's id: a website without cookies tells
-    visitors by that.
+    """Return the visitor ids that visits of others carry as their device's id, by which a website
+    without cookies distinguishes visitors.
     """
     files = data_root.files("staged", name="*/visits")
     wanted = "SELECT identifier, value FROM asked_identifiers WHERE kind = 'visitor_id'"

@@ -2,8 +2,8 @@
 ENUM values.
 
 Each of these gave an erased person back when tried (tests/characterisation,
-deleted-data-in-storage-engines.md). A mart is built anew and never changed, so none may be there;
-and its bytes are searched in an uncompressed copy.
+deleted-data-in-storage-engines.md). A mart is always rebuilt and never changed, so none may be
+there; and its bytes are searched in an uncompressed copy.
 """
 
 from __future__ import annotations

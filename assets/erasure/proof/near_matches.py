@@ -1,9 +1,9 @@
 """Records that may be about the erased and carry no identifier of theirs: their name with their
 birth date or address.
 
-Nobody can tell by rule whose these are: a namesake lives next door. So they are found while the
-register still knows the name, kept sealed with the request, shown to a person, and removed only
-when somebody decides so. What is left is counted on the certificate and never called gone.
+No rule can decide about these: a namesake may live next door. So they are found while the register
+still has the name, kept encrypted with the request, shown to a person, and removed only by that
+person's decision. What is left is counted on the certificate and never called gone.
 
 Every text of raw is searched once, for any number of requests, for birth dates, streets and full
 names reduced to letters and digits (`text_search.Forms`); what is found is confirmed on the record.
@@ -46,7 +46,7 @@ _IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", 
 
 @dataclass
 class _Known:
-    """What tells of a registrant besides identifiers, for one request."""
+    """What identifies a registrant besides identifiers, for one request."""
 
     names: set[tuple[str, str]] = field(default_factory=set)
     births: set[date] = field(default_factory=set)
@@ -223,7 +223,7 @@ def _uncertain(
 
 
 def record(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> dict[str, Request]:
-    """Find the near matches of open requests that were found, and seal them with the requests.
+    """Find the near matches of open requests that were found, and encrypt them with the requests.
 
     What was decided before stays decided.
     """
@@ -263,7 +263,7 @@ def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
 
 def add_mentions(data_root: DataRoot, places: Mapping[str, Iterable[str]]) -> None:
     """Record with open requests the records in which the proof found an identifier of theirs, for a
-    decision: the removal could not tell that it is one.
+    decision: the removal could not recognise it as one.
     """
     with ledger.changing(data_root):
         for request_id, references in sorted(places.items()):

@@ -48,8 +48,8 @@ from schemas.token_rules import (
 from schemas.unusual_spellings import email_in_letters, plain
 
 SHORTEST = LONG
-"""Fewer letters and digits than these stand in other people's texts by chance, but for
-`SHORTEST_WORD` of which some are letters and some digits: these are compared as whole words."""
+"""Values with fewer letters and digits coincide with other people's texts, except those of at least
+`SHORTEST_WORD` characters with both letters and digits, which are compared as whole words."""
 SHORTEST_WORD = 5
 
 _BLANKS = r"[ +_]*"

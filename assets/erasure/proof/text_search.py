@@ -2,8 +2,8 @@
 the removal's.
 
 Every text of a table is reduced once to lower-case ASCII letters and digits, and eight of them at a
-time are looked up in a table of the sought spellings; what is found there is confirmed on the text
-itself (`spellings`). So time does not depend on the number of identifiers, and memory is bounded by
+time are looked up in a table of the spellings; what is found there is confirmed on the text itself
+(`spellings`). So time does not depend on the number of identifiers, and memory is bounded by
 a batch. Texts that are escaped (URL, JSON, HTML; within each other, too) or not in ASCII are
 unescaped and brought to NFKC first: they are few.
 """

@@ -1,6 +1,6 @@
 """What in a text may be an identifier, in canonical form, to be compared with keyed hashes.
 
-After an erasure nobody knows whom it was about. So every text is taken apart into all that has the
+After an erasure its registrant is no longer known. So every text is split into all that has the
 form of an identity code, an address, a telephone or a number, whatever its spelling, each distinct
 one is hashed once, and the hashes are compared with the suppression list. Rather too much is cut
 than too little: what is on the list is confirmed on the text (`spellings`).

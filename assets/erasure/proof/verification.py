@@ -1,8 +1,7 @@
-"""The proof of erasures as a whole: what is looked at, how, and what was found.
+"""The proof of erasures as a whole: what is examined, how, and the findings.
 
 For requests that are still open, their identifiers are searched in bytes too. For closed ones
-nobody knows them any more: their keyed hashes are held against every identifier that each layer
-has.
+they are no longer known: their keyed hashes are compared with every identifier of each layer.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ class Proof:
     """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched`
     identifiers, by request.
 
-    `places`: by request, the records of the lake whose texts have its identifiers.
+    `places`: by request, the records of the lake with its identifiers in their texts.
 
     `left_out`: identifiers that were not searched in texts and bytes, by request and reason.
 
@@ -93,11 +92,11 @@ class Proof:
     backups: backup_generations.Remaining = field(default_factory=backup_generations.Remaining)
 
     def failing(self, request_id: str = "") -> list[Finding]:
-        """Because of which the request (or any) is not proven."""
+        """Return the findings because of which the request (or any) is not proven."""
         return failing(self.findings, request_id)
 
     def told(self) -> list[dict[str, object]]:
-        """What was verified and how, for the certificate."""
+        """Return what was verified and how, for the certificate."""
         return [
             {"what": what, "how": HOW[what], "examined": count}
             for what, count in sorted(self.examined.items())
@@ -107,8 +106,7 @@ class Proof:
 def verify(
     data_root: DataRoot, request_ids: Sequence[str] | None = None, *, whole: bool = True
 ) -> Proof:
-    """Prove the requests, or every erasure that has been carried out. Only while the writer's lock
-    is held.
+    """Prove the requests, or every erasure that has been carried out. Requires the writer's lock.
 
     `whole` searches every file of the data root for the identifiers of open requests; else the
     files that their erasure has rewritten and all that is not in the lake's partitions, so that the
@@ -254,7 +252,7 @@ class _TextSearch:
     Attributes:
         proof: Takes what was examined, and the places.
         sought: By identifier, the requests that have it.
-        decided: Request and reference of the records of which a person decided that they stay.
+        decided: Request and reference of the records that a person decided to keep.
         found: Counts by code, layer and request; added to.
         places: The records in which it was found, by code, layer and request.
         embedded: Identifiers that stand only within longer words of others.
@@ -345,8 +343,8 @@ def _code(code: str, where: str) -> str:
 
 
 def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
-    """All files but keys, sealed backups, and what this process has spilled; of the partitions only
-    those `touched`, if given.
+    """Return all files but keys, encrypted backups, and what this process has spilled; of the
+    partitions only those `touched`, if given.
     """
     aside = {data_root.secrets, data_root.spill / str(os.getpid()), data_root.root / SAMPLE_TRUTH}
     if touched is not None:
@@ -367,8 +365,8 @@ def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
 
 
 def _where(data_root: DataRoot, path: Path) -> str:
-    """Layer, or the data root's folder: file names are not told, a source may have put anything
-    into one.
+    """Return the layer, or the data root's folder: file names are not shown, as a source may have
+    put anything into one.
     """
     parts = path.relative_to(data_root.root).parts
     if parts[0] == "lake" and len(parts) > 2:
