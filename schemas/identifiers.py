@@ -149,7 +149,8 @@ CREATE OR REPLACE MACRO hyphenated_business_id(code) AS
 CREATE OR REPLACE MACRO business_id_canonical(text) AS
     CASE WHEN regexp_full_match(text, '[0-9]{7}-[0-9]') THEN text
         ELSE hyphenated_business_id(
-            regexp_replace(upper(nfc_normalize(replace(plain_text(text), ' ', ''))), '^FI-?([0-9])', '\1')) END;
+            regexp_replace(upper(nfc_normalize(replace(plain_text(text), ' ', ''))),
+                '^FI-?([0-9])', '\1')) END;
 
 CREATE OR REPLACE MACRO email_canonical(text) AS
     CASE WHEN text IS NULL THEN NULL
