@@ -138,7 +138,7 @@ CREATE OR REPLACE MACRO plain_text(text) AS
 
 CREATE OR REPLACE MACRO identity_code_canonical(text) AS
     CASE WHEN regexp_full_match(text, '[0-9]{6}[-+A-Z][0-9]{3}[0-9A-Z]') THEN text
-        ELSE upper(replace(plain_text(text), ' ', '')) END;
+        ELSE upper(nfc_normalize(replace(plain_text(text), ' ', ''))) END;
 
 CREATE OR REPLACE MACRO hyphenated_business_id(code) AS
     CASE WHEN regexp_full_match(code, '[0-9]{6,7}-[0-9]') THEN lpad(code, 9, '0')
@@ -149,7 +149,8 @@ CREATE OR REPLACE MACRO hyphenated_business_id(code) AS
 CREATE OR REPLACE MACRO business_id_canonical(text) AS
     CASE WHEN regexp_full_match(text, '[0-9]{7}-[0-9]') THEN text
         ELSE hyphenated_business_id(
-            regexp_replace(upper(replace(plain_text(text), ' ', '')), '^FI-?([0-9])', '\1')) END;
+            regexp_replace(upper(nfc_normalize(replace(plain_text(text), ' ', ''))),
+                '^FI-?([0-9])', '\1')) END;
 
 CREATE OR REPLACE MACRO email_canonical(text) AS
     CASE WHEN text IS NULL THEN NULL

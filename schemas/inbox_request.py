@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.requests import IDENTIFIERS, Channel, Right
 from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
+IdentifierValue = Annotated[str, Field(min_length=1, max_length=254)]
+
 
 class InboxRequest(BaseModel):
     """One file of `requests/inbox/`.
@@ -22,7 +24,7 @@ class InboxRequest(BaseModel):
     channel: Channel = "other"
     received: date | None = None
     identifiers: Annotated[
-        dict[Literal[IDENTIFIERS], Annotated[str, Field(min_length=1, max_length=254)]],  # type: ignore[valid-type]
+        dict[Literal[IDENTIFIERS], IdentifierValue],  # type: ignore[valid-type]
         Field(min_length=1),
     ]
     purpose: Literal[REGISTRANT_PURPOSES] | None = None  # type: ignore[valid-type]

@@ -22,8 +22,8 @@ def learn(root: Path, today: date) -> str:
     data_root = DataRoot(root)
     with connect(data_root) as connection:
         source_statements.gather(data_root, connection, today)
-        membership.source_persons(data_root, connection, today)
-        membership.people(connection)
+        membership.make_source_persons(data_root, connection, today)
+        membership.make_people(connection)
         return membership.prepare(data_root, connection).learn().to_json()
 
 

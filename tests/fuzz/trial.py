@@ -296,7 +296,7 @@ def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered)
 
 
 def _hand_out(dataset: Dataset, payload: str) -> bytes:
-    return json.dumps(redaction.told(dataset, payload), ensure_ascii=False).encode()
+    return json.dumps(redaction.disclosed(dataset, payload), ensure_ascii=False).encode()
 
 
 def unexpected(data_root: DataRoot) -> Counter[str]:

@@ -1,11 +1,26 @@
-"""The value of a query that has one row."""
+"""Queries: the value of one that has one row, and sessions that a test looks into."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from typing import Any
+
 import duckdb
+import pytest
+
+from assets.storage import sessions
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str) -> object:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
+
+
+def replace_connect(monkeypatch: pytest.MonkeyPatch, connect: Callable[..., Any]) -> None:
+    """Replace `sessions.connect` in every module that has imported it."""
+    original = sessions.connect
+    for module in list(sys.modules.values()):
+        if getattr(module, "connect", None) is original:
+            monkeypatch.setattr(module, "connect", connect)

@@ -239,7 +239,8 @@ class TestReport:
     ) -> None:
         told = conflicts.markdown(policy(), TODAY, language)
         assert all(f"`{code}`" in told for code in codes())
-        assert ET.fromstring(html(told, "en").split("\n", 1)[1]).find(".//table") is not None  # noqa: S314
+        page = html(told, "en").split("\n", 1)[1]
+        assert ET.fromstring(page).find(".//table") is not None  # noqa: S314
         assert {"sv": "direktmarknadsföring", "fi": "suoramarkkinointia", "en": "direct marketing"}[
             language
         ] in told

@@ -42,7 +42,7 @@ def day_of(page: str) -> date:
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
 def test_the_notices_are_up_to_date(language: str) -> None:
     page = (DOCS / "notices" / f"{language}.md").read_text(encoding="utf-8")
-    assert page == notice.markdown(load_policy(), language, day_of(page)), "run `make documents`"  # type: ignore[arg-type]
+    assert page == notice.markdown(load_policy(), language, day_of(page)), "run `make documents`"
 
 
 def test_the_record_of_processing_is_up_to_date() -> None:

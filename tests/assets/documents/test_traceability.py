@@ -76,13 +76,13 @@ def test_e(): ...
 def test_a_clause_of_data_leads_to_columns_rules_and_assets() -> None:
     contact = row("P5.2")
     assert "email" in contact["columns"]["register.registrants"]  # type: ignore[index]
-    assert {"RET-PROSPECT-3Y", "RET-CUSTOMER-3Y"} <= set(contact["rules"])  # type: ignore[call-overload]
-    assert {"register/registrants", "marts/direct_marketing"} <= set(contact["assets"])  # type: ignore[call-overload]
+    assert {"RET-PROSPECT-3Y", "RET-CUSTOMER-3Y"} <= set(contact["rules"])
+    assert {"register/registrants", "marts/direct_marketing"} <= set(contact["assets"])
 
 
 def test_a_clause_of_a_purpose_leads_to_its_mart_and_one_of_a_source_to_its_deliveries() -> None:
-    assert {"built/analytics", "marts/analytics"} <= set(row("P4.4")["assets"])  # type: ignore[call-overload]
-    assert {"raw/population_register", "staged/population_register"} <= set(row("P6.2")["assets"])  # type: ignore[call-overload]
+    assert {"built/analytics", "marts/analytics"} <= set(row("P4.4")["assets"])
+    assert {"raw/population_register", "staged/population_register"} <= set(row("P6.2")["assets"])
 
 
 def test_assets_that_are_named_are_there() -> None:

@@ -17,8 +17,10 @@ import pytest
 from assets.erasure import erasing
 from assets.erasure.proof import certificates
 from assets.requests import encrypted_identity, ledger
+from assets.storage import sessions
 from assets.storage.data_root import DataRoot
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
+from tests.support.queries import replace_connect
 from tests.support.registers import build
 
 MANY = 120
@@ -28,11 +30,11 @@ MANY = 120
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many statements were executed, files rewritten, and files or folders synced."""
     done: Counter[str] = Counter()
-    connect, sync = DataRoot.connect, os.fsync
+    connect, sync = sessions.connect, os.fsync
 
     @contextmanager
-    def counting(self: DataRoot, **how: Any) -> Iterator[Any]:
-        with connect(self, **how) as connection:
+    def counting(data_root: DataRoot, **how: Any) -> Iterator[Any]:
+        with connect(data_root, **how) as connection:
 
             class Counting:
                 def execute(self, query: str, *values: Any) -> Any:
@@ -51,7 +53,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         done["synced"] += 1
         sync(descriptor)
 
-    monkeypatch.setattr(DataRoot, "connect", counting)
+    replace_connect(monkeypatch, counting)
     monkeypatch.setattr(os, "fsync", counted)
     return done
 

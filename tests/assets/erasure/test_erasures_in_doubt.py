@@ -572,7 +572,7 @@ def grey(data_root: DataRoot) -> str:
     """A pair of Alice's contact and the other one, waiting for review."""
     with duckdb.connect() as connection:
         one, other = sorted(
-            connection.execute(f"SELECT md5('contact_id:{value}')").fetchone()[0]  # type: ignore[index]
+            connection.execute(f"SELECT md5('contact_id:{value}')").fetchone()[0]
             for value in (CONTACT, "500002")
         )
         columns = (

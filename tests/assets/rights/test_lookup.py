@@ -17,6 +17,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup
 from assets.rights.withdrawal import Word, deliver_words
+from assets.storage import sessions
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.known_registrants import (
@@ -30,6 +31,7 @@ from tests.support.known_registrants import (
 )
 from tests.support.namesakes import contact
 from tests.support.population_register_messages import code, day, name, part, person
+from tests.support.queries import replace_connect
 from tests.support.registers import refresh
 
 
@@ -238,11 +240,11 @@ def test_what_is_found_is_written_sealed(data_root: DataRoot) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that is executed over the register."""
     statements: list[str] = []
-    connect = DataRoot.connect
+    connect = sessions.connect
 
     @contextmanager
-    def counting(self: DataRoot, **how: Any) -> Iterator[Any]:
-        with connect(self, **how) as connection:
+    def counting(data_root: DataRoot, **how: Any) -> Iterator[Any]:
+        with connect(data_root, **how) as connection:
 
             class Counting:
                 def execute(self, query: str, *values: Any) -> Any:
@@ -251,7 +253,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
             yield Counting()
 
-    monkeypatch.setattr(DataRoot, "connect", counting)
+    replace_connect(monkeypatch, counting)
     return statements
 
 

@@ -30,7 +30,7 @@ def data_root(known_data_root: DataRoot) -> DataRoot:
 
 
 def code_in(data_root: DataRoot) -> str:
-    return re.search(r"\b[0-9]{6}\b", messages(data_root)[-1]["text"]).group()  # type: ignore[union-attr]
+    return re.search(r"\b[0-9]{6}\b", messages(data_root)[-1]["text"]).group()
 
 
 @pytest.fixture

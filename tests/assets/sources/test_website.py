@@ -108,7 +108,8 @@ class TestMinimising:
         )
         after = (
             '{"idSite": '
-            '1,"city":null,"latitude":null,"longitude":null,"title":"city","countryCode":null,"note":"\\"city\\":\\"x\\"",'
+            '1,"city":null,"latitude":null,"longitude":null,"title":"city",'
+            '"countryCode":null,"note":"\\"city\\":\\"x\\"",'
             '"revenue":1.10,"emoji":"🏠","region":null}'
         )
         assert keep(VISITS, [before]).payloads == [after]

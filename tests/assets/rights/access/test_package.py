@@ -150,7 +150,7 @@ def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(
         ("fi", "Mistä kukin tieto on peräisin"),
         ("en", "Where each detail comes from"),
     ):
-        package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)  # type: ignore[arg-type]
+        package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)
         page = unzipped(tmp_path / "one.zip")["access.html"].decode()
         assert f'<html lang="{language}">' in page
         assert said in page

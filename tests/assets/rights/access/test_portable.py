@@ -142,7 +142,7 @@ def changed(*path: str, value: object) -> object:
 
 def test_the_policy_decides_and_no_list() -> None:
     assert set(portable(POLICY, someone(**CONTRACT))) == {"contact_points"}
-    assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}  # type: ignore[arg-type]
+    assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}
     assert (
         portable(
             changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)
@@ -157,7 +157,7 @@ def test_the_policy_decides_and_no_list() -> None:
         == {}
     )  # type: ignore[arg-type]
     opened = changed("sources", "population_register", "third_party", value=False)
-    assert set(portable(opened, someone(**CONTRACT))) == {"contact_points", "names"}  # type: ignore[arg-type]
+    assert set(portable(opened, someone(**CONTRACT))) == {"contact_points", "names"}
 
 
 def test_what_was_taken_back_is_not_taken() -> None:
