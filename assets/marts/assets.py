@@ -45,16 +45,16 @@ def _profiles(data_root: DataRoot) -> dict[str, Any]:
     """Sizes of the published segments, registrants per attribute, and how many segments are
     withheld.
     """
-    told, withheld = profile_explanation.sizes(
+    shown, withheld = profile_explanation.sizes(
         data_root, building.candidate_path(data_root, "analytics")
     )
     placed: Counter[str] = Counter()
-    for attribute, _, registrants in told:
+    for attribute, _, registrants in shown:
         placed[attribute] += registrants
     return {
         **numbers(placed, "values_"),
         "segments_withheld": withheld,
-        "segments": counts_table(["attribute", "value", "registrants"], told[:_SHOWN]),
+        "segments": counts_table(["attribute", "value", "registrants"], shown[:_SHOWN]),
     }
 
 
@@ -128,7 +128,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
 
 def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
     """The asset that publishes a purpose's mart."""
-    told = policy.purposes[purpose]
+    declared = policy.purposes[purpose]
 
     @dg.asset(
         key=["marts", purpose],
@@ -137,7 +137,7 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         owners=["team:data"],
         description=(
-            f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, "
+            f"The published {purpose} mart ({declared.clause}; {', '.join(declared.bases)}): read-only, "
             "replaced by one rename."
         ),
         freshness_policy=FRESH,

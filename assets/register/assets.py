@@ -75,9 +75,9 @@ def _build(  # type: ignore[no-untyped-def]  # noqa: ANN202
             metadata |= linkage_metadata(built.links)
         if table == "registrants":
             metadata |= numbers({"changes_held_back": built.held_back})
-            told = ([attribute, *counts] for attribute, counts in built.conflicts.items())
+            rows = ([attribute, *counts] for attribute, counts in built.conflicts.items())
             metadata["conflicting_values"] = counts_table(
-                ["attribute", "registrants", "between sources"], told
+                ["attribute", "registrants", "between sources"], rows
             )
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
@@ -123,9 +123,9 @@ def register() -> dg.AssetsDefinition:
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                name, asset=["register", "registrants"], blocking=True, description=told
+                name, asset=["register", "registrants"], blocking=True, description=description
             )
-            for name, told in integrity_checks.CHECKS.items()
+            for name, description in integrity_checks.CHECKS.items()
         ],
         pool=WRITER,
     )(_build)
@@ -164,21 +164,21 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
     pairs = links["candidate_pairs"]
     succession, drift = links.get("succession", {}), links.get("drift", {})
     ids = succession.get("ids_kept", 0) + succession.get("ids_ceased", 0)
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         name: value for name, value in links.items() if isinstance(value, (int, float))
     }
-    told |= numbers({"grey_share": round(links["grey_pairs"] / pairs, 4) if pairs else 0.0})
-    told |= numbers(succession, "since_last_run_")
-    told |= numbers(
+    metadata |= numbers({"grey_share": round(links["grey_pairs"] / pairs, 4) if pairs else 0.0})
+    metadata |= numbers(succession, "since_last_run_")
+    metadata |= numbers(
         {
             "since_last_run_ids_kept_share": round(succession.get("ids_kept", 0) / ids, 5)
             if ids
             else 1.0
         }
     )
-    told |= numbers(drift, "drift_of_full_rerun_")
-    told["links_per_pass"] = counts_table(["rule", "links"], sorted(links["links"].items()))
-    told["links_per_1000_pairs"] = counts_table(
+    metadata |= numbers(drift, "drift_of_full_rerun_")
+    metadata["links_per_pass"] = counts_table(["rule", "links"], sorted(links["links"].items()))
+    metadata["links_per_1000_pairs"] = counts_table(
         [
             "pass of likeness",
             "pairs",
@@ -201,18 +201,20 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
             for link in links["passes"]
         ),
     )
-    told["calibration"] = counts_table(
+    metadata["calibration"] = counts_table(
         ["bits from", "pairs with two codes", "of them one person", "expected by weight"],
         (
             [link["bits"], int(link["pairs"]), int(link["one_person"]), round(link["expected"], 1)]
             for link in links["calibration"]
         ),
     )
-    told["cluster_sizes"] = counts_table(["source persons", "registrants"], links["sizes"].items())
-    told["typical_pairs"] = dg.MetadataValue.md(
+    metadata["cluster_sizes"] = counts_table(
+        ["source persons", "registrants"], links["sizes"].items()
+    )
+    metadata["typical_pairs"] = dg.MetadataValue.md(
         "\n\n".join(_picture(link) for link in links["typical"]) or "no pair was compared"
     )
-    return told
+    return metadata
 
 
 def _picture(pair: Mapping[str, Any]) -> str:
