@@ -137,8 +137,8 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         owners=["team:data"],
         description=(
-            f"The published {purpose} mart ({declared.clause}; {', '.join(declared.bases)}): read-only, "
-            "replaced by one rename."
+            f"The published {purpose} mart ({declared.clause}; {', '.join(declared.bases)}): "
+            "read-only, replaced by one rename."
         ),
         freshness_policy=FRESH,
         pool=WRITER,
