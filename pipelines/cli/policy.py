@@ -17,9 +17,9 @@ def policy() -> None:
 
 
 def _in_force() -> Path:
-    from schemas.policy.loader import POLICY_FILE
+    from schemas.policy.loader import SHIPPED
 
-    return POLICY_FILE
+    return SHIPPED
 
 
 @policy.command()

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.loader import SHIPPED, load_policy
 
 
 @functools.cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     return found
 
 
@@ -28,7 +28,6 @@ def refused(tmp_path: Path, content: dict[str, Any]) -> PolicyError:
     """The error for a policy file with this content."""
     path = tmp_path / "policy.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    load_policy.cache_clear()
     with pytest.raises(PolicyError) as refusal:
         load_policy(path)
     return refusal.value

@@ -19,7 +19,7 @@ from schemas.declarations import declared
 from schemas.marts import PurposeError
 from schemas.policy import legal_constraints as law
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.loader import SHIPPED, load_policy
 from schemas.policy.model import Period, Policy
 from tests.support.changed_policy import changed, refused, written
 from tests.support.examples import examples
@@ -276,7 +276,7 @@ class TestPolicy:
         self, tmp_path: Path
     ) -> None:
         path = tmp_path / "policy.yaml"
-        lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
+        lines = SHIPPED.read_text(encoding="utf-8").splitlines()
         number = next(number for number, line in enumerate(lines) if "RET-VISITS-25M: {" in line)
         lines[number] = lines[number].replace("25 months", "2 yaers")
         path.write_text("\n".join(lines), encoding="utf-8")
