@@ -81,4 +81,7 @@ def _drop(_record: logging.LogRecord) -> bool:
     return False
 
 
-defs = build_definitions()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return what Dagster loads. Called when it loads the module's definitions, not at import."""
+    return build_definitions()

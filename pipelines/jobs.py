@@ -68,9 +68,14 @@ ROTATION = dg.define_asset_job(
 JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS]
 
 
+def policy_tags(policy: Policy) -> dict[str, str]:
+    """Return the tags by which a run shows the policy that it was made under."""
+    return {"policy/version": policy.version, "policy/hash": policy.fingerprint}
+
+
 def jobs(policy: Policy) -> list[Any]:
     """Return the jobs; their runs are tagged with the policy's version and hash."""
-    tags = {"policy/version": policy.version, "policy/hash": policy.fingerprint}
+    tags = policy_tags(policy)
     return [
         dg.define_asset_job(
             job.name,

@@ -1,4 +1,4 @@
-"""Resources of runs: the data root, locked while they run."""
+"""Resources of runs: the data root, locked while they run; the run is tagged with its policy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.storage.data_root import DataRoot
+from pipelines.jobs import policy_tags
 from pipelines.writer_lock import data_root_path, writer
 
 
@@ -14,5 +15,8 @@ from pipelines.writer_lock import data_root_path, writer
 def data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
     """Yield the data root, locked for the run; a run that died with the lock is reported."""
     data_root = DataRoot(data_root_path())
-    with writer(data_root, context.run.run_id if context.run else "", instance=context.instance):
+    run_id = context.run.run_id if context.run else ""
+    with writer(data_root, run_id, instance=context.instance):
+        if run_id and context.instance:
+            context.instance.add_run_tags(run_id, policy_tags(data_root.policy))
         yield data_root

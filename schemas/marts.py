@@ -20,6 +20,7 @@ from schemas.columns import (
 )
 from schemas.policy.model import Policy
 from schemas.profiles import PROFILES
+from schemas.refusals import PolicyRefusedError
 
 CODES = {
     "MART-UNDECLARED": (
@@ -29,7 +30,7 @@ CODES = {
 }
 
 
-class PurposeError(Exception):
+class PurposeError(PolicyRefusedError):
     """A mart declares a column that the policy does not allow for its purpose."""
 
 

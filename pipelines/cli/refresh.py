@@ -151,9 +151,9 @@ def dagster() -> tuple[Any, Any]:
         warnings.simplefilter("ignore")
         import dagster as dg
 
-        from pipelines.definitions import defs
+        from pipelines.definitions import build_definitions
 
-        return dg.DagsterInstance.get(), defs.resolve_job_def
+        return dg.DagsterInstance.get(), build_definitions().resolve_job_def
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:

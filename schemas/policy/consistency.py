@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
 from schemas.policy import enforceable
 from schemas.policy.clauses import CLAUSES
 from schemas.policy.diagnostics import RULE_CODE, Fault, Where, nearest, shown, unknown
 from schemas.reference.tables import read_reference
-from schemas.vocabulary import CATEGORIES, PURPOSES, WITH_ROW, AppliesTo
+from schemas.vocabulary import CATEGORIES, PURPOSES, SOURCES, WITH_ROW, AppliesTo
 
 if TYPE_CHECKING:
     from schemas.policy.model import Policy
@@ -40,8 +40,8 @@ def faults(policy: Policy) -> list[Fault]:
 def _unknown_names(policy: Policy) -> list[Fault]:
     known: dict[str, set[str]] = {
         "purposes": {*policy.purposes, *PURPOSES},
-        "sources": set(policy.sources),
-        # Those that are missing are reported once, by `_missing_categories`.
+        # Those that are missing are reported once, by `_missing_entries`.
+        "sources": {*policy.sources, *SOURCES},
         "categories": {*policy.categories, *CATEGORIES},
         "retention": {*policy.retention, WITH_ROW},
     }
@@ -52,7 +52,7 @@ def _unknown_names(policy: Policy) -> list[Fault]:
                 references.setdefault((section, name), []).append((*where, number))
     return [
         *_purposes(policy),
-        *_missing_categories(policy),
+        *_missing_entries(policy),
         *(
             _unknown(section, name, places, known[section])
             for (section, name), places in references.items()
@@ -99,22 +99,31 @@ def _purposes(policy: Policy) -> list[Fault]:
     ]
 
 
-def _missing_categories(policy: Policy) -> list[Fault]:
-    """There is an entry for each category that tables have."""
-    faults = []
-    for name in CATEGORIES:
-        if name not in policy.categories:
-            renamed = nearest(name, set(policy.categories) - set(CATEGORIES))
-            faults.append(
-                Fault(
-                    ("categories", renamed) if renamed else ("categories",),
-                    f"there is no category {name!r}, of which the register has columns",
-                    f"call this one `{name}:`"
-                    if renamed
-                    else f"add `{name}:` with name, clause, sources, purposes and retention",
-                )
-            )
-    return faults
+def _missing_entries(policy: Policy) -> list[Fault]:
+    """There is an entry for each source that is read, and for each category that tables have."""
+    return [
+        _missing(section, name, set(getattr(policy, section)) - set(needed), why, fields)
+        for section, needed, why, fields in (
+            ("sources", SOURCES, "which the pipeline reads", "name, clause, trust and owner"),
+            (
+                "categories",
+                CATEGORIES,
+                "of which the register has columns",
+                "name, clause, sources, purposes and retention",
+            ),
+        )
+        for name in needed
+        if name not in getattr(policy, section)
+    ]
+
+
+def _missing(section: str, name: str, others: set[str], why: str, fields: str) -> Fault:
+    renamed = nearest(name, others)
+    return Fault(
+        (section, renamed) if renamed else (section,),
+        f"{name!r} is none of the {section} that there are, {why}",
+        f"call this one `{name}:`" if renamed else f"add `{name}:` with {fields}",
+    )
 
 
 def _without_origin_or_end(policy: Policy) -> list[Fault]:
@@ -214,7 +223,7 @@ def _missing_or_repeated_rules(policy: Policy) -> list[Fault]:
 
 def _clauses(policy: Policy) -> list[Fault]:
     """Every clause that the file points at is one that the policy has."""
-    sections: list[tuple[Where, object]] = [
+    sections: list[tuple[Where, Any]] = [
         ((section,), getattr(policy, section))
         for section in ("profiles", "protection", "requests", "article_14", "transfers")
     ]

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
+from schemas.refusals import PolicyRefusedError
+
 CLAUSE = re.compile(r"P([1-9]|10)(\.[1-9])?")
 RULE_CODE = re.compile(r"RET-[A-Z0-9]+(-[A-Z0-9]+)*")
 # The section of the policy that a part of the file expresses, if it names no clause itself.
@@ -86,7 +88,7 @@ class Written:
         return clause
 
 
-class PolicyError(Exception):
+class PolicyError(PolicyRefusedError):
     """The policy is invalid. `faults` are all of them; the message has a line for each of the
     first MAX_FAULTS."""
 

@@ -47,7 +47,7 @@ class _PolicyLoader(yaml.SafeLoader):
             return str(node.value)
 
 
-def _refused(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+def _refused(problem: str, event: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
