@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from schemas.policy import enforceable
 from schemas.policy.clauses import CLAUSES
 from schemas.policy.diagnostics import RULE_CODE, Fault, Where, nearest, shown, unknown
+from schemas.policy.legal_constraints import is_secret
 from schemas.reference.tables import read_reference
 from schemas.vocabulary import CATEGORIES, PURPOSES, SOURCES, WITH_ROW, AppliesTo
 
@@ -76,7 +77,8 @@ def _unknown(section: str, name: str, places: list[Where], known: set[str]) -> F
     fault = unknown(
         places[0], name, known, "retention rules" if section == "retention" else section
     )
-    others = f", and {len(places) - 1} other places name it too" if len(places) > 1 else ""
+    more = len(places) - 1
+    others = f", and {more} more place{'s name' if more > 1 else ' names'} it" if more else ""
     add = "" if section == "purposes" else f", or add `{name}:` under `{section}`"
     return fault._replace(problem=fault.problem + others, fix=fault.fix + add)
 
@@ -146,7 +148,7 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                     "break the circle: name only what it is really worked out from",
                 )
             )
-        if category.stored and not category.retention:
+        if category.stored and not category.retention and not is_secret(name, category):
             faults.append(
                 Fault(
                     (*where, "retention"),

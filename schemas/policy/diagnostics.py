@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,10 @@ FORMS = {
 AS_SHIPPED = "write it as the shipped policy.yaml does"
 MAX_FAULTS = 50
 _MAX_SHOWN = 60
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _MAX_SHOWN
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 3
+_SHORT.maxlevel = 2
 _MAX_NAMES = 40
 
 Where = tuple[str | int, ...]
@@ -115,8 +120,7 @@ def _printed(part: str) -> str:
 
 def shown(value: object) -> str:
     """The value as it is written in a message: quoted, on one line, and shortened."""
-    text = repr(value[: _MAX_SHOWN + 1] if isinstance(value, str) else value)
-    return text if len(text) <= _MAX_SHOWN + 2 else f"{text[:_MAX_SHOWN]}..."
+    return _SHORT.repr(value)
 
 
 def invalid(problem: str, fix: str) -> PydanticCustomError:
@@ -135,7 +139,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that the name is probably a misspelling of."""
     if len(name) > _MAX_SHOWN:
         return None
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)), None)
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.65)), None)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -220,6 +224,8 @@ def _explained(error: Any, where: Where, written: Written, model: type[BaseModel
         fields = ", ".join(f"{field}:" for field in _fields(model, where))
         fix = f"write fields under it: {fields}" if fields else AS_SHIPPED
         return Fault(where, f"{shown(value)} stands where fields belong", fix)
+    if error.get("input") is None and error["type"].endswith("_type"):
+        return Fault(where, "it has no value", FORMS.get(name, "write a text"))
     problem, fix = explanations.get(error["type"], (message[0].lower() + message[1:], AS_SHIPPED))
     return Fault(where, problem, fix)
 

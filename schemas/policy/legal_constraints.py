@@ -15,7 +15,7 @@ from schemas.sensitive import sensitive
 from schemas.vocabulary import AppliesTo, Basis
 
 if TYPE_CHECKING:
-    from schemas.policy.model import Period, Policy, RetentionRule
+    from schemas.policy.model import Category, Period, Policy, RetentionRule
 
 # Category -> the purposes that may ever use it, and the reason.
 ONLY_FOR = {
@@ -270,13 +270,20 @@ def _sources(policy: Policy) -> list[Fault]:
     return faults
 
 
+def is_secret(name: str, category: Category) -> bool:
+    """Whether the category is of passwords or security codes, which are never stored."""
+    return any(
+        NEVER_STORED.search(text) for text in (name.replace("_", " "), *category.name.values())
+    )
+
+
 def _stored(policy: Policy) -> list[Fault]:
     """Some data is never stored, and some never used, whatever its category is called."""
     faults = []
     for name, category in policy.categories.items():
         texts = (name.replace("_", " "), *category.name.values())
         subjects = {subject for text in texts if (subject := sensitive(text))}
-        if category.stored and any(NEVER_STORED.search(text) for text in texts):
+        if category.stored and is_secret(name, category):
             faults.append(
                 Fault(
                     ("categories", name),
@@ -311,9 +318,8 @@ def _profiling(policy: Policy) -> list[Fault]:
     for purpose in ADULTS_ONLY:
         if purpose in policy.purposes and policy.purposes[purpose].minimum_age < AGE_OF_MAJORITY:
             problem = "minors are neither profiled nor marketed to"
-            faults.append(
-                Fault(("purposes", purpose), problem, f"write `minimum_age: {AGE_OF_MAJORITY}`")
-            )
+            where = ("purposes", purpose, "minimum_age")
+            faults.append(Fault(where, problem, f"write `minimum_age: {AGE_OF_MAJORITY}`"))
     if policy.profiles.segment_floor < SEGMENT_FLOOR:
         problem = f"{policy.profiles.segment_floor} is too small: such a group tells of a person"
         faults.append(
@@ -328,7 +334,7 @@ def _profiling(policy: Policy) -> list[Fault]:
                     "write `special: explicit_consent`",
                 )
             )
-        if category.special and category.purposes:
+        if category.special and category.purposes and name not in ONLY_FOR:
             faults.append(
                 Fault(
                     ("categories", name, "purposes"),

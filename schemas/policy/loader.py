@@ -21,7 +21,7 @@ from schemas.policy.yaml_file import parse
 SHIPPED = Path(__file__).parent.parent / "policy.yaml"
 VARIABLE = "REGISTER_POLICY"
 # Of a file that is no policy at all, the first errors say it.
-_MAX_ERRORS = 200
+_MAX_ERRORS = 100
 
 
 def policy_file() -> Path:

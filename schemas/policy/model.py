@@ -57,6 +57,7 @@ Text = Annotated[
 ]
 Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$", strict=True)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Pattern = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 EMail = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}$")]
 Phone = Annotated[Text, Field(pattern=r"^\+?[0-9][0-9 ()/-]{4,30}$")]
 Named = Mapping[Language, Text]
@@ -191,7 +192,7 @@ class Topic(Strict):
     """
 
     name: Named
-    contents: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_LIST)]
+    contents: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=MAX_LIST)]
 
 
 class Profiling(Strict):
