@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.dagster_support.runs import policy_tags
 from schemas.policy.model import Policy
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
@@ -66,11 +67,6 @@ ROTATION = dg.define_asset_job(
     description="Destroy the backups that are older than the policy's period for backups.",
 )
 JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS]
-
-
-def policy_tags(policy: Policy) -> dict[str, str]:
-    """Return the tags by which a run shows the policy that it was made under."""
-    return {"policy/version": policy.version, "policy/hash": policy.fingerprint}
 
 
 def jobs(policy: Policy) -> list[Any]:

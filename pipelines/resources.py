@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.dagster_support.runs import tag_run
 from assets.storage.data_root import DataRoot
-from pipelines.jobs import policy_tags
 from pipelines.writer_lock import data_root_path, writer
 
 
@@ -17,6 +17,5 @@ def data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
     data_root = DataRoot(data_root_path())
     run_id = context.run.run_id if context.run else ""
     with writer(data_root, run_id, instance=context.instance):
-        if run_id and context.instance:
-            context.instance.add_run_tags(run_id, policy_tags(data_root.policy))
+        tag_run(context, data_root.policy)
         yield data_root
