@@ -19,7 +19,7 @@ from assets.sources.all_sources import SOURCES
 from schemas import delivery, marts, raw
 from schemas.columns import TableModel, categories, column, table_name
 from schemas.marts import MARTS, About, PurposeError, check_purposes
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import BUILT_IN, FLAGGED
@@ -318,7 +318,7 @@ def test_a_column_that_the_policy_does_not_allow_stops_the_build(
 
 @pytest.mark.parametrize("purpose", MARTS)
 def test_a_category_that_loses_its_purpose_stops_the_build(purpose: str) -> None:
-    said = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     used = sorted(
         {category for model in MARTS[purpose] for category in categories(model).values()}
         - {"technical"}

@@ -18,7 +18,7 @@ from schemas.policy.diagnostics import PolicyError, explained
 from schemas.policy.model import Policy
 from schemas.policy.yaml_file import parse
 
-SHIPPED = Path(__file__).parent.parent / "policy.yaml"
+POLICY_FILE = Path(__file__).parent.parent / "policy.yaml"
 VARIABLE = "REGISTER_POLICY"
 # Of a file that is no policy at all, the first errors say it.
 _MAX_ERRORS = 100
@@ -26,7 +26,7 @@ _MAX_ERRORS = 100
 
 def policy_file() -> Path:
     """The policy file in force: that of the environment variable REGISTER_POLICY, if it is set."""
-    return Path(os.environ.get(VARIABLE) or SHIPPED).absolute()
+    return Path(os.environ.get(VARIABLE) or POLICY_FILE).absolute()
 
 
 def load_policy(path: Path | None = None) -> Policy:

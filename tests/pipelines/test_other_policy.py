@@ -15,7 +15,7 @@ from pipelines.cli.main import register as command
 from pipelines.definitions import build_definitions
 from schemas import declarations
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import SHIPPED, load_policy, policy_file
+from schemas.policy.loader import POLICY_FILE, load_policy, policy_file
 from tests.support.commands import ended as end_of
 from tests.support.commands import register, start
 
@@ -23,7 +23,7 @@ from tests.support.commands import register, start
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """The file of another controller: name, country, languages, codes of rules and recipients."""
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = POLICY_FILE.read_text(encoding="utf-8")
     for old, new in (
         ("Qvik Oy", "Esimerkki Ab"),
         ("qvik.com", "example.fi"),
@@ -49,8 +49,8 @@ class TestLoading:
     def test_the_variable_names_the_file_in_force(self, in_force: Path) -> None:
         assert policy_file() == in_force
         assert load_policy().controller.name == "Esimerkki Ab"
-        assert load_policy(SHIPPED).controller.name != "Esimerkki Ab"
-        assert load_policy().fingerprint != load_policy(SHIPPED).fingerprint
+        assert load_policy(POLICY_FILE).controller.name != "Esimerkki Ab"
+        assert load_policy().fingerprint != load_policy(POLICY_FILE).fingerprint
 
     @pytest.mark.parametrize("value", [None, ""])
     def test_without_it_the_shipped_file_is(
@@ -59,7 +59,7 @@ class TestLoading:
         monkeypatch.delenv("REGISTER_POLICY", raising=False)
         if value is not None:
             monkeypatch.setenv("REGISTER_POLICY", value)
-        assert policy_file() == SHIPPED
+        assert policy_file() == POLICY_FILE
 
     def test_a_missing_file_is_an_error_and_not_the_shipped_one(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 
 
 @functools.cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     return found
 
 
@@ -49,7 +49,7 @@ def edited(old: str, new: str) -> tuple[str, int]:
 
     The passage has to be in the file once: else a test would change something else than it says.
     """
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = POLICY_FILE.read_text(encoding="utf-8")
     assert text.count(old) == 1, old
     return text.replace(old, new), text.count("\n", 0, text.index(old)) + 1
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from schemas.policy.loader import SHIPPED
+from schemas.policy.loader import POLICY_FILE
 from schemas.policy.model import Policy
 
 
 @functools.cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     return found
 
 

@@ -24,7 +24,7 @@ from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
 from schemas.eligibility import RULES, channels
 from schemas.marts import MARTS
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.policy.model import Policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
@@ -104,7 +104,7 @@ def ids(rows: list[dict[str, Any]]) -> set[str]:
 
 def without_bases(**removed: str) -> Policy:
     """The policy without a basis of a purpose, such as `direct_marketing="legitimate_interest"`."""
-    said = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     for purpose, basis in removed.items():
         said["purposes"][purpose]["bases"].remove(basis)
     return Policy.model_validate(said)

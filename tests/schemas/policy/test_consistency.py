@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.policy.loader import SHIPPED
+from schemas.policy.loader import POLICY_FILE
 from tests.support.changed_policy import edited, faults
 
 TO_COME = (datetime.now(UTC) + timedelta(days=2)).date()
@@ -309,7 +309,7 @@ def test_a_mistake_is_one_fault_with_its_line(
 
 def without(name: str) -> str:
     """The shipped file without the entry of this name, which is two columns in."""
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = POLICY_FILE.read_text(encoding="utf-8")
     assert len(re.findall(rf"^  {name}:", text, re.MULTILINE)) == 1
     return re.sub(rf"^  {name}:.*\n(    .*\n)*", "", text, flags=re.MULTILINE)
 

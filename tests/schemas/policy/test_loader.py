@@ -10,7 +10,7 @@ import yaml
 
 from schemas import declarations
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from tests.support.changed_policy import changed, refused, written
 
 MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
@@ -192,7 +192,7 @@ class TestPolicy:
         self, tmp_path: Path
     ) -> None:
         path = tmp_path / "policy.yaml"
-        lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+        lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
         number = next(number for number, line in enumerate(lines) if "RET-VISITS-25M: {" in line)
         lines[number] = lines[number].replace("25 months", "2 yaers")
         path.write_text("\n".join(lines), encoding="utf-8")

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.policy.loader import SHIPPED
+from schemas.policy.loader import POLICY_FILE
 from tests.support.changed_policy import faults, written
 from tests.support.examples import examples
 
@@ -109,7 +109,7 @@ def test_any_parts_replaced_taken_out_or_moved(folder: Path, data: st.DataObject
     )
 )
 def test_any_bytes_replaced(folder: Path, cut: list[tuple[int, int, bytes]]) -> None:
-    content = SHIPPED.read_bytes()
+    content = POLICY_FILE.read_bytes()
     for start, length, new in cut:
         content = content[:start] + new + content[start + length :]
     judged(folder, content)
@@ -122,7 +122,7 @@ def test_any_bytes_replaced(folder: Path, cut: list[tuple[int, int, bytes]]) -> 
     times=st.integers(1, 2_000),
 )
 def test_any_notation_of_yaml_put_in(folder: Path, start: int, new: str, times: int) -> None:
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = POLICY_FILE.read_text(encoding="utf-8")
     judged(folder, text[:start] + new * times + text[start:])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.policy.diagnostics import PolicyError
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.policy.yaml_file import MAX_BYTES, MAX_DEPTH
 from tests.support.changed_policy import edited, faults
 
@@ -109,14 +109,14 @@ def test_what_is_no_plain_yaml_is_refused_within_a_second(
 
 
 def test_a_bomb_in_an_otherwise_right_file_is_refused_on_its_line(tmp_path: Path) -> None:
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = POLICY_FILE.read_text(encoding="utf-8")
     (fault,) = faults(tmp_path, f"{text}\nbomb: &bomb [*bomb]\n")
     assert fault.startswith(f"line {text.count(chr(10)) + 2}: the file: ")
 
 
 @pytest.mark.parametrize("key", ["  region:", "categories:", "    mandatory:"])
 def test_a_repeated_key_names_both_lines(key: str, tmp_path: Path) -> None:
-    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
     first = next(number for number, line in enumerate(lines, 1) if line.startswith(key))
     lines.insert(first - 1, f"{key} {{}}")
     (fault,) = faults(tmp_path, "\n".join(lines))
@@ -125,7 +125,7 @@ def test_a_repeated_key_names_both_lines(key: str, tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    assert faults(tmp_path, b"\xef\xbb\xbf" + SHIPPED.read_bytes()) == []
+    assert faults(tmp_path, b"\xef\xbb\xbf" + POLICY_FILE.read_bytes()) == []
 
 
 def test_the_line_is_that_of_the_mistake(tmp_path: Path) -> None:

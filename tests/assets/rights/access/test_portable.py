@@ -16,7 +16,7 @@ from assets.rights.access import gathering, package
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.portable import portable
 from assets.storage.data_root import DataRoot
-from schemas.policy.loader import SHIPPED, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
 from tests.support.registers import registrant
 
@@ -132,7 +132,7 @@ def test_a_consent_makes_portable_what_its_purpose_uses() -> None:
 
 
 def changed(*path: str, value: object) -> object:
-    said = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     inner = said
     for name in path[:-1]:
         inner = inner[name]
