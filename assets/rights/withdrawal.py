@@ -129,9 +129,9 @@ def recognise(data_root: DataRoot, text: str) -> str:
     """
     with connect(data_root) as connection:
         known, valid = _candidates(data_root, connection, text)
-    if len(found := known or valid) == 1:
-        return found[0]
-    if found:
+    if len(identifiers := known or valid) == 1:
+        return identifiers[0]
+    if identifiers:
         raise RequestError(
             "what was given is several kinds of identifier: say which with "
             "--customer-number, --contact-id, --email …"

@@ -140,7 +140,7 @@ def test_what_is_kept_by_decision_is_counted_and_no_later_proof_finds_it(
     assert not [reason for reason in counted if "longer word" in reason]
     assert EVIDENCE in texts_in_lake(data_root)
     assert verify(data_root).failures() == []
-    assert identifiers.found_in_register(data_root) == []
+    assert identifiers.remaining_in_register(data_root) == []
 
 
 def test_what_is_theirs_by_decision_is_removed(

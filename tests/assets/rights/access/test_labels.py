@@ -8,14 +8,14 @@ import pytest
 
 from assets.register.building import TABLES
 from assets.rights.access import labels
-from assets.rights.access.gathering import NOT_OF_ONE
+from assets.rights.access.gathering import NOT_SHOWN
 from schemas import eligibility, profiles
 from schemas.columns import categories
 from schemas.policy import load_policy
 from schemas.staged import CANONICAL
 
 POLICY = load_policy()
-SHOWN = {**{name: model for name, model in TABLES.items() if name not in NOT_OF_ONE}, **CANONICAL}
+SHOWN = {**{name: model for name, model in TABLES.items() if name not in NOT_SHOWN}, **CANONICAL}
 NEVER = {"registrant_id", "record_no", "position"}
 
 
