@@ -136,7 +136,7 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     )
     @without_values
     def nobody_suppressed(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-        count = suppression.found_in_raw(data_root, source.name)
+        count = suppression.count_suppressed_in_raw(data_root, source.name)
         return dg.AssetCheckResult(
             passed=count == 0,
             description=stops("nobody_suppressed", count),

@@ -292,7 +292,7 @@ class _SimulatedPairs:
             shares[part.name] = agrees & ~swapped if part.field in ("given", "family") else agrees
         self.shares = shares
 
-    def found_by(self, parts: tuple[KeyPart, ...]) -> Mask:
+    def pairs_sharing(self, parts: tuple[KeyPart, ...]) -> Mask:
         return np.logical_and.reduce([self.shares[part.name] for part in parts])
 
 
@@ -314,7 +314,7 @@ def choose_rules(hashes: ValueHashes, columns: Iterable[str]) -> list[BlockingRu
     overhead = max(OVERHEAD, FREE_PAIRS / records * OVERHEAD_OF_FREE)
     chosen: list[BlockingRule] = []
     missed = np.ones(SIMULATED, np.bool_)
-    masks = [simulated.found_by(combination) for combination, _ in offers]
+    masks = [simulated.pairs_sharing(combination) for combination, _ in offers]
     while offers and len(chosen) < MAX_RULES:
         gains = np.array([np.count_nonzero(mask & missed) / SIMULATED for mask in masks])
         costs = np.array([cost for _, cost in offers])

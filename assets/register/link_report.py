@@ -46,7 +46,7 @@ class LinkReport:
 
     Attributes:
         links: The links that hold, by rule.
-        passes: Of each blocking rule: pairs, links, links per 1,000 pairs.
+        blocking_rules: Of each: pairs, links, links per 1,000 pairs.
         candidate_pairs: Pairs that any blocking rule found.
         compared_pairs: Those that the pair cache did not have.
         grey_pairs: Pairs that are neither clearly one person nor clearly two.
@@ -65,7 +65,7 @@ class LinkReport:
     """
 
     links: dict[str, int] = field(default_factory=dict)
-    passes: list[dict[str, object]] = field(default_factory=list)
+    blocking_rules: list[dict[str, object]] = field(default_factory=list)
     candidate_pairs: int = 0
     compared_pairs: int = 0
     grey_pairs: int = 0
@@ -123,7 +123,7 @@ def report(
     typical = _explained(connection, explain)
     return LinkReport(
         links={code: per_rule.get(code, 0) for code in links},
-        passes=rules,
+        blocking_rules=rules,
         candidate_pairs=sum(int(str(rule["new_pairs"])) for rule in rules),
         compared_pairs=compared,
         grey_pairs=count(connection, "SELECT count(*) FROM linkage_reasons WHERE grey"),

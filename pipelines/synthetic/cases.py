@@ -248,7 +248,10 @@ PLANTED: Final = (
     Case("record_id_missing", CONTACTS, 20, "no Record ID"),
     Case("contact_impossible_date", CONTACTS, 20, "Create Date 31 June"),
     Case(
-        "duplicate_typing_error", CONTACTS, 2500, "a second contact of the person, a name misspelt"
+        "duplicate_typing_error",
+        CONTACTS,
+        2500,
+        "a second contact of the person, a name misspelled",
     ),
     Case("duplicate_email_alias", CONTACTS, 1800, "a second contact, plus-addressed e-mail"),
     Case("duplicate_email_capitals", CONTACTS, 1200, "a second contact, e-mail in capitals"),

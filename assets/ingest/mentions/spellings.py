@@ -304,14 +304,16 @@ def tokens(text: str) -> set[tuple[str, str]]:
     """Everything in a text that may be an identifier, as pairs of a type and the token as it
     stands.
     """
-    found: set[tuple[str, str]] = set()
+    candidates: set[tuple[str, str]] = set()
     for plain in (reading.text for reading in readings(text)):
-        found |= {("email", f"{address.local}@{address.domain}") for address in addresses(plain)}
-        found |= {("identity_code", token) for token in _whole_codes(plain)}
-        found |= {("phone", plain[token.begin : token.end]) for token in phone_tokens(plain)}
+        candidates |= {
+            ("email", f"{address.local}@{address.domain}") for address in addresses(plain)
+        }
+        candidates |= {("identity_code", token) for token in _whole_codes(plain)}
+        candidates |= {("phone", plain[token.begin : token.end]) for token in phone_tokens(plain)}
         words = {match[0] for match in _OPAQUE.finditer(plain) if _is_distinctive(match[0])}
-        found |= {(kind, word) for word in words for kind in OPAQUE}
-    return found
+        candidates |= {(kind, word) for word in words for kind in OPAQUE}
+    return candidates
 
 
 def _whole_codes(plain: str) -> Iterator[str]:

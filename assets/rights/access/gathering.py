@@ -446,8 +446,8 @@ def _in_mart(data_root: DataRoot, registrant_id: str, purpose: str) -> Row:
     return {
         "mart": purpose,
         "channels": [
-            plain(asdict(one))
-            for one in eligibility_explanation.explain(data_root, registrant_id, purpose)
+            plain(decision.as_dict())
+            for decision in eligibility_explanation.explain(data_root, registrant_id, purpose)
         ],
     }
 
