@@ -59,7 +59,7 @@ class Entry:
         missing_columns: The declared columns that the file does not have; None when it has no
             columns, or was read before they were recorded.
         keyed: `sha256` is the keyed hash of the file's (`keyed_hash`), because a registrant in it
-            was suppressed: given a file whose other records are known, a plain hash would confirm
+            was suppressed: given a file with otherwise known records, a plain hash would confirm
             which record was removed.
         renamed: An erasure has left no record of it, and its id is keyed, too.
     """

@@ -104,7 +104,7 @@ def ingest(
 def _first_and_again(
     data_root: DataRoot, source: Source, groups: dict[tuple[str, str], list[Delivery]]
 ) -> tuple[list[Delivery], list[Delivery]]:
-    """Split deliveries into those whose bytes are new on their day, and the others.
+    """Split deliveries into those with bytes that are new on their day, and the others.
 
     The others are in the order in which they were written.
     """
@@ -278,7 +278,7 @@ def _read(
 
 
 def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
-    """Remove from every layer what was misread of deliveries whose manifest has been corrected.
+    """Remove from every layer what was misread of deliveries with a corrected manifest.
 
     The ledger entry is removed last: after a kill, the next run repeats the removal.
     """

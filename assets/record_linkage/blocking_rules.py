@@ -179,7 +179,7 @@ _KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     "organisation": (("organisation", "organisation", "organisation", "exact", False),),
 }
 INTACT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
-"""The share of pairs with a slip in the field whose slip leaves this part of it intact."""
+"""The share of pairs with a slip in the field in which the slip leaves this part of it intact."""
 CORRECT = {
     "given": 0.86,
     "family": 0.84,

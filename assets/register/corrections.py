@@ -29,7 +29,7 @@ from schemas.policy import Policy
 from schemas.register import Rectified
 from schemas.vocabulary import RECTIFIABLE
 
-# Where the records are that have a value whose time is over: for the sweep. Ids and hashes only.
+# Where the records with an expired value are: for the sweep. Ids and hashes only.
 WRONG = "rectified.parquet"
 # Records that were removed from raw: by what they are about and the hash of their text, so that
 # their repetitions go as well.
@@ -420,7 +420,7 @@ def _add_to_histories(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_over(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write which rows have a value whose time is over.
+    """Write which rows have an expired value.
 
     The statements, and choices that name an address which was wrong.
     """

@@ -77,7 +77,7 @@ class _Numbers:
 def write_sample(
     inbox: Path, truth: Path, *, registrants: int, seed: int, days: int, last_day: date
 ) -> SampleSummary:
-    """Write synthetic deliveries of every source into the inbox, and who is who into `truth`.
+    """Write synthetic deliveries of every source into the inbox, and the true people into `truth`.
 
     The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes.
     `truth` must not lie in the inbox. Raises ValueError when the arguments make no sense.

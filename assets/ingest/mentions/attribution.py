@@ -1,5 +1,5 @@
-"""Whose a record is that has somebody's identifiers in its text only: because it cannot be parsed,
-or is spelled otherwise.
+"""Attribution of records with identifiers in their text only: because the record cannot be parsed,
+or the identifier has another form.
 
 It is theirs when nothing in it is certainly somebody else's. Otherwise it stays, and what mentions
 them is redacted.

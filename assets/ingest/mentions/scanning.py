@@ -194,10 +194,10 @@ def files_with_texts(data_root: DataRoot) -> list[tuple[str, Path, list[str]]]:
 def scan_lake(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter
 ) -> None:
-    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts
-    may contain a searched value.
+    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged with texts
+    that may contain a searched value.
 
-    One pass over all texts, a batch in memory per thread.
+    Reads all texts once, a batch in memory per thread.
     """
     records: list[tuple[str, str, int]] = []
 

@@ -64,8 +64,8 @@ _WHOLE_CODE = "[0-9]{6}[-+A-FU-Y]?[0-9]{3}[0-9A-Z]?"
 
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make known to the connection who is in the register, and the country; `suppression.prepare`
-    comes besides.
+    """Make `registered_others` and the macro `country_of_phones`; call
+    `suppression.prepare` as well.
     """
     know_others(data_root, connection)
     connection.execute(
