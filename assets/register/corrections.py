@@ -392,9 +392,9 @@ def _add_to_histories(connection: duckdb.DuckDBPyConnection) -> None:
         SEMI JOIN (SELECT registrant_id FROM golden_records) AS present USING (registrant_id)"""
     connection.execute(
         f"""INSERT INTO name_history BY NAME
-        SELECT registrant_id, 'official' AS kind, any_value(golden.given_names) AS given_names,
-            any_value(golden.family_name) AS family_name, {latest}
-        FROM registrant_corrections JOIN golden_records AS golden USING (registrant_id)
+        SELECT registrant_id, 'official' AS kind, any_value(chosen.given_names) AS given_names,
+            any_value(chosen.family_name) AS family_name, {latest}
+        FROM registrant_corrections JOIN golden_records AS chosen USING (registrant_id)
         WHERE stands AND attribute IN ('given_names', 'family_name')
         GROUP BY registrant_id
         UNION ALL BY NAME
