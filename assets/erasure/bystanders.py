@@ -82,7 +82,7 @@ def prepare(
 def count_in(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
 ) -> dict[str, int]:
-    """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes
+    """Return how many bystanders are among `removed` of the delivery, per request. `prepare` comes
     first.
     """
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
@@ -116,13 +116,13 @@ def count_in(
 
 
 def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
-    """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name
+    """Make `matched(record_no, request_id)` of `removed`, and `foreign_named`: which of these name
     an identifier that no request has.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS
         SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)}
-            SEMI JOIN gone USING (record_no)"""
+            SEMI JOIN removed USING (record_no)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matched AS

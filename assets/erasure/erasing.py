@@ -124,7 +124,7 @@ def _remove_decided(
                 [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
             )
             connection.execute(
-                """CREATE OR REPLACE TEMP TABLE gone AS
+                """CREATE OR REPLACE TEMP TABLE removed AS
                 SELECT DISTINCT record_no FROM record_requests"""
             )
             legal_holds.find_retained(data_root, connection, entry, today)
@@ -137,7 +137,7 @@ def _remove_decided(
 def _suppress_records(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Suppress records in `gone` individually, as each may be delivered again: one that could not
+    """Suppress records in `removed` one by one, as each may be delivered again: one that could not
     be parsed by its text, as it has no identifier; one that the registrant gave by its key, as a
     repeated delivery of it is not given again.
     """
@@ -178,7 +178,7 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
         load_requests(connection, _loaded(data_root, request_ids))
         for entry in concerned(data_root, connection):
             if find_gone(data_root, connection, entry):
-                query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
+                query = "SELECT count(*) FROM (FROM removed UNION SELECT record_no FROM redactions)"
                 left += (connection.execute(query).fetchone() or (0,))[0]
         read_register(data_root, connection, "identifiers", TABLES["identifiers"])
         left += (

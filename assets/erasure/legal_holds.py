@@ -115,7 +115,7 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
 def find_retained(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Make `retained(record_no, rule, until)`: those of `gone` with an order that the accounts need
+    """Make `retained(record_no, rule, until)`: those of `removed` with an order the accounts need
     beyond `today`.
     """
     until, rule = accounts_hold(data_root.policy, "ordered_at")
@@ -123,7 +123,7 @@ def find_retained(
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE retained AS
         SELECT record_no, {rule} AS rule, {until} AS until
-        FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
+        FROM {parquet(orders)} SEMI JOIN removed USING (record_no) WHERE {until} > DATE '{today}'"""
         if orders.exists()
         else "CREATE OR REPLACE TEMP TABLE retained (record_no BIGINT, rule VARCHAR, until DATE)"
     )
@@ -135,7 +135,7 @@ def remove_unless_retained(
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
 ) -> int:
-    """Remove the records in `gone`, and strip the person from those in `retained`; return the rows
+    """Remove the records in `removed`, and strip the person from `retained` ones; return the rows
     removed.
 
     `redacted` are the edits of the records that stay because they are about somebody else.
@@ -145,7 +145,7 @@ def remove_unless_retained(
     entry = deliveries.with_keyed_hash(data_root, entry)
     if not connection.execute("SELECT 1 FROM retained LIMIT 1").fetchone():
         return lake_rewrite.remove_records(data_root, connection, entry, "suppressed", redacted)
-    connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM retained)")
+    connection.execute("DELETE FROM removed WHERE record_no IN (SELECT record_no FROM retained)")
     edits = dict(redacted)
     for table in CANONICAL:
         edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_IS_RETAINED}")

@@ -106,7 +106,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
 
 
 def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`: the delivery's records about the requests' registrants; and
+    """Make `removed(record_no)`: the delivery's records about the requests' registrants; and
     `redactions`, where others mention them.
 
     A record is theirs by the rule of the suppression list (`record_matching.find_matches`), or by
@@ -127,8 +127,8 @@ def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry:
                 "md5(identifier) FROM requested_identifiers)"
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ("
+        "CREATE OR REPLACE TEMP TABLE removed AS SELECT DISTINCT record_no FROM ("
         f"{' UNION ALL '.join(queries)})"
     )
     mentioned = mentions.find_redactions(connection)
-    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None
+    return mentioned or connection.execute("SELECT 1 FROM removed LIMIT 1").fetchone() is not None

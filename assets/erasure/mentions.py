@@ -141,7 +141,7 @@ def _find_staged(
 
 def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
     """Make `redactions(layer, record_no, request_id, fields)` of the records that are not in
-    `gone`; returns whether there are any.
+    `removed`; returns whether there are any.
     """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE redactions AS
@@ -149,7 +149,7 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
         FROM (
             SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact
             UNION ALL FROM staged_matches)
-        JOIN requested_identifiers USING (identifier) ANTI JOIN gone USING (record_no)
+        JOIN requested_identifiers USING (identifier) ANTI JOIN removed USING (record_no)
         GROUP BY ALL"""
     )
     return connection.execute("SELECT 1 FROM redactions LIMIT 1").fetchone() is not None

@@ -106,7 +106,7 @@ def _count_delivery(
             stays = "ANTI JOIN retained USING (record_no)" if layer == "staged.orders" else ""
             found.layers[layer] += count(
                 connection,
-                f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
+                f"SELECT count(*) FROM {parquet(path)} SEMI JOIN removed USING (record_no) {stays}",
             )
     for rule, rows, until in connection.execute(
         "SELECT rule, count(*), max(until)::VARCHAR FROM retained GROUP BY rule ORDER BY rule"

@@ -383,7 +383,10 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
-            for table, records in (("gone", "expired_records"), ("stripped", "stripped_records")):
+            for table, records in (
+                ("removed", "expired_records"),
+                ("stripped", "stripped_records"),
+            ):
                 cursor.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM "
                     f"{records} WHERE delivery_id = '{entry.delivery_id}'"

@@ -55,7 +55,7 @@ def remove_records(
     edits: Mapping[str, Edit] = NOTHING,
     only_raw: str = "",
 ) -> int:
-    """Remove the records in the table `gone(record_no)` from every layer of a delivery.
+    """Remove the records in the table `removed(record_no)` from every layer of a delivery.
 
     Each file is rewritten once.
 
@@ -71,7 +71,7 @@ def remove_records(
         The number of rows removed, over all files.
     """
     deliveries.enter(data_root, replace(entry, removing=counted_as))
-    stays = "record_no NOT IN (SELECT record_no FROM gone)"
+    stays = "record_no NOT IN (SELECT record_no FROM removed)"
     removed = 0
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():

@@ -171,11 +171,11 @@ def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
 def _find_requests_of_records(
     connection: duckdb.DuckDBPyConnection, files: dict[str, Path]
 ) -> None:
-    """Make `record_requests(record_no, request_id)` of the records in `gone`."""
+    """Make `record_requests(record_no, request_id)` of the records in `removed`."""
     queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
     for layer, path in files.items():
         if layer == "raw":
-            rows = f"{parquet(path)} AS stored SEMI JOIN gone USING (record_no)"
+            rows = f"{parquet(path)} AS stored SEMI JOIN removed USING (record_no)"
             record_matching.find_matches(connection, f"(FROM {rows})", "matching_identifiers")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
@@ -185,7 +185,7 @@ def _find_requests_of_records(
             )
         elif layer != "staged.records":
             queries.append(
-                f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored JOIN gone
+                f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored JOIN removed
                     USING (record_no)
                 JOIN requested_identifiers ON stored.person_key = md5(identifier)"""
             )
