@@ -102,7 +102,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
     found = {
         delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
     }
-    return [entry for entry in deliveries.book(data_root) if entry.delivery_id in found]
+    return [entry for entry in deliveries.ledger(data_root) if entry.delivery_id in found]
 
 
 def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:

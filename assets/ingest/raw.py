@@ -88,7 +88,7 @@ def ingest(
         groups.setdefault((item.day, manifest.sha256), []).append((item, manifest, dataset))
     first, again = _first_and_again(data_root, source, groups)
     swept = (
-        [entry for entry in deliveries.book(data_root, source.name) if entry.expired]
+        [entry for entry in deliveries.ledger(data_root, source.name) if entry.expired]
         if groups
         else []
     )
@@ -111,7 +111,7 @@ def _first_and_again(
     known = {
         (day, entry.sha256)
         for day in {day for day, _ in groups}
-        for entry in deliveries.book(data_root, source.name, day)
+        for entry in deliveries.ledger(data_root, source.name, day)
     }
     first, again = [], []
     for key, group in groups.items():
@@ -272,7 +272,7 @@ def _read(
         renamed=emptied,
     )
     if corrects:
-        stage_later_again(data_root, corrects, deliveries.book(data_root, item.source))
+        stage_later_again(data_root, corrects, deliveries.ledger(data_root, item.source))
     deliveries.enter(data_root, entry)
     return entry
 

@@ -228,7 +228,7 @@ def inputs(data_root: DataRoot, today: date) -> str:
 
     The delivery ledger, the policy, the day, and decisions about pairs.
     """
-    ledger = json.dumps([asdict(entry) for entry in deliveries.book(data_root)], sort_keys=True)
+    ledger = json.dumps([asdict(entry) for entry in deliveries.ledger(data_root)], sort_keys=True)
     return hashlib.sha256(
         f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}".encode()
     ).hexdigest()

@@ -68,7 +68,9 @@ PROVENANCE = Relation.of(
 def silent_for(data_root: DataRoot, today: date) -> int | None:
     """Return the days since the population register's last staged delivery; None before one."""
     days = [
-        entry.day for entry in deliveries.book(data_root, POPULATION_REGISTER) if entry.staged_with
+        entry.day
+        for entry in deliveries.ledger(data_root, POPULATION_REGISTER)
+        if entry.staged_with
     ]
     return (today - date.fromisoformat(max(days))).days if days else None
 

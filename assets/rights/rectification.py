@@ -98,7 +98,7 @@ def deliver(
 
 def staged(data_root: DataRoot, digest: str) -> int:
     """How many corrections of the delivery with this SHA-256 have been staged."""
-    book = deliveries.book(data_root, "self")
+    book = deliveries.ledger(data_root, "self")
     return sum(entry.staged for entry in book if deliveries.is_of(data_root, entry, digest))
 
 

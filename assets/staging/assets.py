@@ -83,7 +83,9 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         days = set(context.partition_keys)
         staged.stage(data_root, source, days, again=context.job_name not in REFRESHING)
         entries = [
-            entry for day in sorted(days) for entry in deliveries.book(data_root, source.name, day)
+            entry
+            for day in sorted(days)
+            for entry in deliveries.ledger(data_root, source.name, day)
         ]
         total = Counter(staged.totals(entries))
         codes: Counter[str] = Counter()

@@ -66,7 +66,7 @@ def stage(
         The entries staged.
     """
     done = []
-    ledger = deliveries.book(data_root, source.name)
+    ledger = deliveries.ledger(data_root, source.name)
     for number, entry in enumerate(ledger):
         dataset = source.dataset(entry.dataset)
         raw = raw_path(data_root, source.name, entry.day, entry.delivery_id)
