@@ -252,7 +252,7 @@ class Requests(Strict):
 
 
 class ThirdPartyNotice(Strict):
-    """The deadline of a notice to registrants whose data came from others (GDPR 14(3))."""
+    """The deadline of a notice to registrants about data that came from others (GDPR 14(3))."""
 
     clause: Clause
     informed_within: Calendar

@@ -52,7 +52,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
             [sorted(mentioned)],
         )
         mentions.scan(data_root, connection)
-        for entry in deliveries.book(data_root):
+        for entry in deliveries.ledger(data_root):
             if _find_matched(data_root, connection, entry):
                 # Records under a statutory duty stay, as in the erasure; the build of the register
                 # decides whether their retention period is over.

@@ -115,7 +115,7 @@ def _remove_decided(
 ) -> None:
     """Remove the near matches that were decided to be the registrant's."""
     decided = near_matches.to_remove(asked)
-    for entry in deliveries.book(data_root) if decided else []:
+    for entry in deliveries.ledger(data_root) if decided else []:
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
         if pairs:
             connection.execute(

@@ -84,7 +84,7 @@ def stage_waiting(data_root: DataRoot) -> list[Entry]:
     for source, names in _with_orders():
         days = {
             entry.day
-            for entry in deliveries.book(data_root, source.name)
+            for entry in deliveries.ledger(data_root, source.name)
             if entry.dataset in names and not entry.staged_with
         }
         done += staged.stage(data_root, source, days) if days else []
@@ -192,7 +192,7 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
     )
     rows = connection.execute("SELECT DISTINCT delivery_id FROM named_by_content").fetchall()
     concerned = {delivery_id for (delivery_id,) in rows}
-    for entry in deliveries.book(data_root) if concerned else ():
+    for entry in deliveries.ledger(data_root) if concerned else ():
         if entry.delivery_id in concerned:
             named = f"""record_no IN (
                 SELECT record_no FROM named_by_content WHERE delivery_id = '{entry.delivery_id}')"""

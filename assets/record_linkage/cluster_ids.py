@@ -22,7 +22,7 @@ class Drift:
 
     @property
     def unchanged(self) -> float:
-        """The share of earlier records whose cluster has the same id."""
+        """The share of earlier records in a cluster with the same id."""
         return 1 - self.changed / self.records if self.records else 1.0
 
 

@@ -31,7 +31,7 @@ _CROWDS = f"""
 
 DISPUTED_IDENTIFIERS = Relation(
     name="disputed_identifiers",
-    summary="Identifiers that were not followed: of whom, and why.",
+    summary="Identifiers that were not followed, with their persons and the reason.",
     columns={
         "type": "VARCHAR",
         "value": "VARCHAR",
@@ -120,7 +120,7 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 def dispute_broken(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give values in `shared_values` a reason whose links did not hold without any decision.
+    """Give values in `shared_values` a reason if their links were rejected without any decision.
 
     People who differ, or who have two identity codes, would have met through a third.
     """

@@ -242,7 +242,7 @@ def _delivery_ledger(data_root: DataRoot, connection: duckdb.DuckDBPyConnection)
             entry.sequence or 0,
             entry.missing_columns or [],
         )
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
     ]
     if rows:
         connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?)", rows)

@@ -71,7 +71,7 @@ def purge(data_root: DataRoot) -> int:
             source
             for (source,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
         }
-        for entry in deliveries.book(data_root):
+        for entry in deliveries.ledger(data_root):
             if entry.delivery_id in concerned:
                 _strip(data_root, connection, entry)
             if entry.source in sources:
@@ -96,7 +96,7 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
             "SELECT DISTINCT delivery_id FROM wrong"
         ).fetchall()
     }
-    for entry in deliveries.book(data_root) if concerned else ():
+    for entry in deliveries.ledger(data_root) if concerned else ():
         index = staged_folder(data_root, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
             connection.execute(

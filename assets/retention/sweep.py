@@ -246,7 +246,7 @@ def _find_deliveries(
     )
     swept = [
         (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.staged_with
     ]
     if swept:
@@ -296,7 +296,7 @@ def _removals(
     removed = "SELECT * FROM expired_records UNION ALL SELECT * FROM stripped_records"
     if raws := [
         raw
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if (raw := raw_path(data_root, entry.source, entry.day, entry.delivery_id)).exists()
     ]:
         create_view(data_root, connection, "raw", Raw, raws)
@@ -403,7 +403,7 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if quarantine_over and quarantine.exists():
             lake_rewrite.rewrite(cursor, quarantine, "false")
 
-    for _ in in_turn(connection, deliveries.book(data_root), rewrite):
+    for _ in in_turn(connection, deliveries.ledger(data_root), rewrite):
         pass
 
 

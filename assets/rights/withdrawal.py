@@ -181,7 +181,7 @@ def concerned(data_root: DataRoot, digest: str) -> int:
     """
     taken = {
         entry.delivery_id
-        for entry in deliveries.book(data_root, "consents")
+        for entry in deliveries.ledger(data_root, "consents")
         if deliveries.is_of(data_root, entry, digest)
     }
     with connect(data_root) as connection:
@@ -198,5 +198,5 @@ def taken_in(data_root: DataRoot, digest: str) -> bool:
     """Whether the delivery with this SHA-256 has become part of the lake."""
     return any(
         deliveries.is_of(data_root, entry, digest)
-        for entry in deliveries.book(data_root, "consents")
+        for entry in deliveries.ledger(data_root, "consents")
     )

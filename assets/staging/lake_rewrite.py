@@ -246,7 +246,7 @@ def finish_removals(data_root: DataRoot) -> int:
         The number of deliveries that a killed removal left unfinished.
     """
     remove_mistaken(data_root)
-    unfinished = [entry for entry in deliveries.book(data_root) if entry.removing]
+    unfinished = [entry for entry in deliveries.ledger(data_root) if entry.removing]
     if unfinished:
         with connect(data_root) as connection:
             for entry in unfinished:

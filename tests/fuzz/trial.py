@@ -206,7 +206,7 @@ def _ingest_and_stage(
         again = staged_again(data_root, source, done.entries)
     with step("stage", items):
         staged.stage(data_root, source, {entry.day for entry in done.entries} | again)
-    book = {entry.sha256: entry for entry in deliveries.book(data_root, source.name)}
+    book = {entry.sha256: entry for entry in deliveries.ledger(data_root, source.name)}
     failures = []
     for digest, numbers in expected.items():
         entry = book.get(digest)
@@ -267,7 +267,7 @@ def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered)
     """Python can read every value staged, and every sound record of raw can be handed out."""
     failures = []
     book = {
-        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.book(data_root)
+        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.ledger(data_root)
     }
 
     def attempt(name: str, what: Callable[[], object], delivery: str, record_no: int) -> None:
@@ -302,7 +302,7 @@ def _hand_out(dataset: Dataset, payload: str) -> bytes:
 def unexpected(data_root: DataRoot) -> Counter[str]:
     """Codes in quarantine that stand for a fault of our code, not of the data."""
     codes: Counter[str] = Counter()
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         codes.update(
             {code: count for code, count in (entry.codes or {}).items() if code == "REC-UNEXPECTED"}
         )

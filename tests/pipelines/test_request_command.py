@@ -223,7 +223,7 @@ def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(data_root: Data
     erasing.find(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
-    assert "0 rows had gone before and cannot come back" in answer.output
+    assert "0 rows had been removed before and cannot come back" in answer.output
     assert ledger.load(data_root, request_id).outcome == "refused"
 
 

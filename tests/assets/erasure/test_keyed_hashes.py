@@ -110,7 +110,7 @@ def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRo
     # The held order is still there, and its outcome too.
     staged = read(data_root.files("staged", "crm", name="*/orders"))
     assert {"T-700091", LEAVES.order_number} <= {row["order_number"] for row in staged}
-    assert all(entry.conserved for entry in deliveries.book(data_root))
+    assert all(entry.conserved for entry in deliveries.ledger(data_root))
     for dataset, data in ALONE.items():
         assert left_of(data_root, names_of(data, dataset)) == []
     # Others are left in this file: its hash is keyed, and it keeps its id.
@@ -122,11 +122,11 @@ def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRo
 
 def test_the_same_bytes_are_recognised_again(data_root: DataRoot) -> None:
     erasing.remove(data_root, [begin(data_root)], TODAY)
-    before = len(deliveries.book(data_root))
+    before = len(deliveries.ledger(data_root))
     put_all(data_root)
     done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
     assert [(one.redelivered, len(one.entries)) for one in done] == [(1, 0), (2, 0)]
-    assert len(deliveries.book(data_root)) == before
+    assert len(deliveries.ledger(data_root)) == before
 
 
 def test_what_is_left_out_at_the_door_is_entered_by_keyed_hash(data_root: DataRoot) -> None:

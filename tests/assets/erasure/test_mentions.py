@@ -159,7 +159,7 @@ def test_nothing_of_them_remains_and_the_keys_of_all_layers_agree(
     # Her consent by phone had made a registrant that is nothing but a phone of hers.
     phones = "SELECT * FROM identifiers WHERE value LIKE '%9990111'"
     assert rows(data_root, phones) == []
-    book = deliveries.book(data_root)
+    book = deliveries.ledger(data_root)
     assert staged.lost_by_key(data_root, book) == 0
     assert all(entry.conserved for entry in book)
 
@@ -183,7 +183,7 @@ def test_what_comes_again_is_kept_out_or_redacted_and_counted(
     assert not [marker for marker in THEIRS if marker in texts]
     assert not [one for one in all_spellings(data_root).find(texts) if one.sure]
     # What was delivered before and is redacted in the same way is the same record.
-    again = deliveries.book(data_root, day="2026-11-20")
+    again = deliveries.ledger(data_root, day="2026-11-20")
     assert {entry.dataset: entry.duplicates for entry in again if entry.delivered < 10} == {
         "contacts": 4, "contracts": 1, "visits": 2, "consent_log": 1, "credit_reports": 1,
     }  # fmt: skip
@@ -244,4 +244,4 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
     mine, theirs = (Counter(texts.splitlines()) for texts in (texts_in_lake(data_root), erased[1]))
     assert (mine - theirs, theirs - mine) == ({}, {})
     assert evidence.gather(data_root, [request_id])[request_id].redacted == REDACTED
-    assert staged.lost_by_key(data_root, deliveries.book(data_root)) == 0
+    assert staged.lost_by_key(data_root, deliveries.ledger(data_root)) == 0

@@ -189,7 +189,7 @@ def found(data_root: DataRoot) -> list[str]:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    book = deliveries.book(data_root)
+    book = deliveries.ledger(data_root)
     assert all(entry.conserved for entry in book)
     assert staged.lost_by_key(data_root, book) == 0
 
@@ -224,7 +224,7 @@ def test_staged_again_it_does_not_come_back(hidden: DataRoot) -> None:
         for table in ("registrants", "names", "addresses", "contact_points", "visits")
     }
     for source in SOURCES:
-        staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
+        staged.stage(hidden, source, {entry.day for entry in deliveries.ledger(hidden)}, again=True)
     assert found(hidden) == []
     build(hidden)
     assert found(hidden) == []
@@ -316,7 +316,7 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
         take_in(data_root)
         settle(data_root)
         first = next(
-            entry.delivery_id for entry in deliveries.book(data_root) if entry.day == "2026-11-03"
+            entry.delivery_id for entry in deliveries.ledger(data_root) if entry.day == "2026-11-03"
         )
         told = rows(
             data_root,
@@ -529,7 +529,7 @@ def test_a_contact_point_and_a_name_of_the_protected_stay(data_root: DataRoot) -
     settle(data_root)
     for source in SOURCES:
         staged.stage(
-            data_root, source, {entry.day for entry in deliveries.book(data_root)}, again=True
+            data_root, source, {entry.day for entry in deliveries.ledger(data_root)}, again=True
         )
     build(data_root)
     assert (

@@ -242,7 +242,7 @@ class TestCommand:
         (dead, *_) = rows(built, "SELECT registrant_id FROM registrants WHERE deceased")
         assert (
             self.run(built, monkeypatch, dead["registrant_id"])
-            == "Not profiled: the registrant is not admitted to analytics.\n"
+            == "Not profiled: the registrant is not eligible for analytics.\n"
         )
         assert json.loads(self.run(built, monkeypatch, dead["registrant_id"], "--json")) == {
             "admitted": False

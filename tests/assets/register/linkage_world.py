@@ -14,7 +14,7 @@ from itertools import accumulate
 import duckdb
 import pyarrow as pa
 
-from pipelines.synthetic.names import misspelt, plain_letters
+from pipelines.synthetic.names import misspelled, plain_letters
 from schemas.reference.tables import read_reference
 
 PEOPLE = pa.schema(
@@ -172,8 +172,8 @@ class _Draw:
         return place
 
     def typed(self, name: str, share: float) -> str:
-        """The name, misspelt in this share of cases."""
-        return misspelt(name, self.random.randrange(4)) if self.chance(share) else name
+        """The name, misspelled in this share of cases."""
+        return misspelled(name, self.random.randrange(4)) if self.chance(share) else name
 
 
 def population(size: int, seed: int) -> list[Person]:

@@ -115,7 +115,7 @@ class TestDecisions:
 class TestReview:
     def test_lists_who_may_be_one_without_a_value(self, world: DataRoot) -> None:
         found = review.listed(world)
-        assert {(one.one, one.other) for one in found} >= {tuple(sorted((key("1"), key("3"))))}
+        assert {(one.left, one.right) for one in found} >= {tuple(sorted((key("1"), key("3"))))}
         said = (world.lake / review.GREY_PAIRS).read_bytes().lower()
         assert not any(value.encode() in said for value in ("aino", "bergman", "koivukuja"))
         assert all(
@@ -129,7 +129,7 @@ class TestReview:
 
     def test_shows_the_two_side_by_side(self, world: DataRoot) -> None:
         pair = next(
-            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+            one for one in review.listed(world) if {one.left, one.right} == {key("1"), key("3")}
         )
         shown = {what: {one, other} for what, one, other in review.side_by_side(world, pair)}
         assert shown["names"] == {"Aino Bergman"}
@@ -137,7 +137,7 @@ class TestReview:
 
     def test_what_is_decided_is_asked_no_more(self, world: DataRoot) -> None:
         pair = next(
-            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+            one for one in review.listed(world) if {one.left, one.right} == {key("1"), key("3")}
         )
         assert review.decide(world, [pair.pair], DAY, same=True) == 1
         settle(world)

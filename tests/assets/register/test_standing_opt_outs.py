@@ -111,7 +111,7 @@ def test_both_of_two_contacts_with_one_id_are_opted_out(data_root: DataRoot) -> 
     export_all(data_root, DAYS[1], *shared)
     take_in(data_root)
     assert by_email(data_root) == ["Aino", "Bea"]
-    book = deliveries.book(data_root)
+    book = deliveries.ledger(data_root)
     assert all(one.conserved for one in book)
     assert staged.lost_by_key(data_root, book) == 0
 

@@ -58,7 +58,7 @@ class Swept:
 def raw_days(data_root: DataRoot, dataset: str) -> set[str]:
     return {
         entry.day
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.dataset == dataset
         and raw_files.raw_path(data_root, entry.source, entry.day, entry.delivery_id).exists()
     }
@@ -238,10 +238,10 @@ def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any
         assert values(register_of(data_root)["names"], "family_name") == {"Vilkas"}
     assert [
         (entry.day, entry.expired, entry.staged, entry.duplicates)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
     ] == [("2026-11-10", 1, 1, 0), ("2026-11-12", 1, 0, 1)]
-    assert all(entry.conserved for entry in deliveries.book(data_root))
-    assert staged.lost_by_key(data_root, deliveries.book(data_root)) == 0
+    assert all(entry.conserved for entry in deliveries.ledger(data_root))
+    assert staged.lost_by_key(data_root, deliveries.ledger(data_root)) == 0
 
 
 def test_every_rule_is_counted(swept: Swept) -> None:
@@ -266,7 +266,7 @@ def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    book = deliveries.book(data_root)
+    book = deliveries.ledger(data_root)
     assert all(entry.conserved and not entry.removing for entry in book)
     assert staged.lost_by_key(data_root, book) == 0
 
@@ -285,7 +285,7 @@ def test_built_and_swept_and_staged_again_nothing_changes(swept: Swept) -> None:
         staged.stage(
             swept.data_root,
             source,
-            {entry.day for entry in deliveries.book(swept.data_root)},
+            {entry.day for entry in deliveries.ledger(swept.data_root)},
             again=True,
         )
     building.build(swept.data_root, TODAY)

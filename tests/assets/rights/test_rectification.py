@@ -273,8 +273,8 @@ def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Dat
     rectify(known, email=NEW_MAIL)
     refresh(known, OVER)
     assert rows(known, others) == before
-    assert all(entry.conserved for entry in deliveries.book(known))
-    assert staged.lost_by_key(known, deliveries.book(known)) == 0
+    assert all(entry.conserved for entry in deliveries.ledger(known))
+    assert staged.lost_by_key(known, deliveries.ledger(known)) == 0
 
 
 def test_the_register_built_after_the_sweep_is_the_one_before(known: DataRoot) -> None:

@@ -27,7 +27,7 @@ def outcomes(
     lines = [{name: record.get(name, "") for name in names} for record in records]
     put(data_root, "crm", DAY, dataset, csv(lines), len(lines))
     take_in(data_root)
-    (entry,) = deliveries.book(data_root, "crm")
+    (entry,) = deliveries.ledger(data_root, "crm")
     return dict(entry.codes), entry.staged
 
 
@@ -62,7 +62,7 @@ def test_who_has_the_id_alone_in_a_later_export_is_taken_in(data_root: DataRoot)
     ):
         put(data_root, "crm", day, "contacts", csv(records), len(records))
         take_in(data_root)
-    found = [(one.staged, one.quarantined, one.duplicates) for one in deliveries.book(data_root)]
+    found = [(one.staged, one.quarantined, one.duplicates) for one in deliveries.ledger(data_root)]
     assert found == [(1, 0, 0), (0, 2, 1), (1, 0, 0)]
 
 
