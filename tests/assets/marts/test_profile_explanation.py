@@ -163,7 +163,7 @@ def test_the_deceased_the_protected_and_minors_are_not_profiled(
     assert not everybody & {pseudonym(built, one) for one in them}
 
 
-def test_nobody_of_that_id_is_told_without_repeating_it(built: DataRoot) -> None:
+def test_an_unknown_id_is_reported_without_repeating_it(built: DataRoot) -> None:
     with pytest.raises(profile_explanation.UnknownRegistrantError) as refusal:
         profile_explanation.profile(built, "R00SECRET")
     assert "R00SECRET" not in str(refusal.value)

@@ -95,11 +95,11 @@ def test_visits_go_after_25_months_by_the_calendar_in_helsinki(swept: Swept) -> 
 def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_without_it(
     swept: Swept,
 ) -> None:
-    held = {
+    visitors = {
         row["visit"]: (row["visitor_id"], row["person_key"] is not None)
         for row in layer(swept.data_root, "staged", "visits")
     }
-    assert held == {
+    assert visitors == {
         "1|2": (None, False),
         "1|3": (None, False),
         "1|4": (None, False),
@@ -157,12 +157,12 @@ def test_an_order_outlives_its_customer_without_saying_who_it_was(swept: Swept) 
         Decimal("20.00"),
     )
     assert "C0000001" not in values(layer(swept.data_root, "staged", "identifiers"), "value")
-    held = [
+    payloads = [
         row
         for path in swept.data_root.files("raw", "crm")
         for row in rows(swept.data_root, f"SELECT payload FROM read_parquet('{path}')")
     ]
-    assert not [row for row in held if "C0000001" in row["payload"]]
+    assert not [row for row in payloads if "C0000001" in row["payload"]]
 
 
 @pytest.mark.clause("P8.2", "P5.6")
@@ -220,7 +220,7 @@ def test_raw_goes_after_13_months_and_what_was_staged_from_it_stays(tmp_path: An
     assert_accounted_for(data_root)
 
 
-def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any) -> None:
+def test_deleted_data_stays_deleted_when_its_file_is_delivered_again(tmp_path: Any) -> None:
     """A prospect of long ago and one who holds, in one file, sent once more on a later day."""
     data_root = DataRoot(tmp_path / "data")
     data_root.create()
@@ -266,9 +266,9 @@ def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    book = deliveries.ledger(data_root)
-    assert all(entry.conserved and not entry.removing for entry in book)
-    assert staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.book(data_root)
+    assert all(entry.conserved and not entry.removing for entry in entries)
+    assert staged.lost_by_key(data_root, entries) == 0
 
 
 def test_every_record_stays_accounted_for(swept: Swept) -> None:
