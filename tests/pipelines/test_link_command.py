@@ -254,11 +254,11 @@ class TestTablesBesideThePeople:
                 assert (
                     run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
                 )
-                found = connection.execute(
+                clusters = connection.execute(
                     f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid "
                     f"IN ('{first}', '{other}')"
                 ).fetchall()
-                assert len(found) == (1 if same == "true" else 2)
+                assert len(clusters) == (1 if same == "true" else 2)
 
     def test_aliases_need_identity_numbers(self, people, capsys, monkeypatch):
         (people / "roles.yaml").write_text(
@@ -293,8 +293,8 @@ def test_odd_names_of_columns_do_no_harm(people, capsys, monkeypatch):
         (people / "roles.yaml").write_text(json.dumps(roles))
         code, _, err = run(capsys, monkeypatch, *arguments(people, file="odd.parquet"))
         assert (code, err) == (0, "")
-        found = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
-    assert found['k"ey'] == values['k"ey']
+        clusters = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
+    assert clusters['k"ey'] == values['k"ey']
 
 
 def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
