@@ -76,7 +76,7 @@ def test_a_request_that_does_not_fit_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_handed_to_somebody_who_is_not_verified(known: DataRoot, tmp_path: Path) -> None:
+def test_nothing_is_handed_out_without_verified_identity(known: DataRoot, tmp_path: Path) -> None:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 1

@@ -162,7 +162,7 @@ class TestOnto:
         with duckdb.connect(str(stages), read_only=True) as connection:
             return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall())
 
-    def test_adds_who_arrives_and_answers_for_them(self, people, stages, capsys, monkeypatch):
+    def test_adds_new_records_and_returns_their_clusters(self, people, stages, capsys, monkeypatch):
         before = self.clusters(stages)
         code, out, _ = run(
             capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet")
@@ -188,7 +188,9 @@ class TestOnto:
         )
         assert self.clusters(stages) == after
 
-    def test_a_full_run_keeps_names_and_tells_the_drift(self, people, stages, capsys, monkeypatch):
+    def test_a_full_run_keeps_cluster_ids_and_reports_the_drift(
+        self, people, stages, capsys, monkeypatch
+    ):
         run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))
         before = self.clusters(stages)
         code, out, _ = run(capsys, monkeypatch, *arguments(people, "--stages", stages, "--json"))

@@ -80,7 +80,7 @@ def test_why_refuses_an_unknown_mart(data_root: DataRoot) -> None:
     assert "direct_marketing" in asked(data_root, why, of(data_root, "Nimi1"), "marketing").output
 
 
-def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
+def test_an_export_that_relies_on_privacy_shield_is_refused_and_writes_nothing(
     data_root: DataRoot, tmp_path: Path
 ) -> None:
     answer = asked(
@@ -96,7 +96,7 @@ def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
     assert not (tmp_path / "audience.csv").exists()
 
 
-def test_profile_tells_what_is_in_use_or_that_nothing_is(data_root: DataRoot) -> None:
+def test_profile_lists_what_is_in_use_or_that_nothing_is(data_root: DataRoot) -> None:
     answered = output(data_root, profile, of(data_root, "Nimi1"))
     assert set(answered) <= {"admitted", "values"}
     assert asked(data_root, profile, of(data_root, "Nimi1")).output.strip()

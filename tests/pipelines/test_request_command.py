@@ -134,7 +134,7 @@ def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(
     assert ledger.every(data_root)[0].given == (f"identity_code:{LEAVES.identity_code}",)
 
 
-def test_the_list_tells_days_and_states_and_nobody(data_root: DataRoot) -> None:
+def test_the_list_has_days_and_states_and_no_personal_data(data_root: DataRoot) -> None:
     request_id = asked(
         "access", "--received", str(datetime.now(data_root.policy.zone).date() - timedelta(days=10))
     )
@@ -185,7 +185,7 @@ def test_an_unclear_request_lists_its_candidates_and_is_decided(data_root: DataR
     assert ledger.pending(data_root) == [request_id]
 
 
-def test_a_preview_tells_counts(data_root: DataRoot) -> None:
+def test_a_preview_shows_counts(data_root: DataRoot) -> None:
     seen = output("preview", asked("erasure"))
     assert (seen["bystanders"], seen["layers"]["raw"]) == (0, 9)
     assert "Bystanders: 0" in typed("preview", seen["request_id"]).output

@@ -36,7 +36,7 @@ def output(root: Path, *words: str) -> Any:
     return json.loads(answer.output)
 
 
-def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
+def test_a_dry_run_lists_rule_category_and_layer(root: Path) -> None:
     report = output(root, "--as-of", str(TODAY), "--dry-run")
     assert {
         "rule": "RET-VISITS-25M",

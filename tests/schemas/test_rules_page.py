@@ -94,7 +94,7 @@ def test_the_page_names_every_rule_of_the_canonical_frames() -> None:
     assert missing(given) == []
 
 
-def test_the_page_tells_how_the_codes_of_columns_end() -> None:
+def test_the_page_lists_the_endings_of_the_codes_of_columns() -> None:
     assert missing({f"<TABLE>-<COLUMN>-{ending}" for ending in BUILT_IN.values()}) == []
 
 

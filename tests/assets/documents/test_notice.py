@@ -164,7 +164,7 @@ class TestFacts:
             ), name
 
     @pytest.mark.clause("P6.6")
-    def test_who_is_known_from_others_only_is_informed_within_the_time(self) -> None:
+    def test_registrants_known_from_others_only_are_informed_within_the_time(self) -> None:
         assert "within one month" in section(written("en"), 6)
         assert "inom 14 dagar" in section(
             written("sv", (("article_14", "informed_within"), "14 days")), 6

@@ -489,7 +489,7 @@ class TestStaleFeed:
         assert not protected_identity.is_stale(data_root, self.STALE)
 
 
-def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: DataRoot) -> None:
+def test_no_mart_and_no_build_state_discloses_the_flag(hidden: DataRoot) -> None:
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {

@@ -212,7 +212,7 @@ def test_nothing_is_noted_as_anothers_while_the_register_may_have_the_erased(
     assert visited(browser, ANONYMOUS) == [0]
 
 
-def test_erased_is_who_is_on_the_list_and_known_to_nobody(listed: DataRoot) -> None:
+def test_erased_are_identifiers_on_the_list_that_no_registrant_has(listed: DataRoot) -> None:
     named = {"customer_number:C1", "contact_id:2", "email:other@example.fi"}
     assert suppression.erased_among(listed, named) == {"customer_number:C1"}
 

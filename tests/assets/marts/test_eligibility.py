@@ -209,7 +209,7 @@ def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     )
 
 
-def test_every_rule_has_a_predicate_and_speaks_of_somebody(
+def test_every_rule_has_a_predicate_and_applies_to_somebody(
     large: tuple[DataRoot, World, Any],
 ) -> None:
     assert set(eligibility.PREDICATES) == set(RULES)
@@ -245,7 +245,7 @@ def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
 
 
 @pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
-def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(
+def test_nothing_that_identifies_a_registrant_leaves_a_pseudonymous_mart(
     large: tuple[DataRoot, World, Any], purpose: str
 ) -> None:
     disclosed = set(texts(large[2][purpose]))

@@ -96,7 +96,7 @@ def someone(data_root: DataRoot) -> dict[str, Any]:
     )
 
 
-def test_the_mart_tells_of_no_group_under_the_floor(built: DataRoot) -> None:
+def test_the_mart_discloses_no_group_under_the_floor(built: DataRoot) -> None:
     every = " UNION ALL ".join(
         f"SELECT pseudonym, attribute, value FROM {table}" for table in VALUE_TABLES
     )

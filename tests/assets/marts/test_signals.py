@@ -377,7 +377,7 @@ class TestWithdrawal:
 
 
 class TestExplanation:
-    def test_it_tells_each_rule_with_basis_source_and_day_and_no_value(
+    def test_it_lists_each_rule_with_basis_source_and_day_and_no_value(
         self, data_root: DataRoot
     ) -> None:
         deliver_all(
@@ -406,7 +406,7 @@ class TestExplanation:
         ] == [NOTHING_LETS_IN]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
-    def test_an_id_that_is_none_is_refused(self, data_root: DataRoot, unknown: str) -> None:
+    def test_an_unknown_id_is_refused(self, data_root: DataRoot, unknown: str) -> None:
         with pytest.raises(UnknownRegistrantError):
             explain(data_root, unknown, "analytics")
 
@@ -499,7 +499,7 @@ class TestExport:
             ("nobody", "has no recipient 'nobody'"),
         ],
     )
-    def test_who_is_not_named_for_it_gets_nothing(
+    def test_a_recipient_not_named_for_the_purpose_gets_nothing(
         self, published: DataRoot, tmp_path: Path, recipient: str, message: str
     ) -> None:
         with pytest.raises(audience_export.ExportError, match=message):

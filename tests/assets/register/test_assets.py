@@ -12,7 +12,7 @@ from assets.register.waterfall import svg
 from tests.assets.register.linkage_world import deliveries_about, population
 
 
-def test_metadata_tells_how_good_linkage_is_and_nobody_s_data() -> None:
+def test_metadata_shows_the_quality_of_linkage_and_nobody_s_data() -> None:
     world = deliveries_about(population(300, seed=2), seed=2)
     with duckdb.connect() as connection:
         world.load(connection)

@@ -155,7 +155,7 @@ def test_the_period_is_the_policys(world: DataRoot) -> None:
     assert information_duty.due(DataRoot(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
 
 
-def test_a_source_that_is_no_third_party_tells_of_nobody(world: DataRoot) -> None:
+def test_a_source_that_is_no_third_party_causes_no_duty(world: DataRoot) -> None:
     sources = {
         name: source.model_copy(update={"third_party": False})
         for name, source in world.policy.sources.items()
@@ -199,7 +199,7 @@ def test_recipients_of_marketing_are_informed_with_the_first_message(world: Data
 
 
 class TestRecording:
-    def test_who_has_been_informed_is_due_no_more(self, world: DataRoot) -> None:
+    def test_an_informed_registrant_is_no_longer_due(self, world: DataRoot) -> None:
         assert information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE) == 1
         assert information_duty.due(world, DUE) == []
         assert information_duty.counts(world, DUE)["informed"] == 1

@@ -158,7 +158,7 @@ def test_what_is_chosen_counts_for_its_topics(
         "ammattiliiton-palvelut",
     ],
 )
-def test_a_content_that_tells_of_a_special_category_counts_for_nothing_whatever_the_pattern(
+def test_content_about_a_special_category_never_counts_whatever_the_pattern(
     connection: duckdb.DuckDBPyConnection, page: str
 ) -> None:
     visited(connection, {"url": f"{SITE}/{page}"}, {"url": f"{SITE}/palvelut"})

@@ -184,7 +184,7 @@ def test_the_id_stays_in_later_builds_and_with_what_comes_later(data_root: DataR
     assert len({seed for _, seed in kept}) == len(kept)
 
 
-def test_who_parts_from_somebody_later_has_an_id_of_their_own(data_root: DataRoot) -> None:
+def test_a_later_newcomer_at_the_mailbox_has_an_id_of_their_own(data_root: DataRoot) -> None:
     """The mailbox of one is again a mailbox of two: it goes back to nobody, under its own id."""
     erase(data_root, AUNE, EEVA, OONA)
     bruno = registrant_of(data_root, BRUNO[0])

@@ -72,14 +72,14 @@ class TestDelta:
         assert delta.links["links"] == full.links["links"]
         assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
 
-    def test_full_rerun_tells_the_drift_and_there_is_none(self, world: DataRoot) -> None:
+    def test_full_rerun_reports_the_drift_and_there_is_none(self, world: DataRoot) -> None:
         pair_cache.forget(world)
         assert settle(world).links["drift"] == {
             "pairs_on_other_levels": 0,
             "pairs_only_now": 0,
             "pairs_only_before": 0,
         }
-        assert settle(world).links["drift"] == {}, "told once"
+        assert settle(world).links["drift"] == {}, "reported once"
 
     def test_nothing_stays_of_registrants_who_have_left(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("2"), True, DAY)])

@@ -222,7 +222,7 @@ class TestContact:
             ({"Phone Number": "ei ole"}, "CONTACT-PHONE-INVALID"),
         ],
     )
-    def test_a_contact_point_that_is_none_is_left_out_alone(
+    def test_an_invalid_contact_point_is_left_out_alone(
         self, fields: dict[str, str], code: str
     ) -> None:
         done = stage(CONTACTS, [contact() | fields])
@@ -404,7 +404,7 @@ class TestContract:
         done = stage(CONTRACTS, [contract(identity_code="", contact_id=contact_id)])
         assert done.one("contracts")["person_key"] == key(party)
 
-    def test_an_identity_code_that_is_none_is_left_out_and_the_contract_stays(self) -> None:
+    def test_an_invalid_identity_code_is_left_out_and_the_contract_stays(self) -> None:
         done = stage(CONTRACTS, [contract(identity_code="020180-999X")])
         assert done.row_codes["identifiers"] == {"IDENTIFIER-IDENTITY-CODE"}
         assert {identifier["type"] for identifier in done.tables["identifiers"]} == {

@@ -54,7 +54,7 @@ def test_the_same_person_twice_is_no_shared_id(
     assert codes == {}
 
 
-def test_who_has_the_id_alone_in_a_later_export_is_taken_in(data_root: DataRoot) -> None:
+def test_a_record_that_has_the_id_alone_in_a_later_export_is_staged(data_root: DataRoot) -> None:
     for day, records in (
         ("2026-11-17", [BERTTA]),
         ("2026-11-18", [AINO, BERTTA, BERTTA]),
