@@ -59,16 +59,16 @@ def ledger(data_root: DataRoot) -> list[tuple[str, str, int, int]]:
 
 def files(data_root: DataRoot) -> set[str]:
     """Ids that some file of the lake is of."""
-    found = set()
+    ids = set()
     for layer in ("raw", "staged", "quarantine", "deliveries"):
         for path in (data_root.lake / layer / "crm").glob("*/*"):
-            found.add(path.name.split(".")[0])
-    return found
+            ids.add(path.name.split(".")[0])
+    return ids
 
 
 def conserved(data_root: DataRoot) -> bool:
-    book = deliveries.ledger(data_root, "crm")
-    return all(entry.conserved for entry in book) and staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.book(data_root, "crm")
+    return all(entry.conserved for entry in entries) and staged.lost_by_key(data_root, entries) == 0
 
 
 def test_the_first_delivery_of_bytes_keeps_the_id_that_ledgers_know(data_root: DataRoot) -> None:

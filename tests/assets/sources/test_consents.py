@@ -124,7 +124,9 @@ def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str
     assert not any(done.tables.values())
 
 
-@pytest.mark.parametrize("status", [one for one in CHOICES if one not in ("granted", "lifted")])
+@pytest.mark.parametrize(
+    "status", [status for status in CHOICES if status not in ("granted", "lifted")]
+)
 @pytest.mark.parametrize("purpose", REGISTRANT_PURPOSES)
 def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
     row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one(
@@ -222,11 +224,18 @@ class TestTcf:
         needed = TCF_PURPOSES.get(purpose, ())
         every = range(1, 25)
         strings = [
-            tcf_string(sum(1 << (24 - one) for one in every if one != missing), 16_080_000_000)
+            tcf_string(
+                sum(1 << (24 - tcf_purpose) for tcf_purpose in every if tcf_purpose != missing),
+                16_080_000_000,
+            )
             for missing in every
         ]
-        found = stage(LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]).codes
-        assert {missing for missing in every if found[missing - 1]} == set(needed or every)
+        codes_by_record = stage(
+            LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]
+        ).codes
+        assert {missing for missing in every if codes_by_record[missing - 1]} == set(
+            needed or every
+        )
 
     def test_a_string_changed_before_it_was_made_is_no_consent(self) -> None:
         assert codes(LOG, self.cookie(WHOLE_TCF[:7] + "AAAAAA" + WHOLE_TCF[13:])) == {
@@ -274,5 +283,5 @@ def test_whatever_the_texts_every_event_is_staged_or_has_a_code(
     keep(LOG, payloads)
     done = stage(LOG, payloads)
     assert {row["record_no"] for row in done.tables["marketing_choices"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(payloads)))

@@ -214,7 +214,7 @@ class TestPositiveRegister:
     def test_it_is_refused(self, content: dict[str, Any]) -> None:
         assert "CREDIT-POSITIVE-REGISTER" in codes(REPORTS, {**report(), **content})
 
-    def test_nothing_of_it_reaches_the_disk_but_whom_it_was_about(self) -> None:
+    def test_nothing_of_it_reaches_the_disk_but_the_identifiers_of_its_subject(self) -> None:
         kept = keep(REPORTS, [report(loans=[{"lender": "Esimerkki Pankki"}], creditClass=4)])
         assert set(json.loads(kept.payloads[0])) == {
             "socialSecurityNumber",
@@ -260,5 +260,5 @@ def test_whatever_the_types_every_report_is_staged_or_has_a_code(
 ) -> None:
     done = stage(REPORTS, [text({**report(remarks=[PAID]), **change}) for change in changes])
     assert {row["record_no"] for row in done.tables["credit_reports"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(changes)))

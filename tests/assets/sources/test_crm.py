@@ -82,7 +82,7 @@ class TestContact:
     @pytest.mark.parametrize(
         "payload", [contact(Record_ID=""), contact(Record_ID="  "), {"First Name": "Maija"}]
     )
-    def test_without_a_record_id_it_cannot_be_told_from_another(
+    def test_without_a_record_id_it_cannot_be_distinguished_from_another(
         self, payload: dict[str, str]
     ) -> None:
         assert codes(CONTACTS, payload) == {"CRM-RECORD-ID"}
@@ -113,7 +113,7 @@ class TestContact:
                 "identifiers",
             }
 
-    def test_its_name_is_the_official_one_as_far_as_it_is_told(self) -> None:
+    def test_its_name_is_the_official_one_as_far_as_it_is_given(self) -> None:
         row = stage(CONTACTS, [contact(Last_Name="")]).one("names")
         assert (row["kind"], row["op"], row["given_names"], row["family_name"]) == (
             "official",
@@ -222,7 +222,7 @@ class TestContact:
             ({"Phone Number": "ei ole"}, "CONTACT-PHONE-INVALID"),
         ],
     )
-    def test_a_contact_point_that_is_none_is_left_out_alone(
+    def test_an_invalid_contact_point_is_left_out_alone(
         self, fields: dict[str, str], code: str
     ) -> None:
         done = stage(CONTACTS, [contact() | fields])
@@ -287,11 +287,11 @@ class TestOptOut:
             ("Global bounce", "crm:global_bounce"),
         ],
     )
-    @pytest.mark.parametrize("said", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
+    @pytest.mark.parametrize("cell", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
     def test_it_prohibits_marketing_to_the_address(
-        self, column: str, origin: str, said: str
+        self, column: str, origin: str, cell: str
     ) -> None:
-        choice = stage(CONTACTS, [contact(Email="Maija@Example.FI") | {column: said}]).one(
+        choice = stage(CONTACTS, [contact(Email="Maija@Example.FI") | {column: cell}]).one(
             "marketing_choices"
         )
         expected = {
@@ -311,16 +311,16 @@ class TestOptOut:
             == "contact_id:101"
         )
 
-    @pytest.mark.parametrize("said", ["false", "False", "No", "0", "", " "])
-    def test_its_absence_says_nothing(self, said: str) -> None:
+    @pytest.mark.parametrize("cell", ["false", "False", "No", "0", "", " "])
+    def test_its_absence_says_nothing(self, cell: str) -> None:
         assert (
-            stage(CONTACTS, [contact(Unsubscribed_from_all_email=said, Global_bounce=said)]).tables[
+            stage(CONTACTS, [contact(Unsubscribed_from_all_email=cell, Global_bounce=cell)]).tables[
                 "marketing_choices"
             ]
             == []
         )
 
-    def test_it_is_not_held_back_by_a_date_that_cannot_be_read(self) -> None:
+    def test_a_date_that_cannot_be_read_does_not_quarantine_it(self) -> None:
         done = stage(
             CONTACTS, [contact(Unsubscribed_from_all_email="true", Create_Date="2023-06-31 10:00")]
         )
@@ -377,13 +377,15 @@ class TestContract:
             Decimal("12.50"),
             "active",
         )
-        assert {(one["type"], one["value"]) for one in done.tables["identifiers"]} == {
+        assert {
+            (identifier["type"], identifier["value"]) for identifier in done.tables["identifiers"]
+        } == {
             ("contact_id", "101"),
             ("customer_number", "C1"),
             ("identity_code", CODE),
         }
-        # The account is named too: whose it is, its own contact says.
-        assert {one["person_key"] for one in done.tables["identifiers"]} == {
+        # The account is named too: its own contact states who it belongs to.
+        assert {identifier["person_key"] for identifier in done.tables["identifiers"]} == {
             row["person_key"],
             key("contact_id:101"),
         }
@@ -402,10 +404,10 @@ class TestContract:
         done = stage(CONTRACTS, [contract(identity_code="", contact_id=contact_id)])
         assert done.one("contracts")["person_key"] == key(party)
 
-    def test_an_identity_code_that_is_none_is_left_out_and_the_contract_stays(self) -> None:
+    def test_an_invalid_identity_code_is_left_out_and_the_contract_stays(self) -> None:
         done = stage(CONTRACTS, [contract(identity_code="020180-999X")])
         assert done.row_codes["identifiers"] == {"IDENTIFIER-IDENTITY-CODE"}
-        assert {one["type"] for one in done.tables["identifiers"]} == {
+        assert {identifier["type"] for identifier in done.tables["identifiers"]} == {
             "contact_id",
             "customer_number",
         }
@@ -595,5 +597,5 @@ def test_whatever_the_texts_every_row_is_staged_or_has_a_code(
     keep(dataset, [whole | row for row in rows])
     done = stage(dataset, [whole | row for row in rows])
     assert {row["record_no"] for row in done.tables[table]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(rows)))

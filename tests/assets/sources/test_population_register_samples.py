@@ -58,7 +58,7 @@ def apartment(
 
 
 def renaming(kind: str, operation: str, given: str, **fields: Any) -> list[dict[str, Any]]:
-    """The part for whoever may know a change of name, and the wide one for authorities."""
+    """The part for all who may know a change of name, and the wide one for authorities."""
     return [
         part(group, operation, nimilaji=kind, nimi=given, **fields)
         for group in ("NIMENMUUTOS", "NIMENMUUTOS_LAAJA")

@@ -83,10 +83,10 @@ class TestMinimising:
         self, addresses: list[Any]
     ) -> None:
         for written in (
-            [str(one) for one in addresses],
-            [one.exploded.upper() for one in addresses],
+            [str(address) for address in addresses],
+            [address.exploded.upper() for address in addresses],
         ):
-            for one, payload in zip(
+            for original, payload in zip(
                 addresses,
                 keep(VISITS, [visit(visitIp=address) for address in written]).payloads,
                 strict=True,
@@ -94,11 +94,13 @@ class TestMinimising:
                 kept = ipaddress.ip_address(json.loads(payload)["visitIp"])
                 assert (
                     kept
-                    == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address
+                    == ipaddress.ip_network(
+                        (kept, 24 if original.version == 4 else 48)
+                    ).network_address
                 )
                 assert kept in ipaddress.ip_network(
-                    (one, 24 if one.version == 4 else 32), strict=False
-                ) or "::" in str(one)
+                    (original, 24 if original.version == 4 else 32), strict=False
+                ) or "::" in str(original)
 
     def test_geolocation_is_emptied_and_all_else_stays_byte_for_byte(self) -> None:
         before = (
@@ -196,9 +198,9 @@ class TestVisit:
         texts = visit(
             idSite="1", idVisit="9", firstActionTimestamp=str(STARTED), visitDuration="30"
         )
-        one, other = stage(VISITS, [numbers, texts]).tables["visits"]
-        assert {**one, "record_no": 0, "record_key": ""} == {
-            **other,
+        first, second = stage(VISITS, [numbers, texts]).tables["visits"]
+        assert {**first, "record_no": 0, "record_key": ""} == {
+            **second,
             "record_no": 0,
             "record_key": "",
         }
@@ -214,14 +216,14 @@ class TestVisit:
 
     @pytest.mark.clause("P5.8")
     def test_every_field_of_the_policy_is_taken_over(self) -> None:
-        told = {
+        fields = {
             "fingerprint": "f1", "referrerType": "search", "referrerName": "Haku",
             "referrerUrl": "https://haku.example.fi/", "referrerKeyword": "sähkö ⚡",
             "deviceBrand": "Malli", "deviceModel": "M1", "browserName": "Selain",
             "browserVersion": "126.0", "operatingSystemName": "Android",
             "operatingSystemVersion": "14", "resolution": "360x800",
         }  # fmt: skip
-        row = stage(VISITS, [visit(**told)]).one("visits")
+        row = stage(VISITS, [visit(**fields)]).one("visits")
         expected = {
             "fingerprint": "f1", "referrer_type": "search", "referrer_name": "Haku",
             "referrer_url": "https://haku.example.fi/",
@@ -364,5 +366,5 @@ def test_whatever_the_types_every_visit_is_staged_or_has_a_code(
     )
     done = stage(VISITS, payloads)
     assert {row["record_no"] for row in done.tables["visits"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(payloads)))

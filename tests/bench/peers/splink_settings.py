@@ -279,7 +279,7 @@ def sampled(*, codes: bool = False) -> Configuration:
 
 
 def sampled_codes() -> Configuration:
-    """The same with the identity codes of those whose code is known."""
+    """The same with the identity codes that are known."""
     return sampled(codes=True)
 
 

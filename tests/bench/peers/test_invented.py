@@ -44,7 +44,7 @@ def test_about_as_many_records_as_asked_for_and_a_fifth_are_further_ones(people)
     }
 
 
-def test_nobody_bears_the_codes_and_each_tells_one_person(people):
+def test_nobody_bears_the_codes_and_each_identifies_one_person(people):
     assert (
         scalar(people, "SELECT count(*) FROM people WHERE NOT identity_code_valid(identity_code)")
         == 0
@@ -86,8 +86,8 @@ def test_there_are_twins_and_shared_mailboxes_of_several_people(people):
     assert scalar(people, shared) > 50
 
 
-def test_what_is_drawn_for_one_thing_tells_nothing_of_another(people):
-    """Households whose draws went together would be one crowd of look-alikes."""
+def test_what_is_drawn_for_one_thing_reveals_nothing_of_another(people):
+    """Households with correlated draws would be one crowd of look-alikes."""
     crowd = (
         "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE street IS NOT "
         "NULL GROUP BY family_name, postcode)"
