@@ -108,7 +108,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
     delivery_ids = {
         delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
     }
-    return [entry for entry in deliveries.book(data_root) if entry.delivery_id in delivery_ids]
+    return [entry for entry in deliveries.ledger(data_root) if entry.delivery_id in delivery_ids]
 
 
 def find_matched_records(

@@ -98,7 +98,7 @@ def deliver(
 
 def staged(data_root: DataRoot, digest: str) -> int:
     """How many corrections of the delivery with this SHA-256 have been staged."""
-    entries = deliveries.book(data_root, "self")
+    entries = deliveries.ledger(data_root, "self")
     return sum(entry.staged for entry in entries if deliveries.is_of(data_root, entry, digest))
 
 

@@ -179,7 +179,7 @@ def settle(data_root: DataRoot, now: datetime) -> list[Request]:
     if not any(request.state == "applying" for request in ledger.every(data_root, opened=False)):
         return []
     with ledger.changing(data_root):
-        entries = deliveries.book(data_root, "consents")
+        entries = deliveries.ledger(data_root, "consents")
         settled = [
             request
             for request in ledger.every(data_root)

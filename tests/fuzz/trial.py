@@ -206,7 +206,7 @@ def _ingest_and_stage(
         again = staged_again(data_root, source, done.entries)
     with step("stage", items):
         staged.stage(data_root, source, {entry.day for entry in done.entries} | again)
-    entries = {entry.sha256: entry for entry in deliveries.book(data_root, source.name)}
+    entries = {entry.sha256: entry for entry in deliveries.ledger(data_root, source.name)}
     failures = []
     for digest, numbers in expected.items():
         entry = entries.get(digest)
@@ -267,7 +267,7 @@ def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered)
     """Python can read every value staged, and every sound record of raw can be handed out."""
     failures = []
     numbers_by_delivery = {
-        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.book(data_root)
+        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.ledger(data_root)
     }
 
     def attempt(name: str, what: Callable[[], object], delivery: str, record_no: int) -> None:

@@ -122,7 +122,7 @@ def records(
     delivery.
     """
     delivered = []
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         keyed = _by_key(data_root, connection, entry)
         unstaged, mentions = _by_identifier(data_root, connection, entry, mine, keyed)
         if keyed or unstaged or mentions:

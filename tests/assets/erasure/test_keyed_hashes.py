@@ -126,7 +126,7 @@ def test_the_same_bytes_are_recognised_again(data_root: DataRoot) -> None:
     put_all(data_root)
     done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
     assert [(ingested.redelivered, len(ingested.entries)) for ingested in done] == [(1, 0), (2, 0)]
-    assert len(deliveries.book(data_root)) == before
+    assert len(deliveries.ledger(data_root)) == before
 
 
 def test_what_is_left_out_at_the_door_is_entered_by_keyed_hash(data_root: DataRoot) -> None:

@@ -159,7 +159,7 @@ def test_nothing_of_them_remains_and_the_keys_of_all_layers_agree(
     # Her consent by phone had made a registrant that is nothing but a phone of hers.
     phones = "SELECT * FROM identifiers WHERE value LIKE '%9990111'"
     assert rows(data_root, phones) == []
-    entries = deliveries.book(data_root)
+    entries = deliveries.ledger(data_root)
     assert staged.lost_by_key(data_root, entries) == 0
     assert all(entry.conserved for entry in entries)
 

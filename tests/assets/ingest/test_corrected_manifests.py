@@ -67,7 +67,7 @@ def files(data_root: DataRoot) -> set[str]:
 
 
 def conserved(data_root: DataRoot) -> bool:
-    entries = deliveries.book(data_root, "crm")
+    entries = deliveries.ledger(data_root, "crm")
     return all(entry.conserved for entry in entries) and staged.lost_by_key(data_root, entries) == 0
 
 

@@ -189,7 +189,7 @@ def visible_places(data_root: DataRoot) -> list[str]:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    entries = deliveries.book(data_root)
+    entries = deliveries.ledger(data_root)
     assert all(entry.conserved for entry in entries)
     assert staged.lost_by_key(data_root, entries) == 0
 
@@ -224,7 +224,7 @@ def test_staged_again_it_does_not_come_back(hidden: DataRoot) -> None:
         for table in ("registrants", "names", "addresses", "contact_points", "visits")
     }
     for source in SOURCES:
-        staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
+        staged.stage(hidden, source, {entry.day for entry in deliveries.ledger(hidden)}, again=True)
     assert visible_places(hidden) == []
     build(hidden)
     assert visible_places(hidden) == []

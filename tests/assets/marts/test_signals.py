@@ -387,7 +387,7 @@ class TestExplanation:
         )
         refresh(data_root)
         email = explain(data_root, of(data_root, "Nimi1"), "direct_marketing")[0]
-        assert (email.channel, email.admitted) == ("email", False)
+        assert (email.channel, email.eligible) == ("email", False)
         rules = {
             (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
             for rule in email.rules

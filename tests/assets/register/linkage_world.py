@@ -174,8 +174,8 @@ class _Draw:
         return place
 
     def typed(self, name: str, share: float) -> str:
-        """The name, misspelt in this share of cases."""
-        return misspelt(name, self.random.randrange(4)) if self.happens(share) else name
+        """The name, misspelled in this share of cases."""
+        return misspelled(name, self.random.randrange(4)) if self.happens(share) else name
 
 
 def population(size: int, seed: int) -> list[Person]:

@@ -111,7 +111,7 @@ def test_both_of_two_contacts_with_one_id_are_opted_out(data_root: DataRoot) -> 
     export_all(data_root, DAYS[1], *shared)
     take_in(data_root)
     assert by_email(data_root) == ["Aino", "Bea"]
-    entries = deliveries.book(data_root)
+    entries = deliveries.ledger(data_root)
     assert all(entry.conserved for entry in entries)
     assert staged.lost_by_key(data_root, entries) == 0
 

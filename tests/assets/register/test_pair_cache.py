@@ -115,7 +115,7 @@ class TestDecisions:
 class TestReview:
     def test_lists_possible_duplicates_without_a_value(self, world: DataRoot) -> None:
         pairs = review.listed(world)
-        assert {(pair.one, pair.other) for pair in pairs} >= {tuple(sorted((key("1"), key("3"))))}
+        assert {(pair.left, pair.right) for pair in pairs} >= {tuple(sorted((key("1"), key("3"))))}
         text = (world.lake / review.GREY_PAIRS).read_bytes().lower()
         assert not any(value.encode() in text for value in ("aino", "bergman", "koivukuja"))
         assert all(
@@ -131,7 +131,7 @@ class TestReview:
         pair = next(
             candidate
             for candidate in review.listed(world)
-            if {candidate.one, candidate.other} == {key("1"), key("3")}
+            if {candidate.left, candidate.right} == {key("1"), key("3")}
         )
         shown = {what: {left, right} for what, left, right in review.side_by_side(world, pair)}
         assert shown["names"] == {"Aino Bergman"}
@@ -141,7 +141,7 @@ class TestReview:
         pair = next(
             candidate
             for candidate in review.listed(world)
-            if {candidate.one, candidate.other} == {key("1"), key("3")}
+            if {candidate.left, candidate.right} == {key("1"), key("3")}
         )
         assert review.decide(world, [pair.pair], DAY, same=True) == 1
         settle(world)

@@ -266,7 +266,7 @@ def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    entries = deliveries.book(data_root)
+    entries = deliveries.ledger(data_root)
     assert all(entry.conserved and not entry.removing for entry in entries)
     assert staged.lost_by_key(data_root, entries) == 0
 

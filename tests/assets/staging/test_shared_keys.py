@@ -63,7 +63,8 @@ def test_a_record_that_has_the_id_alone_in_a_later_export_is_staged(data_root: D
         put(data_root, "crm", day, "contacts", csv(records), len(records))
         take_in(data_root)
     counts = [
-        (entry.staged, entry.quarantined, entry.duplicates) for entry in deliveries.book(data_root)
+        (entry.staged, entry.quarantined, entry.duplicates)
+        for entry in deliveries.ledger(data_root)
     ]
     assert counts == [(1, 0, 0), (0, 2, 1), (1, 0, 0)]
 

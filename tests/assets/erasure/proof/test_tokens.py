@@ -118,7 +118,7 @@ def test_an_unreadable_record_that_names_somebody_erased_is_found_each_night(
 ) -> None:
     raw(data_root, "broken,AINO%40EXAMPLE.FI,row")
     assert findings(data_root, whole=False) == [("raw.raw", 1)]
-    assert [finding.code for finding in identifiers.found_in_register(data_root)] == [
+    assert [finding.code for finding in identifiers.remaining_in_register(data_root)] == [
         "PROOF-SUPPRESSED"
     ]
 
