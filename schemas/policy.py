@@ -128,7 +128,7 @@ class RegisterName(Strict):
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies whose duties
+    `duties`: the beginning of a word of a job title, for contact persons of companies with duties
     the marketing concerns.
     """
 

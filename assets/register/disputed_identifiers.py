@@ -1,7 +1,7 @@
 """Disputed identifiers: those that are not followed, because their bearers are known to differ.
 
 Works on the relations of a round of linkage (`entity_resolution`); for one type of identifier on
-`shared_values`, whose `reason` is null for what is followed, and `followed_links`, the links along
+`shared_values` (`reason` is null for what is followed), and `followed_links`, the links along
 it. All is set-based; the cost grows with the number of records.
 """
 

@@ -1,7 +1,7 @@
 """The pair cache and the decisions: what linkage keeps from build to build, beside the register.
 
 - `compared.parquet`: the comparison levels of the pairs of the last build, under a stamp of both
-  records. A pair whose records are unchanged is not compared again; the register's content does not
+  records. A pair of unchanged records is not compared again; the register's content does not
   depend on it.
 - `decisions.parquet`: pairs of source persons that somebody has reviewed and decided to be one
   person, or two.

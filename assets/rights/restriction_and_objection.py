@@ -133,7 +133,7 @@ def _check_not_erased(data_root: DataRoot, request: Request) -> None:
 
 def _by_contact(request: Request) -> Request:
     """A refusal of marketing needs no identity: given by a contact alone, it is about that contact
-    and everybody whom it reaches.
+    and everybody it reaches.
     """
     contacts = tuple(
         identifier for identifier in request.given if identifier.split(":")[0] in CONTACTS

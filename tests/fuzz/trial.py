@@ -230,7 +230,7 @@ def _ingest_and_stage(
 
 
 def _cells_kept(data_root: DataRoot, items: list[Mutation]) -> list[Failure]:
-    """Raw has every cell of a row whose file was accepted with another header, but no
+    """Raw has every cell of a row in a file that was accepted with another header, but no
     password.
     """
     payloads = [

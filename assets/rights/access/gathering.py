@@ -77,7 +77,7 @@ class Gathered:
     records: list[Row] = field(default_factory=list)
     marts: list[Row] = field(default_factory=list)
     profile: list[Row] | None = None
-    held: dict[str, list[Row]] = field(default_factory=dict)
+    retained: dict[str, list[Row]] = field(default_factory=dict)
     withheld: dict[str, int] = field(default_factory=dict)
     released: list[Row] = field(default_factory=list)
 
@@ -158,7 +158,7 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
         done.records, kept_back = _as_delivered(data_root, connection, delivered)
         kept_back += _mentions(data_root, connection, delivered)
-        done.held = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
+        done.retained = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
         contents = [withheld.content for withheld, _ in kept_back]
         texts = [
             text

@@ -169,7 +169,7 @@ def _tables(gathered: Gathered) -> dict[str, list[Row]]:
     return {
         **{f"register-{name}": rows for name, rows in gathered.register.items()},
         **{f"statements-{name}": rows for name, rows in gathered.statements.items()},
-        **{f"held-{name}": rows for name, rows in gathered.held.items()},
+        **{f"held-{name}": rows for name, rows in gathered.retained.items()},
         "records": _leaves(gathered.records, "outcome"),
         "released": _leaves(gathered.released),
         "marts": marts,

@@ -118,7 +118,7 @@ def _sections(policy: Policy, gathered: Gathered, language: Language) -> list[Se
         section(
             "profile", _profile(policy, gathered, language), labels.text("no_profile", language)
         ),
-        section("held", grids(gathered.held)),
+        section("held", grids(gathered.retained)),
         section("statements", grids(gathered.statements)),
         section("records", [_record(policy, record, language) for record in gathered.records]),
         *released,

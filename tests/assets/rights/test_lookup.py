@@ -132,7 +132,7 @@ def test_the_certain_registrant_is_returned_or_the_reason_why_there_is_none(
 
 
 def test_a_person_known_by_an_address_only_is_found_by_it(data_root: DataRoot) -> None:
-    """A consent given by someone about whom nothing else is known."""
+    """A consent given by someone who is otherwise unknown."""
     deliver_words(
         data_root,
         [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")],
