@@ -18,13 +18,12 @@ FILES = sorted(
     for path in (HOUSE / folder).rglob("*.py")
     if path != Path(__file__)
 )
-AVOIDED = frozenset(
-    """
-    admission admitted anew arrivals book chance departed failing gone habits held likeness
-    mixture outgoing outlook reaching remembered said sealed sealing sought spelt spoken standing
-    succession told whoever whom whose withholding wording
-    """.split()
-)
+AVOIDED = {
+    "admission", "admitted", "anew", "arrivals", "book", "chance", "departed", "failing", "gone",
+    "habits", "held", "likeness", "mixture", "outgoing", "outlook", "reaching", "remembered",
+    "said", "sealed", "sealing", "sought", "spelt", "spoken", "standing", "succession", "told",
+    "whoever", "whom", "whose", "withholding", "wording",
+}  # fmt: skip
 NOT_A_NAME = {"found", "one"}
 """Alone: a count is a `count`, and a variable is what it stands for."""
 PUBLISHED = {"admission", "found", "departed", "held_under", "held_until", "said_at", "succession"}
@@ -66,9 +65,9 @@ def test_names_and_docstrings_have_the_fields_words(path: Path) -> None:
     odd_names = {name for name in names(tree) if name in NOT_A_NAME or words(name) & AVOIDED}
     odd_texts = {
         word
-        for text in docstrings(tree)
+        for text in (QUOTED.sub("", docstring) for docstring in docstrings(tree))
         for word in (
-            *(AVOIDED & set(re.findall(r"[a-z_]+", QUOTED.sub("", text).lower()))),
+            *(AVOIDED & set(re.findall(r"[a-z_]+", text.lower()))),
             *AVOIDED_PHRASE.findall(text),
         )
     }

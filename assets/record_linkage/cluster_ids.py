@@ -31,8 +31,8 @@ def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | No
     `linkage_keys`.
 
     A cluster gets the id that most of its members had in the table `previous` (key, cluster), among
-    the ids that name one of its records; without any, its first key. Makes `linkage_events(event, cluster,
-    became)` of the ids that were merged into another, and of the clusters that were split.
+    the ids that name one of its records; without any, its first key. Makes
+    `linkage_events(event, cluster, became)` of the ids that were merged into another, and of the clusters that were split.
     """
     run = connection.execute
     run(

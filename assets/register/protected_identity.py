@@ -161,8 +161,8 @@ def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
 def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write which records' location goes from raw and staged: `(delivery_id, record_no, done)`.
 
-    Of those that the register flags now, every record; of those with a flag that has ended, what was
-    stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
+    Of those that the register flags now, every record; of those with a flag that has ended, what
+    was stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
     earlier sweep has redacted.
     """
     path = data_root.lake / WITHHELD

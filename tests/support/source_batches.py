@@ -44,7 +44,7 @@ class Staged:
     codes: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     row_codes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def only_row(self, table: str) -> dict[str, Any]:
+    def only(self, table: str) -> dict[str, Any]:
         assert len(self.tables[table]) == 1, f"{len(self.tables[table])} rows of {table}"
         return self.tables[table][0]
 

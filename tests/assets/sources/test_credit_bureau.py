@@ -50,7 +50,7 @@ def report(**fields: Any) -> dict[str, Any]:
 def test_a_report_is_about_the_person_with_its_identity_code() -> None:
     payload = report(socialSecurityNumber=" 020180-999y ")
     done, kept = stage(REPORTS, [payload]), keep(REPORTS, [payload])
-    row = done.only_row("credit_reports")
+    row = done.only("credit_reports")
     person_key = hashlib.md5(f"identity_code:{CODE}".encode()).hexdigest()  # noqa: S324
     assert row["person_key"] == person_key
     assert (row["business_id"], row["credit_class"], row["scale"], row["purpose_code"]) == (
@@ -60,7 +60,7 @@ def test_a_report_is_about_the_person_with_its_identity_code() -> None:
         "1",
     )
     assert row["stated_at"] == datetime(2026, 11, 19, 22, tzinfo=UTC)
-    assert (done.only_row("identifiers")["type"], done.only_row("identifiers")["value"]) == (
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "identity_code",
         CODE,
     )
@@ -71,10 +71,10 @@ def test_a_company_is_nobody_in_particular_and_keeps_its_number() -> None:
     payload = report(socialSecurityNumber=None, businessId=COMPANY)
     done = stage(REPORTS, [payload])
     assert (
-        done.only_row("credit_reports")["person_key"],
-        done.only_row("credit_reports")["business_id"],
+        done.only("credit_reports")["person_key"],
+        done.only("credit_reports")["business_id"],
     ) == (None, COMPANY)
-    assert (done.only_row("identifiers")["type"], done.only_row("identifiers")["value"]) == (
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "business_id",
         COMPANY,
     )
@@ -118,7 +118,7 @@ class TestMarks:
     def test_an_expiry_that_stands_for_none_does_not_keep_a_mark(self, written: str) -> None:
         """Three years after the mark it is over, as one without an expiry is."""
         done = stage(REPORTS, [report(remarks=[{**PAID, "remarkExpiresDate": written}])])
-        assert done.only_row("credit_marks")["expires_on"] is None
+        assert done.only("credit_marks")["expires_on"] is None
 
     @pytest.mark.parametrize(
         ("field", "written", "code"),
@@ -194,7 +194,7 @@ def test_a_report_that_may_not_be_used_says_why(payload: dict[str, Any], code: s
 @pytest.mark.parametrize("number", [1, "a", " 1 "])
 def test_a_purpose_may_be_typed_as_a_number_or_in_small_letters(number: Any) -> None:
     assert (
-        stage(REPORTS, [report(purposeCode=number)]).only_row("credit_reports")["purpose_code"]
+        stage(REPORTS, [report(purposeCode=number)]).only("credit_reports")["purpose_code"]
         == str(number).strip().upper()
     )
 

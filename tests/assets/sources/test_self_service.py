@@ -58,9 +58,9 @@ def test_an_edit_is_about_the_signed_in_registrant() -> None:
         ("email", "Uusi@Example.fi", "uusi@example.fi"),
         ("phone", "+358401234567", "+358401234567"),
     }
-    assert done.only_row("persons")["language"] == "sv"
-    assert done.only_row("names")["given_names"] == "Ansku"
-    assert (done.only_row("identifiers")["type"], done.only_row("identifiers")["value"]) == (
+    assert done.only("persons")["language"] == "sv"
+    assert done.only("names")["given_names"] == "Ansku"
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "customer_number",
         "C1",
     )
@@ -77,9 +77,15 @@ def test_a_name_an_address_and_a_company_come_whole() -> None:
         job_title="ostaja",
     )
     done = stage(EDITS, [whole])
-    assert (done.only_row("names")["given_names"], done.only_row("names")["family_name"]) == ("Aino", "Uusi")
-    assert (done.only_row("addresses")["street"], done.only_row("addresses")["kind"]) == ("Katu 1", "postal")
-    assert done.only_row("company_contacts")["job_title"] == "ostaja"
+    assert (done.only("names")["given_names"], done.only("names")["family_name"]) == (
+        "Aino",
+        "Uusi",
+    )
+    assert (done.only("addresses")["street"], done.only("addresses")["kind"]) == (
+        "Katu 1",
+        "postal",
+    )
+    assert done.only("company_contacts")["job_title"] == "ostaja"
     for part in (
         {"family_name": "Uusi"},
         {"street": "Katu 1"},
@@ -117,7 +123,7 @@ def test_an_edit_is_matched_by_its_subject_and_by_its_new_values() -> None:
 
 def test_a_correction_is_a_statement_of_its_own() -> None:
     done = stage(CORRECTIONS, [correction("family_name", "Oikea")])
-    row = done.only_row("corrections")
+    row = done.only("corrections")
     assert (row["attribute"], row["value"], row["request"], row["overrides"], row["replaces"]) == (
         "family_name",
         "Oikea",

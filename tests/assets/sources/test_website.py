@@ -142,9 +142,9 @@ class TestWhoVisits:
     def test_an_account_with_an_email_address_is_that_address(self) -> None:
         payload = visit(userId=" Maija@Example.FI ")
         done = stage(VISITS, [payload])
-        assert done.only_row("visits")["person_key"] == key("email:maija@example.fi")
-        assert done.only_row("visits")["user_id"] == "maija@example.fi"
-        assert (done.only_row("contact_points")["value"], done.only_row("contact_points")["match_key"]) == (
+        assert done.only("visits")["person_key"] == key("email:maija@example.fi")
+        assert done.only("visits")["user_id"] == "maija@example.fi"
+        assert (done.only("contact_points")["value"], done.only("contact_points")["match_key"]) == (
             "Maija@Example.FI",
             "maija@example.fi",
         )
@@ -157,7 +157,7 @@ class TestWhoVisits:
 
     def test_another_account_is_a_customer_number(self) -> None:
         done = stage(VISITS, [visit(userId="C0000042")])
-        assert done.only_row("visits")["person_key"] == key("customer_number:C0000042")
+        assert done.only("visits")["person_key"] == key("customer_number:C0000042")
         stated = {(row["type"], row["value"]) for row in done.tables["identifiers"]}
         assert stated == {
             ("customer_number", "C0000042"),
@@ -172,7 +172,7 @@ class TestWhoVisits:
     )
     def test_without_an_account_it_is_the_cookie(self, nobody: Any) -> None:
         payload = visit(userId=nobody)
-        assert stage(VISITS, [payload]).only_row("visits")["person_key"] == key(
+        assert stage(VISITS, [payload]).only("visits")["person_key"] == key(
             "visitor_id:0a1b2c3d4e5f6071"
         )
         assert set(keep(VISITS, [payload]).identifiers[0]) == {
@@ -183,7 +183,7 @@ class TestWhoVisits:
     @pytest.mark.parametrize("cookie", [None, "", "0000000000000000", {"a": 1}])
     def test_without_a_cookie_too_it_is_nobody(self, cookie: Any) -> None:
         done = stage(VISITS, [visit(visitorId=cookie)])
-        assert done.only_row("visits")["person_key"] is None
+        assert done.only("visits")["person_key"] is None
         assert done.tables["identifiers"] == []
 
     def test_an_account_that_is_no_good_address_loses_its_contact_point_only(self) -> None:
@@ -209,9 +209,9 @@ class TestVisit:
     def test_it_began_at_its_first_action_and_never_at_the_local_time_beside_it(self) -> None:
         began = stage(
             VISITS, [visit(serverDate="2001-01-01", lastActionDateTime="2001-01-01 01:01:01")]
-        ).only_row("visits")
+        ).only("visits")
         assert began["started_at"] == began["stated_at"] == datetime.fromtimestamp(STARTED, UTC)
-        later = stage(VISITS, [visit(firstActionTimestamp=None)]).only_row("visits")
+        later = stage(VISITS, [visit(firstActionTimestamp=None)]).only("visits")
         assert later["started_at"] == datetime.fromtimestamp(STARTED + 60, UTC)
 
     @pytest.mark.clause("P5.8")
@@ -223,7 +223,7 @@ class TestVisit:
             "browserVersion": "126.0", "operatingSystemName": "Android",
             "operatingSystemVersion": "14", "resolution": "360x800",
         }  # fmt: skip
-        row = stage(VISITS, [visit(**fields)]).only_row("visits")
+        row = stage(VISITS, [visit(**fields)]).only("visits")
         expected = {
             "fingerprint": "f1", "referrer_type": "search", "referrer_name": "Haku",
             "referrer_url": "https://haku.example.fi/",
@@ -251,7 +251,7 @@ class TestVisit:
         self, device: str | None, browser: str | None, channel: str | None
     ) -> None:
         assert (
-            stage(VISITS, [visit(deviceType=device, browserCode=browser)]).only_row("visits")["channel"]
+            stage(VISITS, [visit(deviceType=device, browserCode=browser)]).only("visits")["channel"]
             == channel
         )
 
