@@ -32,7 +32,8 @@ def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | No
 
     A cluster gets the id that most of its members had in the table `previous` (key, cluster), among
     the ids that name one of its records; without any, its first key. Makes
-    `linkage_events(event, cluster, became)` of the ids that were merged into another, and of the clusters that were split.
+    `linkage_events(event, cluster, became)` of the ids that were merged into another, and of the
+    clusters that were split.
     """
     run = connection.execute
     run(
