@@ -18,7 +18,7 @@ from schemas.columns import (
     column,
     table_name,
 )
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.profiles import PROFILES
 
 CODES = {

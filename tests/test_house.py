@@ -19,7 +19,7 @@ from assets.sources.all_sources import SOURCES
 from schemas import delivery, marts, raw
 from schemas.columns import TableModel, categories, column, table_name
 from schemas.marts import MARTS, About, PurposeError, check_purposes
-from schemas.policy import POLICY_FILE, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import BUILT_IN, FLAGGED

@@ -10,7 +10,7 @@ from assets.documents import conflicts
 from assets.register import information_duty
 from assets.storage.data_root import DataRoot
 from schemas.citations import cited
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 KEY = dg.AssetKey(["policy", "conflicts"])
 

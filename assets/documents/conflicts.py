@@ -1,7 +1,7 @@
 """Where policy, law and data disagree, computed from the policy: a corrected file has fewer.
 
 Nothing here changes what the pipeline does: that follows the law already. The meaning of the kinds,
-and texts to replace the policy's, are in `schemas.conflicts`.
+and texts to replace the policy's, are in `schemas.policy.conflicts`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from assets.documents import stored_data
 from assets.documents.pages import code as named
 from assets.documents.pages import table, text
 from assets.sources.all_sources import SOURCES
-from schemas import law
 from schemas.citations import cited
-from schemas.conflicts import KINDS, SEVERITIES, Kind
-from schemas.policy import Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.conflicts import KINDS, SEVERITIES, Kind
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language, Right
 
 PROFILED = {"age_band", "consumption", "interests"}

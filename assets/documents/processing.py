@@ -12,11 +12,11 @@ from typing import Any
 from assets.documents import stored_data
 from assets.documents.conflicts import transfer_holds
 from assets.documents.pages import code, codes, table, text
-from schemas import law
 from schemas.citations import cited
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS, OWN_RETENTION
-from schemas.policy import Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Policy
 
 # The people in the register, by a category of data that only they have.
 PEOPLE = {

@@ -13,7 +13,7 @@ from assets.sources.all_sources import SOURCES
 from assets.sources.source import Frame
 from schemas import declarations
 from schemas.columns import TableModel, categories, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import WITH_ROW
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from assets.documents import stored_data
 from assets.documents.pages import code, codes, table, text
 from assets.register.building import TABLES
-from schemas.clauses import CLAUSES
-from schemas.policy import Policy
+from schemas.policy.clauses import CLAUSES
+from schemas.policy.model import Policy
 
 TESTS = Path(__file__).parents[2] / "tests"
 # The assets of the right to erasure.

@@ -33,7 +33,7 @@ from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import create_keyed_hash
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.quarantine import Outcome
 from schemas.raw import Raw
 from schemas.staged import CANONICAL, Orders

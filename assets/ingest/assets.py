@@ -16,7 +16,7 @@ from assets.ingest.restaging import staged_again
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.raw import Raw
 
 COLUMNS_CHECK = "no_column_lost"

@@ -22,7 +22,7 @@ from assets.register.building import TABLES
 from assets.storage.data_root import DataRoot
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.

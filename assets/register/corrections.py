@@ -25,7 +25,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.columns import duckdb_types
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Rectified
 from schemas.vocabulary import RECTIFIABLE
 

@@ -28,7 +28,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"

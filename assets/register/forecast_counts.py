@@ -20,7 +20,7 @@ from assets.ingest import deliveries
 from assets.register.clocks import Clocked, clocked, code, due
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 MONTHS = 24
 OF_THE_REGISTER = {

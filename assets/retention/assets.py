@@ -13,8 +13,8 @@ from assets.retention import forecast as coming
 from assets.retention import overdue_check
 from assets.retention import sweep as sweep_module
 from assets.storage.data_root import DataRoot
-from schemas.enforceable import without_data
 from schemas.marts import MARTS
+from schemas.policy.enforceable import without_data
 
 
 @dg.asset(

@@ -39,9 +39,9 @@ from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
-from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
+from schemas.policy import legal_constraints as law
 
 ASKED = {
     "erasure": "erase the rows with these keys, and tell us when it is done (GDPR 17, 19, 28(3))",

@@ -21,7 +21,7 @@ from assets.sources.source import Source
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 REFRESHING = ("refresh", "ingest")
 

@@ -109,7 +109,7 @@ def own_path(path: str | os.PathLike[str]) -> str:
 
 
 def _own_parts(parts: tuple[str, ...]) -> list[str]:
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     sources = load_policy().sources
     shown: list[str] = []

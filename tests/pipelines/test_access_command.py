@@ -17,7 +17,7 @@ from assets.rights import verification
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
 from pipelines.cli import access, backup, rectification
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.access_world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
 from tests.support.registers import TODAY, take_in, typed
 

@@ -21,7 +21,7 @@ from assets.register import information_duty
 from assets.storage.data_root import DataRoot
 from pipelines.cli.notice import notice
 from pipelines.cli.report import inform, report
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import basic_data
 from tests.support.population_register_messages import code, home_address, name, person
 from tests.support.registers import refresh, registrant

@@ -20,7 +20,7 @@ from pipelines import notifications
 from pipelines.definitions import build_definitions
 from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
 from schemas.delivery import RefusedDeliveryError
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
 
 SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents", "self"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.delivery import Manifest, RefusedDeliveryError
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 PURPOSES = load_policy().purposes
 GOOD: dict[str, Any] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from schemas.columns import categories
-from schemas.law import IDENTIFYING
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.legal_constraints import IDENTIFYING
+from schemas.policy.loader import load_policy
 
 POLICY = load_policy()
 

@@ -14,10 +14,11 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
-from schemas import backup, conflicts, eligibility, profiles, proof, requests, staged
+from schemas import backup, eligibility, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
-from schemas.policy import load_policy
+from schemas.policy import conflicts
+from schemas.policy.loader import load_policy
 from schemas.raw import FAULTS
 from schemas.validation import BUILT_IN
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.policy import POLICY_FILE, load_policy
-from schemas.policy_text import PolicyError
+from schemas.policy.diagnostics import PolicyError
+from schemas.policy.loader import POLICY_FILE, load_policy
 
 
 @functools.cache

@@ -39,7 +39,7 @@ from assets.storage.canonical_json import NotCanonicalError, canonical, parse_ca
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import categories
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.staged import CANONICAL
 
 FIRST = "0" * 64

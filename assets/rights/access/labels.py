@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from schemas import eligibility, profiles
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 

@@ -14,7 +14,7 @@ from assets.documents import notice
 from assets.rights.access import archive, labels, page, portable, spreadsheets
 from assets.rights.access.gathering import Gathered, Row, gather, plain
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 FORMAT = 1

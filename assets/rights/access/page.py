@@ -22,7 +22,7 @@ from assets.documents.pages import CONTENT_POLICY, STYLE
 from assets.rights.access import labels, spreadsheets
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.redaction import REDACTED
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 

@@ -15,7 +15,7 @@ from assets.documents.stored_data import technical
 from assets.rights.access.gathering import Gathered, Row
 from schemas.columns import categories
 from schemas.declarations import Declaration, declared
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.staged import CANONICAL
 
 # What stands beside the provided values, so that a row can be understood: its source and time.

@@ -12,7 +12,7 @@ from assets.backup import assets as backup_assets
 from assets.backup import generations
 from assets.dagster_support.runs import Today
 from assets.storage.data_root import DataRoot
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 DAYS = load_policy().rule("backups")[1].period.count
 NOW = datetime.now(UTC)

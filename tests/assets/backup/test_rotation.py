@@ -16,7 +16,7 @@ from assets.erasure.proof.verification import verify
 from assets.requests import ledger
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAYS = load_policy().rule("backups")[1].period.count

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from schemas.policy import POLICY_FILE, Policy
+from schemas.policy.loader import POLICY_FILE
+from schemas.policy.model import Policy
 
 
 @functools.cache

@@ -14,8 +14,8 @@ from assets.documents import conflicts
 from assets.documents.pages import html
 from assets.sources.all_sources import SOURCES
 from schemas.citations import CITATIONS
-from schemas.conflicts import CODES, KINDS
-from schemas.policy import load_policy
+from schemas.policy.conflicts import CODES, KINDS
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -169,7 +169,7 @@ class TestMending:
 
 
 class TestTransfers:
-    """The dates are those of schemas.law."""
+    """The dates are those of schemas.policy.legal_constraints."""
 
     DPF: tuple[Change, ...] = (
         ((*ABROAD, "mechanisms"), ["dpf"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.documents import data_model, notice, processing, traceability
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
 MONTHS = [

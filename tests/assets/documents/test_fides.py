@@ -14,7 +14,7 @@ from assets.documents import fides
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS
 from schemas.fides import BASES, DATA_CATEGORIES, DATA_SUBJECTS, DATA_USES, TRANSFERS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import PURPOSES, Basis, Mechanism
 from tests.assets.documents.mended import policy
 

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from assets.documents import grammar
-from schemas.policy import Period
+from schemas.policy.model import Period
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism
 
 LANGUAGES = get_args(Language)

@@ -14,7 +14,7 @@ import pytest
 from assets.documents import notice, stored_data
 from assets.documents.pages import html
 from schemas.declarations import LAYERS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 

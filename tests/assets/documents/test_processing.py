@@ -15,7 +15,7 @@ from assets.storage.data_root import DataRoot
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS, About
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.assets.documents.mended import policy
 
 TODAY = date(2026, 11, 20)

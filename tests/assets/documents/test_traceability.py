@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from assets.documents import traceability
-from schemas.clauses import CLAUSES
-from schemas.policy import load_policy
+from schemas.policy.clauses import CLAUSES
+from schemas.policy.loader import load_policy
 from tests.assets.documents.mended import policy
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.eligibility import channels
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 Row = dict[str, Any]
 ZONE = ZoneInfo("Europe/Helsinki")

@@ -24,7 +24,8 @@ from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
 from schemas.eligibility import RULES, channels
 from schemas.marts import MARTS
-from schemas.policy import POLICY_FILE, Policy, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.model import Policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
 from tests.support.examples import examples

@@ -22,7 +22,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from pipelines.cli.profile import profile
 from pipelines.synthetic.assembly import write_sample
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.profiles import CODES
 from tests.assets.marts.profile_world import VALUE_TABLES
 from tests.support.deliveries import csv, put

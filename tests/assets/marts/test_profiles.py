@@ -24,7 +24,7 @@ from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
 from schemas.columns import categories, duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.profiles import CODES, VALUES
 from tests.assets.marts import profile_reference as reference
 from tests.assets.marts.profile_reference import Order, Person, Visit

@@ -20,7 +20,7 @@ from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
 from assets.storage.data_root import DataRoot
 from schemas.eligibility import NOTHING_LETS_IN
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.marketing import FAMILIES, Event, contact, deliver_all, event, of
 from tests.support.population_register_messages import code, part, person

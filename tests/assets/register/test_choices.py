@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assets.register import choices
 from assets.register.current_statements import STATEMENT
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.examples import examples
 
 TODAY = date(2026, 11, 20)

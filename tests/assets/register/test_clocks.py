@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.register import clocks
-from schemas.policy import Period, Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Period, Policy
 from schemas.values import FIRST_DAY, LAST_DAY
 from schemas.vocabulary import AppliesTo
 from tests.support.examples import examples

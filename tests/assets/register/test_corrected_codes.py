@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.register import corrected_codes
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import code, message, name, part, person
 from tests.support.registers import registrant, rows, settle, take_in

@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from assets.register import interests
-from schemas.policy import Policy, Topic, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy, Topic
 from schemas.sensitive import SENSITIVE, sensitive
 
 pytestmark = pytest.mark.clause("P4.4", "P5.8")

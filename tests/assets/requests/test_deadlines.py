@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.requests.deadlines import due_on, working_day
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.examples import examples
 
 POLICY = load_policy()

@@ -17,8 +17,9 @@ from assets.register import building
 from assets.retention import forecast, overdue_check, sweep
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
-from schemas.policy import Policy, load_policy
-from schemas.policy_what_if import SupposedError, supposing
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
+from schemas.policy.what_if import SupposedError, supposing
 from tests.support.dated_records import contact, contract, deliver, order, visit
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import BASE

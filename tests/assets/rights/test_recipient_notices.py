@@ -22,7 +22,8 @@ from assets.rights import lookup, recipient_notices
 from assets.rights.recipient_notices import NoticeError
 from assets.rights.withdrawal import Word, deliver_words
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh
 

@@ -11,7 +11,7 @@ from assets.rights.access import labels
 from assets.rights.access.gathering import NOT_SHOWN
 from schemas import eligibility, profiles
 from schemas.columns import categories
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.staged import CANONICAL
 
 POLICY = load_policy()

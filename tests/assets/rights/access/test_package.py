@@ -19,7 +19,7 @@ from assets.rights.access import gathering, package
 from assets.rights.access.archive import ArchiveError
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.access_world import (
     MARK,
     NEXT,

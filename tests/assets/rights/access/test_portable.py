@@ -16,7 +16,7 @@ from assets.rights.access import gathering, package
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.portable import portable
 from assets.storage.data_root import DataRoot
-from schemas.policy import POLICY_FILE, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
 from tests.support.registers import registrant
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from schemas.enforceable import ENFORCED, without_data
-from schemas.policy import load_policy
+from schemas.policy.enforceable import ENFORCED, without_data
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import AppliesTo
 from tests.support.changed_policy import changed, refused
 

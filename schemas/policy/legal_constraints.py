@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.policy_text import Fault, Where
+from schemas.policy.diagnostics import Fault, Where
 from schemas.sensitive import sensitive
 
 if TYPE_CHECKING:
-    from schemas.policy import Period, Policy
+    from schemas.policy.model import Period, Policy
 
 # Category -> the purposes that may ever use it, and the reason.
 ONLY_FOR = {

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.all_sources import check_sources
-from schemas import declarations, law
+from schemas import declarations
 from schemas.declarations import declared
 from schemas.marts import PurposeError
-from schemas.policy import POLICY_FILE, Period, Policy, load_policy
-from schemas.policy_text import PolicyError
+from schemas.policy import legal_constraints as law
+from schemas.policy.diagnostics import PolicyError
+from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.model import Period, Policy
 from tests.support.changed_policy import changed, refused, written
 from tests.support.examples import examples
 
