@@ -143,8 +143,7 @@ CLUSTERS = Relation(
     columns={"person_key": "VARCHAR", "cluster": "VARCHAR"},
     reads=("bases", "linked_records"),
     scope=Scope.GLOBAL,
-    merge="Links between shards are found by the engine over the records of all; clusters that "
-    "they connect are joined.",
+    merge="Clusters of different shards are joined where the engine links their records.",
 )
 LINKS = Relation(
     name="links",
