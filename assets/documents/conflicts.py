@@ -70,9 +70,9 @@ def conflicts(policy: Policy, today: date) -> list[Conflict]:
     return sorted(unsorted, key=lambda conflict: SEVERITIES.index(conflict.kind.severity))
 
 
-def per_severity(found: list[Conflict]) -> dict[str, int]:
+def per_severity(listed: list[Conflict]) -> dict[str, int]:
     """Count conflicts per severity."""
-    counts = Counter(conflict.kind.severity for conflict in found)
+    counts = Counter(conflict.kind.severity for conflict in listed)
     return {severity: counts[severity] for severity in SEVERITIES}
 
 
@@ -305,8 +305,8 @@ def _whole(policy: Policy, today: date) -> Iterator[Conflict]:
 
 def markdown(policy: Policy, today: date, language: Language = "en") -> str:
     """Return the report, with the proposed texts in one of the notice's languages."""
-    found = conflicts(policy, today)
-    counts = per_severity(found)
+    listed = conflicts(policy, today)
+    counts = per_severity(listed)
     rows = [
         [
             named(conflict.code),
@@ -317,9 +317,9 @@ def markdown(policy: Policy, today: date, language: Language = "en") -> str:
             text(conflict.kind.meaning),
             text(cited(*conflict.kind.citations)),
         ]
-        for conflict in found
+        for conflict in listed
     ]
-    proposals = dict.fromkeys(conflict.code for conflict in found)
+    proposals = dict.fromkeys(conflict.code for conflict in listed)
     return "\n".join(
         [
             "# Where policy, law and data disagree",

@@ -158,7 +158,7 @@ def _recipient(policy: Policy, name: str, language: Language, today: date) -> No
 
 
 def _retention(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str]]:
-    """Return (categories, period); those that end by the same rules are together.
+    """Return (categories, period); those that end by the same rules are in one row.
 
     An IP address, which is truncated on arrival, has no period.
     """

@@ -248,7 +248,7 @@ def _people_and_data(content: dict[str, Any]) -> list[str]:
                 entry["clause"],
                 text(counted)
                 if counted
-                else ("dropped on arrival" if not entry["stored"] else "none: not held"),
+                else ("dropped on arrival" if not entry["stored"] else "none: not stored"),
                 codes(entry["read_from"]),
             ]
         )
@@ -354,7 +354,7 @@ def _time_limits(content: dict[str, Any]) -> list[str]:
         "",
         f"Requests are answered within {days['requests']}, extended by {days['extension']} at "
         f"most; "
-        f"whoever's data came from others only is told within {days['informing']}.",
+        f"registrants with data from others only are informed within {days['informing']}.",
     ]
 
 

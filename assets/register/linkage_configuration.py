@@ -70,7 +70,8 @@ PAIR_CACHE = Relation(
     columns={**_COMPARED, "stamp": "UBIGINT"},
     reads=(),
     amended_from=("earlier_comparisons", "linkage_numbers"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `earlier_comparisons`.",
     external=True,
 )
 SCORED_PAIRS = Relation(
@@ -84,7 +85,7 @@ SCORED_PAIRS = Relation(
 )
 USED_PAIRS = Relation(
     name="linkage_used",
-    summary="The pairs of the round whose comparison levels are kept.",
+    summary="The pairs of the round that have cached comparison levels.",
     columns={"one": "INTEGER", "other": "INTEGER", "stamp": "UBIGINT"},
     reads=("linkage_pairs",),
     scope=Scope.GLOBAL,
@@ -96,7 +97,8 @@ REASONS = Relation(
     summary="Grey and typical pairs: level and bits of each field.",
     columns={**_SCORED, "together": "BOOLEAN", "grey": "BOOLEAN", "start": "FLOAT"},
     reads=("linkage_pairs", "judged_pairs", "typical_pairs"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `linkage_pairs`.",
     external=True,
 )
 

@@ -42,7 +42,7 @@ _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
 class PlainError(Exception):
-    """An error whose message is ours, says what to do and never quotes data: it may be shown."""
+    """An error with our own message: it says what to do, never quotes data and may be shown."""
 
 
 def places(error: BaseException) -> list[str]:

@@ -79,7 +79,10 @@ def command(
         for removal in removals
     ]
     click.echo(
-        table(["rule", "category", "layer", "effect", "would go" if dry_run else "gone"], lines)
+        table(
+            ["rule", "category", "layer", "effect", "would be removed" if dry_run else "removed"],
+            lines,
+        )
     )
     click.echo("no data of this kind: " + ", ".join(without_data(policy)))
 

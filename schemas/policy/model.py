@@ -169,7 +169,7 @@ class RegisterName(Strict):
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies whose duties
+    `duties`: the beginning of a word of a job title, for contact persons of companies with duties
     the marketing concerns.
     """
 
@@ -315,7 +315,7 @@ class Requests(Strict):
 
 
 class ThirdPartyNotice(Strict):
-    """The deadline of a notice to registrants whose data came from others (GDPR 14(3))."""
+    """The deadline of a notice to registrants about data that came from others (GDPR 14(3))."""
 
     clause: Clause
     informed_within: Calendar

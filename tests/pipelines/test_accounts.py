@@ -171,9 +171,9 @@ class TestInforming:
 
 class TestChecks:
     def check(self, data_root: DataRoot, day: str) -> dg.AssetCheckResult:
-        found = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
-        assert isinstance(found, dg.AssetCheckResult)
-        return found
+        result = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
+        assert isinstance(result, dg.AssetCheckResult)
+        return result
 
     @pytest.mark.clause("P6.6")
     def test_somebody_overdue_warns_by_count_and_stops_nothing(

@@ -57,13 +57,15 @@ class TestDeclarations:
     ) -> None:
         policy = load_policy()
         for model in declarations.LAYERS[layer]:
-            for name, one in declared(policy, model, layer.split(".", maxsplit=1)[0]).items():
-                assert one.category, name
-                assert one.sources, name
-                assert set(one.retention) <= set(policy.retention), name
-                assert one.retention, name
-                assert one.clause.startswith("P"), name
-                assert not one.purposes or one.bases, name
+            for name, declaration in declared(
+                policy, model, layer.split(".", maxsplit=1)[0]
+            ).items():
+                assert declaration.category, name
+                assert declaration.sources, name
+                assert set(declaration.retention) <= set(policy.retention), name
+                assert declaration.retention, name
+                assert declaration.clause.startswith("P"), name
+                assert not declaration.purposes or declaration.bases, name
 
     def test_a_technical_column_lives_as_long_as_its_row(self) -> None:
         policy = load_policy()

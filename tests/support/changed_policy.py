@@ -16,8 +16,8 @@ from schemas.policy.loader import POLICY_FILE, load_policy
 
 @functools.cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
-    return found
+    policy: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    return policy
 
 
 def written() -> dict[str, Any]:

@@ -176,16 +176,16 @@ class TestPolicy:
     @pytest.mark.parametrize(
         ("where", "value", "leads_to"),
         MUTATIONS,
-        ids=lambda one: ".".join(one) if isinstance(one, tuple) else str(one)[:30],
+        ids=lambda value: ".".join(value) if isinstance(value, tuple) else str(value)[:30],
     )
     def test_a_wrong_file_is_refused_with_line_and_mending(
         self, where: tuple[str, ...], value: object, leads_to: str, tmp_path: Path
     ) -> None:
-        told = str(refused(tmp_path, changed(where, value)))
-        assert leads_to in told
+        message = str(refused(tmp_path, changed(where, value)))
+        assert leads_to in message
         assert all(
             re.match(r"policy\.yaml line \d+( \(P\d[.\d]*\))?: \S", line)
-            for line in told.splitlines()
+            for line in message.splitlines()
         )
 
     def test_the_line_is_the_one_that_is_wrong_and_the_clause_is_its_own(
@@ -203,7 +203,7 @@ class TestPolicy:
             load_policy(path)
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ("", "not a mapping"),
             ("- a", "not a mapping"),
@@ -214,18 +214,18 @@ class TestPolicy:
         ],
     )
     def test_what_is_no_policy_at_all_is_refused(
-        self, text: str, told: str, tmp_path: Path
+        self, text: str, message: str, tmp_path: Path
     ) -> None:
         path = tmp_path / "policy.yaml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(PolicyError, match=told):
+        with pytest.raises(PolicyError, match=message):
             load_policy(path)
 
-    def test_every_fault_is_told_at_once_in_the_order_of_the_file(self, tmp_path: Path) -> None:
-        told = changed(("retention", "RET-RAW-13M", "applies_to"), "visits")
-        told["categories"]["credit"]["purposes"] = ["analytics"]
-        told["time_zone"] = "Mars"
-        lines = str(refused(tmp_path, told)).splitlines()
+    def test_every_fault_is_reported_at_once_in_the_order_of_the_file(self, tmp_path: Path) -> None:
+        policy = changed(("retention", "RET-RAW-13M", "applies_to"), "visits")
+        policy["categories"]["credit"]["purposes"] = ["analytics"]
+        policy["time_zone"] = "Mars"
+        lines = str(refused(tmp_path, policy)).splitlines()
         assert len(lines) >= 4
         assert [int(line.split()[2].strip(":")) for line in lines] == sorted(
             int(line.split()[2].strip(":")) for line in lines

@@ -16,7 +16,7 @@ DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
 
 def slowly_before(count: int, unit: str, day: date) -> date:
-    """The latest start whose period has ended on the day, by trying every day back from it."""
+    """The latest start of a period that has ended on the day, by trying every day back from it."""
     start = day
     while start + relativedelta(**{unit: count}) > day:
         start -= timedelta(days=1)
