@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from schemas.policy.legal_constraints import (
+    AT_MOST,
+    AT_MOST_WITHOUT_STATUTE,
+    PERIODS,
+    PERMITTED_BASES,
+)
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Period
+from schemas.vocabulary import PURPOSES, AppliesTo
 from tests.support.changed_policy import edited, faults
-
-TOMORROW = (datetime.now(UTC) + timedelta(days=2)).date()
 
 # What is replaced, by what, the place of the only fault, and what the message has.
 REFUSED = [
@@ -244,3 +253,28 @@ def test_what_the_law_forbids_is_the_only_fault(
 @pytest.mark.parametrize(("old", "new"), ALLOWED)
 def test_what_the_law_allows_is_the_controllers_choice(old: str, new: str, tmp_path: Path) -> None:
     assert faults(tmp_path, edited(old, new)[0]) == []
+
+
+def test_every_period_has_an_upper_bound() -> None:
+    """A kind of rule, or a period elsewhere in the file, that is new has to get one."""
+    assert {*AT_MOST, *AT_MOST_WITHOUT_STATUTE} == set(get_args(AppliesTo))
+    assert {".".join(map(str, where)) for where in PERIODS} == {
+        ".".join(where) for where in periods(load_policy()) if where[0] != "retention"
+    }
+
+
+def periods(part: BaseModel, where: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in part:
+        inner = value if isinstance(value, Mapping) else {name: value}
+        path = (*where, name) if isinstance(value, Mapping) else where
+        for key, each in inner.items():
+            if isinstance(each, Period):
+                yield (*path, key)
+            elif isinstance(each, BaseModel):
+                yield from periods(each, (*path, key))
+
+
+def test_every_purpose_has_the_bases_that_can_carry_it() -> None:
+    assert set(PERMITTED_BASES) == set(PURPOSES)
+    for name, purpose in load_policy().purposes.items():
+        assert set(purpose.bases) <= PERMITTED_BASES[name][0]
