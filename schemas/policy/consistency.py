@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from schemas.policy import enforceable
@@ -225,20 +225,19 @@ def _missing_or_repeated_rules(policy: Policy) -> list[Fault]:
 
 def _clauses(policy: Policy) -> list[Fault]:
     """Every clause that the file points at is one that the policy has."""
-    sections: list[tuple[Where, Any]] = [
-        ((section,), getattr(policy, section))
-        for section in ("profiles", "protection", "requests", "article_14", "transfers")
-    ]
-    for section in ("purposes", "categories", "sources", "recipients", "retention", "rights"):
-        sections += [((section, name), entry) for name, entry in getattr(policy, section).items()]
+    parts: list[tuple[Where, object]] = []
+    for section, value in policy:
+        parts.append(((section,), value))
+        if isinstance(value, Mapping):
+            parts += [((section, name), entry) for name, entry in value.items()]
     return [
         Fault(
             (*where, "clause"),
             f"the policy has no clause {clause}",
             f"write one of {', '.join(_items(clause))}",
         )
-        for where, entry in sections
-        if (clause := str(entry.clause)) not in CLAUSES
+        for where, part in parts
+        if (clause := getattr(part, "clause", None)) and clause not in CLAUSES
     ]
 
 

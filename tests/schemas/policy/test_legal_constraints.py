@@ -24,8 +24,8 @@ from tests.support.changed_policy import edited, faults
 REFUSED = [
     # Who a source is, by its name and by its clause.
     (
-        'owner: "team:data", third_party: true}\n  consents',
-        'owner: "team:data"}\n  consents',
+        'P6.2, trust: 1, owner: "team:data", third_party: true',
+        'P6.2, trust: 1, owner: "team:data"',
         "sources.population_register.third_party",
         "population_register (P6.2) is not the registrant (GDPR 14); write `third_party: true`",
     ),
@@ -67,8 +67,8 @@ REFUSED = [
         "'legitimate_interest' cannot carry it",
     ),
     (
-        "clause: P4.4\n    bases: [legitimate_interest]",
-        "clause: P4.4\n    bases: [legal_obligation]",
+        "clause: P4.4\n    bases: [legitimate_interest",
+        "clause: P4.4\n    bases: [legal_obligation",
         "purposes.analytics.bases.0",
         "'legal_obligation' cannot carry it: profiling is neither needed",
     ),
@@ -126,12 +126,6 @@ REFUSED = [
         "2 is too small: such a group tells of a person; write 10 or more",
     ),
     ("segment_floor: 20", "segment_floor: 9", "profiles.segment_floor", "write 10 or more"),
-    (
-        "bases: [legitimate_interest]\n    minimum_age: 18",
-        "bases: [legitimate_interest]\n    minimum_age: 17",
-        "purposes.analytics.minimum_age",
-        "minors",
-    ),
     # Periods have an end.
     (
         "confirmed_within: 30 days",
@@ -233,7 +227,7 @@ ALLOWED = [
         "clock: made, period: 24 months, effect: delete, basis: C",
         "clock: made, period: 20 years, effect: delete, basis: L, source: 1234/2020 5 §",
     ),
-    ("clause: P4.4\n    bases: [legitimate_interest]", "clause: P4.4\n    bases: [consent]"),
+    ("clause: P4.2\n    bases: [legitimate_interest]", "clause: P4.2\n    bases: [contract]"),
     ("bases: [contract, legal_obligation]", "bases: [contract, legitimate_interest]"),
     ("checked_within: 12 months", "checked_within: 1 years"),
     ("other data with your consent,", "hobbies,"),
