@@ -274,9 +274,8 @@ def _recipients(content: dict[str, Any]) -> list[str]:
     rows = []
     for entry in content["recipients"]:
         mechanisms = (
-            ", ".join(
-                f"{each['mechanism']} ({each['objection'] or 'holds'})"
-                for each in entry["mechanisms"]
+            "; ".join(
+                each["objection"] or f"{each['mechanism']} holds" for each in entry["mechanisms"]
             )
             or "none"
         )

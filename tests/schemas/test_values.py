@@ -26,7 +26,7 @@ ODD = [
     "[]", "\x00", "'",
 ]  # fmt: skip
 ALL = (
-    "said", "calendar_day", "is_end_day", "end_day", "without_midnight", "moment", "export_time",
+    "stated_text", "calendar_day", "is_end_day", "end_day", "without_midnight", "moment", "export_time",
     "export_day", "money", "whole_number",
 )  # fmt: skip
 OF_A_DELIVERY = ("past_moment", "past_day", "epoch_moment")
