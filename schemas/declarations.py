@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from schemas import information_duty, marts, quarantine, raw, register, staged
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy.model import Policy
-from schemas.refusals import PolicyRefusedError
+from schemas.policy.refused import PolicyRefusedError
 from schemas.vocabulary import WITH_ROW, AppliesTo
 
 

@@ -19,8 +19,8 @@ from schemas.columns import (
     table_name,
 )
 from schemas.policy.model import Policy
+from schemas.policy.refused import PolicyRefusedError
 from schemas.profiles import PROFILES
-from schemas.refusals import PolicyRefusedError
 
 CODES = {
     "MART-UNDECLARED": (

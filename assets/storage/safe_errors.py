@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Collection
 from pathlib import Path
 
-from schemas.refusals import PolicyRefusedError
+from schemas.policy.refused import PolicyRefusedError
 
 HERE = Path(__file__).parents[2]
 

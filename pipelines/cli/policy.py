@@ -32,7 +32,7 @@ def check(file: Path, machine: bool) -> None:
     from assets.sources.all_sources import check_sources
     from schemas import declarations
     from schemas.policy.loader import load_policy
-    from schemas.refusals import PolicyRefusedError
+    from schemas.policy.refused import PolicyRefusedError
 
     try:
         checked = load_policy(file)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
-from schemas.refusals import PolicyRefusedError
+from schemas.policy.refused import PolicyRefusedError
 
 CLAUSE = re.compile(r"P([1-9]|10)(\.[1-9])?")
 RULE_CODE = re.compile(r"RET-[A-Z0-9]+(-[A-Z0-9]+)*")
