@@ -41,6 +41,9 @@ from schemas.marts import MARTS
 
 TOO_SHORT = "too short to be distinguished from others"
 EMBEDDED = "part of a longer word of others: searched in texts, and not in bytes"
+FIELD_NUMBER = (
+    "its digits alone are all of a field of others: a number of that field's kind, or theirs"
+)
 KEPT = "in a record that a person decided to keep: searched in all other texts, and not in bytes"
 SHORT = "short: searched in texts as a whole word, and not in bytes"
 LAYERS_OF_RECORDS = ("raw", "staged", "quarantine")
@@ -225,7 +228,11 @@ def _by_bytes(
     }
     search = _TextSearch(proof, requests_of, kept, found)
     search.run(data_root, connection, files)
-    for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
+    for reason, identifiers_aside in (
+        (EMBEDDED, search.embedded),
+        (FIELD_NUMBER, search.field_numbers),
+        (KEPT, search.kept),
+    ):
         for identifier in identifiers_aside:
             for request_id in requests_of[identifier]:
                 proof.left_out[request_id, reason] += 1
@@ -258,6 +265,7 @@ class _TextSearch:
         found: Counts by code, layer and request; added to.
         places: The records in which it was found, by code, layer and request.
         embedded: Identifiers that stand only within longer words of others.
+        field_numbers: Identifiers whose digits are all of a field of others.
         kept: Identifiers in records that were decided to stay.
     """
 
@@ -267,6 +275,7 @@ class _TextSearch:
     found: Counter[tuple[str, str, str]]
     places: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     embedded: set[str] = field(default_factory=set)
+    field_numbers: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
 
     def run(
@@ -305,6 +314,7 @@ class _TextSearch:
                 self.found["PROOF-UNREADABLE", where, ""] += 1
             return Hits()
         self.embedded |= hits.embedded
+        self.field_numbers |= hits.field_numbers
         return hits
 
     def _count(self, where: str, hits: Hits, reference: str = "") -> None:
