@@ -157,13 +157,14 @@ def _slots(windows: np.ndarray) -> np.ndarray:
         return (windows * _SPREAD) >> np.uint64(64 - _BITS)
 
 
-# What determines what a row is and who it is about: keys, and words of closed vocabularies.
-KEYS = frozenset({"record_key", "person_key", "kind", "op", "type", "request", "replaces"})
+# What determines what a row is and who it is about.
+KEYS = frozenset({"record_key", "person_key", "request", "replaces"})
 # What people's own records state of them in a field for it.
 STATED = frozenset(
     {
         "subject", "match_key", "fingerprint", "replaced_by", "identity_code", "customer_number",
         "visitor_id", "user_id", "business_id", "contract_number", "order_number", "visit",
+        "kind", "op", "type",
     }
 )  # fmt: skip
 

@@ -776,3 +776,38 @@ def test_a_quarantined_record_of_another_party_adds_nothing(data_root: DataRoot)
     assert (
         named & {"contact_id:500008888", "contact_id:500007777", f"identity_code:{THIRD}"} == set()
     )
+
+
+def test_an_account_of_two_people_is_redacted_where_a_third_mentions_it(
+    data_root: DataRoot,
+) -> None:
+    def noted(text: str) -> dict[str, str]:
+        return {**contact("500003", "Other", "third.other@example.fi"), "Notes": text}
+
+    deliver(data_root, NEXT, "contacts", [noted(f"note0before about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    assert f"contact_id:{CONTACT}" in request.own
+    assert erased(data_root, request.request_id).unproven == []
+    deliver(data_root, "2026-11-20", "contacts", [noted(f"note0after about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    left = payloads(data_root)
+    assert "note0before about [redacted] today" in left
+    assert "note0after about [redacted] today" in left
+    assert f'"contact_id":"{CONTACT}","customer_number":"C1000002"' in left
+
+
+def test_a_mention_in_a_field_for_an_identifier_is_redacted_in_every_layer(
+    data_root: DataRoot,
+) -> None:
+    odd = [
+        contract(f"S7 {ALICE.lower()}", "500002", "C2000002", ""),
+        contract("S8", f"see {ALICE}", "C2000002", ""),
+    ]
+    deliver(data_root, NEXT, "contracts", odd)
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    closing = erased(data_root, request.request_id)
+    assert (closing.unproven, closing.findings) == ([], [])
+    numbers = {row["contract_number"] for row in rows(data_root, "FROM contracts")}
+    assert {"S7 [redacted]", "S8"} <= numbers
