@@ -85,6 +85,9 @@ def attribute(
     for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
         number, text = row["record_no"], row["payload"]
         record = replace(record_of(row["identifiers"], row["faults"]), decided=number in decided)
+        if record.decided:
+            # What it declares may have a mention that is in its text no more.
+            text = "\n".join([text, *row["identifiers"]])
         mentions = spellings.find(text, wide=record.decided)
         if not mentions:
             continue
