@@ -65,6 +65,10 @@ RISKS = (
         "Values of fewer than eight letters and digits were searched as identifiers, and not in "
         "texts and bytes."
     ),
+    (
+        "What a source enciphered, packed or encoded as base64 within a field, and numbers in the "
+        "notation of a spreadsheet (4.01E+08), were not read."
+    ),
 )
 
 
@@ -218,6 +222,8 @@ def _log_heads(data_root: DataRoot) -> None:
     """
     logged = len(chain_heads.read(data_root))
     if logged == len(issued(data_root)):
+        # A kill may have come between the log and its copy.
+        chain_heads.copy_to(data_root, data_root.root / "backups")
         return
     chain_heads.append(
         data_root,
@@ -353,8 +359,15 @@ def _check_heads(
         elif hashes.get(request.sequence, request.hash) != request.hash:
             findings.append(Finding("CERT-CHANGED", "certificates", 1, request.request_id))
     unlogged = max(hashes, default=0) - len(logged)
-    if unlogged > max(1, _issuing(data_root)):
-        findings.append(Finding("CERT-HEADS", "certificates", unlogged))
+    noted, issuing = _noted(data_root)
+    if unlogged > max(1, issuing) or noted > len(logged):
+        findings.append(Finding("CERT-HEADS", "certificates", max(unlogged, noted - len(logged))))
+    if logged and not chain_heads.is_public_key(data_root):
+        findings.append(Finding("CERT-HEADS", "certificates", 1))
+    # Log and copy are written before the note of the length: a kill leaves that behind, not these.
+    behind = noted - (backed_up.sequence if backed_up else 0)
+    if behind > 0 and (data_root.root / "backups").is_dir():
+        findings.append(Finding("CERT-HEADS", "backups", behind))
     copies = {"backups": backed_up, **elsewhere}
     for where, copy in copies.items():
         if copy and copy.sequence > max(hashes, default=0):
@@ -364,14 +377,15 @@ def _check_heads(
     return findings
 
 
-def _issuing(data_root: DataRoot) -> int:
-    """Return how many certificates were being issued when the note was written; more than noted is
-    then no fault.
+def _noted(data_root: DataRoot) -> tuple[int, int]:
+    """Return the length of the chain by the note, and how many certificates were being issued when
+    it was written; more than noted is then no fault. Zeros if the note cannot be read.
     """
     try:
-        return int(parse_canonical((folder(data_root) / CHAIN).read_bytes()).get("issuing", 0))
-    except (OSError, ValueError):
-        return 0
+        note = parse_canonical((folder(data_root) / CHAIN).read_bytes())
+        return int(note["length"]), int(note.get("issuing", 0))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0
 
 
 def _check_suppressions(data_root: DataRoot) -> list[Finding]:

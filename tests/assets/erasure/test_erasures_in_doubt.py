@@ -733,3 +733,81 @@ def test_it_is_not_widened_by_what_is_not_certain(data_root: DataRoot, stuck: st
     with pytest.raises(RequestError):
         decisions.correct(data_root, stuck, [f"contact_id:{BARE}"], NOW)
     assert ledger.load(data_root, stuck) == before
+
+
+def test_identifiers_that_only_a_quarantined_record_has_are_followed(data_root: DataRoot) -> None:
+    """The register knows an address from a consent; the contact with it was quarantined."""
+    consented = [
+        {
+            "event_ts": "2026-11-17T08:00:00Z", "subject_key_type": kind, "subject_key": value,
+            "purpose": "direct_marketing", "channel": channel, "status": "granted",
+            "source": "web-form", "evidence": f"by0{kind}", "text_version": "1", "language": "fi",
+        }
+        for kind, value, channel in (
+            ("email", QUARANTINED["email"], "email"),
+            ("phone", QUARANTINED["phone"], "sms"),
+        )
+    ]  # fmt: skip
+    put(data_root, "consents", NEXT, "consent_log", csv(consented), 2)
+    unreadable = f'{{"note": "unreadable0 {QUARANTINED["phone"].replace("+358", "0")}", "x": '
+    put(data_root, "credit_bureau", NEXT, "credit_reports", unreadable.encode(), 1)
+    refresh(data_root, TODAY)
+    ids = [registrant_of(data_root, QUARANTINED["email"])]
+    request = asked(data_root, f"email:{QUARANTINED['email']}")
+    assert request.registrants == tuple(ids)
+    assert {f"phone:{QUARANTINED['phone']}", f"contact_id:{QUARANTINED['contact_id']}"} <= {
+        *request.resolved
+    }
+    closing = erased(data_root, request.request_id)
+    assert (closing.unproven, len(closing.certificates)) == ([], 1)
+    left = payloads(data_root)
+    assert [mark for mark in ("by0email", "by0phone", "unreadable0", "Vain") if mark in left] == []
+
+
+def test_a_quarantined_record_of_another_party_adds_nothing(data_root: DataRoot) -> None:
+    """The wife's address stands in a quarantined contract with the husband's code."""
+    spouse = contract("S9", "500008888", "C9000009", THIRD, starts_on="no day at all")
+    deliver(data_root, NEXT, "contracts", [spouse])
+    rejected = contact("500007777", "Oma", "alice.testi@example.fi", created="no day at all")
+    deliver(data_root, NEXT, "contacts", [rejected])
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    named = {*request.resolved, *request.own}
+    assert (
+        named & {"contact_id:500008888", "contact_id:500007777", f"identity_code:{THIRD}"} == set()
+    )
+
+
+def test_an_account_of_two_people_is_redacted_where_a_third_mentions_it(
+    data_root: DataRoot,
+) -> None:
+    def noted(text: str) -> dict[str, str]:
+        return {**contact("500003", "Other", "third.other@example.fi"), "Notes": text}
+
+    deliver(data_root, NEXT, "contacts", [noted(f"note0before about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    assert f"contact_id:{CONTACT}" in request.own
+    assert erased(data_root, request.request_id).unproven == []
+    deliver(data_root, "2026-11-20", "contacts", [noted(f"note0after about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    left = payloads(data_root)
+    assert "note0before about [redacted] today" in left
+    assert "note0after about [redacted] today" in left
+    assert f'"contact_id":"{CONTACT}","customer_number":"C1000002"' in left
+
+
+def test_a_mention_in_a_field_for_an_identifier_is_redacted_in_every_layer(
+    data_root: DataRoot,
+) -> None:
+    odd = [
+        contract(f"S7 {ALICE.lower()}", "500002", "C2000002", ""),
+        contract("S8", f"see {ALICE}", "C2000002", ""),
+    ]
+    deliver(data_root, NEXT, "contracts", odd)
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    closing = erased(data_root, request.request_id)
+    assert (closing.unproven, closing.findings) == ([], [])
+    numbers = {row["contract_number"] for row in rows(data_root, "FROM contracts")}
+    assert {"S7 [redacted]", "S8"} <= numbers
