@@ -47,12 +47,12 @@ def column(
     Args:
         classes: The values are names of these classes of a number: lowest number -> name.
     """
-    named = [name for limits in classes for name in limits.values()]
+    if named := [name for limits in classes for name in limits.values()]:
+        checks["isin"] = named
     return pandera.Field(
         nullable=not required,
         description=description,
         metadata={"category": category, "classes": classes},
-        **({"isin": named} if named else {}),
         **checks,
     )
 

@@ -22,6 +22,8 @@ from schemas import consistency, law, policy_text
 from schemas.policy_text import PolicyError
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
+# Mobile subscriptions are not marketed by telephone (917/2014, 201 §).
+MOBILE_BARRED_ON = ("phone",)
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
 
 Clause = Annotated[str, Field(pattern=f"^{policy_text.CLAUSE.pattern}$")]
@@ -125,11 +127,42 @@ class RegisterName(Strict):
     name: Named
 
 
+class VisitUse(Strict):
+    """On what a purpose uses visits to the website (917/2014, 205 §).
+
+    `own_measurement`: it counts all visits, for which it takes no consent, for the `reason` that
+    the controller records; whoever is profiled has consented all the same.
+    """
+
+    by: Literal["consent", "own_measurement"]
+    reason: str = ""
+
+
+class Product(Strict):
+    """What is marketed. `mobile_subscription`: never by telephone (917/2014, 201 §)."""
+
+    name: Named
+    mobile_subscription: bool | None = None
+
+
+class Minors(Strict):
+    """What minors may do alone: acts that are usual and of little significance (442/1999, 24 §).
+
+    `everyday_acts`: currency -> the amount up to which an order is such an act.
+    """
+
+    clause: Clause
+    everyday_acts: Mapping[
+        Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0)]
+    ]
+
+
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies whose duties
-    the marketing concerns.
+    `duties`: of contact persons of companies whom the marketing concerns: duties of
+    `schemas/reference/job_titles.csv`, or the words of a job title. `visits`: on what it uses
+    visits to the website, if it does.
     """
 
     name: Named
@@ -137,6 +170,7 @@ class Purpose(Strict):
     bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
     minimum_age: Annotated[int, Field(ge=0, le=120)] = 0
     duties: tuple[Annotated[str, Field(pattern=r"^[^\W\d_][\w -]+$")], ...] = ()
+    visits: VisitUse | None = None
 
 
 class Topic(Strict):
@@ -269,6 +303,8 @@ class Policy(Strict):
     contact: Contact
     register_name: Annotated[RegisterName, Field(alias="register")]
     purposes: Mapping[str, Purpose]
+    products: Annotated[Mapping[str, Product], Field(min_length=1)]
+    minors: Minors
     profiles: Profiling
     categories: Mapping[str, Category]
     sources: Mapping[str, SourcePolicy]
@@ -290,6 +326,14 @@ class Policy(Strict):
     def allows(self, category: str, purpose: str) -> bool:
         """Whether data of `category` may be used for `purpose`; false for an unknown category."""
         return category in self.categories and purpose in self.categories[category].purposes
+
+    def marketed_by(self, channel: str) -> tuple[str, ...]:
+        """The products that may be marketed on a channel."""
+        return tuple(
+            name
+            for name, product in self.products.items()
+            if not (channel in MOBILE_BARRED_ON and product.mobile_subscription)
+        )
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
         """The code and retention rule of a kind of data; there is exactly one for each."""

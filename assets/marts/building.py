@@ -28,6 +28,7 @@ from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
+from schemas.eligibility import channels
 from schemas.marts import MARTS, About
 from schemas.validation import failures
 
@@ -78,6 +79,12 @@ def over_register(
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
     connection.execute(f"SET VARIABLE segment_floor = {data_root.policy.profiles.segment_floor}")
+    visits = data_root.policy.purposes[purpose].visits
+    measured = visits is not None and visits.by == "own_measurement"
+    connection.execute(f"SET VARIABLE measured = {measured}")
+    for channel in channels("direct_marketing"):
+        products = list(data_root.policy.marketed_by(channel))
+        connection.execute(f"SET VARIABLE products_by_{channel} = {products}::VARCHAR[]")
     for table, model in REGISTER.items():
         read_register(data_root, connection, table, model)
     eligible.create_views(connection, purpose)

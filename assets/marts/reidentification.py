@@ -98,9 +98,7 @@ def _attached(connection: duckdb.DuckDBPyConnection, mart: str, path: Path) -> l
     return [_table(connection, mart, model) for model in MARTS[mart]]
 
 
-def _table(
-    connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableModel]
-) -> _Table:
+def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableModel]) -> _Table:
     """Make a view of the table with what belongs to its key, and return its description."""
     name, by = table_name(model), comparable_columns.key(model)
     own = [*comparable_columns.columns(model), *comparable_columns.over_key(model)]
@@ -157,7 +155,7 @@ def _matches(
         return []
     for table in (here, there):
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.rows} AS FROM {table.view}")
-    size, found = 0, []
+    size, found = 0, list[Match]()
     for chosen in islice(_combinations(pairs), MAX_COMBINATIONS):
         if found and len(chosen) > size:
             break
