@@ -25,7 +25,7 @@ from pipelines.resources import data_root_resource
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 
 def build_definitions(**resources: object) -> dg.Definitions:
@@ -58,6 +58,7 @@ def build_definitions(**resources: object) -> dg.Definitions:
         asset_checks=[
             *ingest_assets.checks(),
             *register_assets.CHECKS,
+            *marts_assets.CHECKS,
             *retention_assets.CHECKS,
             *documents_assets.CHECKS,
             *proof_assets.CHECKS,

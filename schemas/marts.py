@@ -1,6 +1,6 @@
 """The marts' tables: the columns that each purpose may use.
 
-`MARTS` maps a purpose of the policy to its tables. A column whose category the policy does not
+`MARTS` maps a purpose of the policy to its tables. A column of a category that the policy does not
 allow for the purpose makes `check_purposes` fail at start-up, so that no such mart is built.
 """
 
@@ -29,7 +29,7 @@ from schemas.number_classes import (
     ORDERS,
     SECONDS,
 )
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.profiles import PROFILES
 
 CODES = {
@@ -37,7 +37,11 @@ CODES = {
         "the built file has a table or column that no model declares, or lacks one that is declared"
     ),
     "MART-WAL": "the built file still has a write-ahead log beside it",
+    "MART-REIDENTIFIES": (
+        "rows of a mart without names match exactly one registrant of another mart, or row of one"
+    ),
 }
+REIDENTIFIES = "MART-REIDENTIFIES"
 
 
 class PurposeError(Exception):

@@ -20,7 +20,7 @@ from schemas.columns import (
     duckdb_types,
     unique_columns,
 )
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 # Categories of what stands for a person, which is never compared: it is made for one mart.
 KEYS = ("registrant_id", "pseudonym")

@@ -16,7 +16,7 @@ import duckdb
 from assets.marts.coarsening import classes, coarsened
 from assets.storage.queries import count
 from schemas.columns import arrow_schema, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.profiles import (
     AGE_BANDS,
     AMOUNTS,

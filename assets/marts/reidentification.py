@@ -34,7 +34,7 @@ from assets.storage.quoting import literal
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.marts import MARTS
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 MAX_COLUMNS = 3
 MAX_COMBINATIONS = 200
@@ -65,6 +65,7 @@ class _Table:
     view: str
     columns: tuple[Column, ...]
     people: str
+    has_key: bool
 
     @property
     def rows(self) -> str:
@@ -83,12 +84,14 @@ def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> lis
     with connect(data_root) as connection:
         connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
         tables = {mart: _attached(connection, mart, path) for mart, path in files.items()}
+        others = [table for mart in tables if mart != purpose for table in tables[mart]]
+        most = {table: _most_rows(connection, table) for table in others}
         return [
             match
             for here in tables[purpose]
-            for mart, others in tables.items()
-            if mart != purpose
+            if (fewest := _fewest_people(connection, here))
             for there in others
+            if fewest <= most[there]
             for match in _matches(connection, data_root.policy, here, there)
         ]
 
@@ -144,6 +147,7 @@ def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableMo
             for number, column in enumerate(described)
         ),
         "count(DISTINCT unit)" if by else "sum(weight)",
+        has_key=by is not None,
     )
 
 
@@ -151,7 +155,7 @@ def _matches(
     connection: duckdb.DuckDBPyConnection, policy: Policy, here: _Table, there: _Table
 ) -> list[Match]:
     pairs = list(comparable_columns.pairs(policy, list(here.columns), list(there.columns)))
-    if not pairs or _nobody_alone(connection, here, there):
+    if not pairs:
         return []
     for table in (here, there):
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.rows} AS FROM {table.view}")
@@ -166,20 +170,20 @@ def _matches(
     return found
 
 
-def _nobody_alone(connection: duckdb.DuckDBPyConnection, here: _Table, there: _Table) -> bool:
-    """Return whether all that a row tells is shared by more than any one person has rows there."""
-    together = ", ".join(column.sql for column in here.columns)
-    most = "SELECT count(*) FROM {0} GROUP BY unit" if _keyed(there) else "SELECT 1"
-    return not count(
+def _fewest_people(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
+    """Return how few people (or rows) share all that some row tells; 0 for an empty table."""
+    together = ", ".join(column.sql for column in table.columns)
+    return count(
         connection,
-        f"""SELECT count(*)
-        FROM (SELECT {here.people} AS people FROM {here.view} GROUP BY {together})
-        WHERE people <= (SELECT max(rows) FROM ({most.format(there.view)}) AS each(rows))""",
+        f"""SELECT min(people)
+        FROM (SELECT {table.people} AS people FROM {table.view} GROUP BY {together})""",
     )
 
 
-def _keyed(table: _Table) -> bool:
-    return table.people != "sum(weight)"
+def _most_rows(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
+    """Return the most rows that one registrant has; 1 where rows have no key."""
+    by_key = f"SELECT count(*) AS rows FROM {table.view} GROUP BY unit"
+    return count(connection, f"SELECT max(rows) FROM ({by_key})") if table.has_key else 1
 
 
 def _combinations(pairs: list[Pair]) -> Iterator[tuple[Pair, ...]]:

@@ -64,8 +64,8 @@ class Built:
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
     conflicts: dict[str, list[int]] = field(default_factory=dict)
-    held_back: int = 0
-    admission: dict[str, int] = field(default_factory=dict)
+    delayed_changes: int = 0
+    eligible: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def timed(self, name: str, step: Callable[[], Result]) -> Result:
@@ -132,8 +132,8 @@ def build(data_root: DataRoot, today: date) -> Built:
         forecast = built.timed(
             "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
-        built.held_back = count(connection, "SELECT count(*) FROM delayed_changes")
-    built.timed("admission", lambda: evaluate_eligibility(data_root, today, built))
+        built.delayed_changes = count(connection, "SELECT count(*) FROM delayed_changes")
+    built.timed("eligibility", lambda: evaluate_eligibility(data_root, today, built))
     with writing(data_root.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "due": [asdict(entry) for entry in forecast]})
@@ -152,8 +152,8 @@ def _gather(
     built.timed("relationships", lambda: relationships.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
     built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
-    built.timed("golden", lambda: survivorship.pick(connection, policy))
-    built.timed("golden", lambda: protected_identity.name_first_delivery(connection))
+    built.timed("survivorship", lambda: survivorship.pick(connection, policy))
+    built.timed("survivorship", lambda: protected_identity.name_first_delivery(connection))
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
@@ -169,7 +169,7 @@ def evaluate_eligibility(data_root: DataRoot, today: date, built: Built) -> None
                 read_register(data_root, connection, table, model)
         eligibility.evaluate(connection, data_root.policy, today)
         _put(data_root, connection, built, tables.Eligibility, "SELECT * FROM admission")
-        built.admission = dict(
+        built.eligible = dict(
             connection.execute(
                 """SELECT code, count(DISTINCT registrant_id)
                 FROM admission GROUP BY code ORDER BY code"""
@@ -211,7 +211,7 @@ def resolve(
     while some_left:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
-        built.timed("golden", lambda: registrant_state.gather(connection))
+        built.timed("survivorship", lambda: registrant_state.gather(connection))
         some_left = built.timed(
             "expiry",
             lambda: expired_registrants.remove_expired(connection, data_root.policy, today),
@@ -230,7 +230,7 @@ def inputs(data_root: DataRoot, today: date) -> str:
 
     The delivery ledger, the policy, the day, and decisions about pairs.
     """
-    ledger = json.dumps([asdict(entry) for entry in deliveries.book(data_root)], sort_keys=True)
+    ledger = json.dumps([asdict(entry) for entry in deliveries.ledger(data_root)], sort_keys=True)
     return hashlib.sha256(
         f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}".encode()
     ).hexdigest()

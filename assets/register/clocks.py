@@ -16,8 +16,8 @@ from datetime import date, timedelta
 import duckdb
 
 from assets.storage.relations import Relation, Scope
-from schemas import law
-from schemas.policy import Period, Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Period, Policy
 from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo
 

@@ -16,7 +16,7 @@ from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
 from schemas.job_titles import titles_with_duties
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Eligibility, Registrants
 from schemas.sources.consents import BANNERS
 from schemas.staged import CHOICE_PURPOSES

@@ -1,7 +1,7 @@
 """What is past its time, by the policy's retention rules; decided here, and nowhere else.
 
 When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is
-linked (`leave_out_rows`); then registrants whose time is over are removed (`remove_expired`), and
+linked (`leave_out_rows`); then expired registrants are removed (`remove_expired`), and
 the rest is resolved again until no other is. So the register is built from just what the sweep will
 leave, and is the same after it.
 """
@@ -28,7 +28,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
@@ -91,7 +91,7 @@ CURRENT_RECORDS = Relation(
 )
 EXCLUDED_PERSONS = Relation(
     name="excluded_persons",
-    summary="Source persons of whom nothing counts: by an expired cookie, or expired themselves.",
+    summary="Source persons with nothing that counts: an expired cookie's, or expired themselves.",
     columns={"person_key": "VARCHAR", "by_cookie": "BOOLEAN"},
     reads=("expired",),
     amended_from=("membership", "expiring_registrants", "departed"),
@@ -111,7 +111,7 @@ REGISTRANT_CLOCKS = Relation(
 )
 EXPIRING_REGISTRANTS = Relation(
     name="expiring_registrants",
-    summary="The registrants of the last round whose time is over.",
+    summary="The registrants of the last round that have expired.",
     columns=_CLOCK,
     reads=("registrant_clocks",),
     scope=Scope.COMPONENT,
@@ -215,7 +215,7 @@ def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
-    """Remove registrants whose time is over from everything that linkage and the register read.
+    """Remove expired registrants from everything that linkage and the register read.
 
     Returns:
         Whether any was removed, so that the rest must be resolved again.

@@ -246,7 +246,7 @@ def _find_deliveries(
     )
     swept = [
         (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.staged_with
     ]
     if swept:
@@ -296,7 +296,7 @@ def _removals(
     removed = "SELECT * FROM expired_records UNION ALL SELECT * FROM stripped_records"
     if raws := [
         raw
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if (raw := raw_path(data_root, entry.source, entry.day, entry.delivery_id)).exists()
     ]:
         create_view(data_root, connection, "raw", Raw, raws)
@@ -383,7 +383,10 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
-            for table, records in (("gone", "expired_records"), ("stripped", "stripped_records")):
+            for table, records in (
+                ("matched_records", "expired_records"),
+                ("stripped", "stripped_records"),
+            ):
                 cursor.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM "
                     f"{records} WHERE delivery_id = '{entry.delivery_id}'"
@@ -400,7 +403,7 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if quarantine_over and quarantine.exists():
             lake_rewrite.rewrite(cursor, quarantine, "false")
 
-    for _ in in_turn(connection, deliveries.book(data_root), rewrite):
+    for _ in in_turn(connection, deliveries.ledger(data_root), rewrite):
         pass
 
 

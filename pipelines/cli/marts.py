@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -38,14 +37,14 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 "registrant_id": registrant_id,
                 "mart": mart,
                 "as_of": reasons.as_of(data_root),
-                "channels": [asdict(explained) for explained in channels],
+                "channels": [explained.as_dict() for explained in channels],
             }
         )
         return
     for explained in channels:
         click.echo(
             f"{mart}{'' if explained.channel == 'all' else f', by {explained.channel}'}: "
-            f"{'in' if explained.admitted else 'out'}"
+            f"{'in' if explained.eligible else 'out'}"
         )
         lines = [
             [

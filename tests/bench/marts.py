@@ -48,7 +48,7 @@ def main() -> None:
         pair = (_marts(data_root, today), _bare(data_root))
         # The first run pays for a cold disk.
         runs += [pair] if number else []
-    names = ("admission", *QUERIES, "check")
+    names = ("eligibility", *QUERIES, "check")
     rows = [
         [name, *(f"{median(pair[side].get(name, 0.0) for pair in runs):.2f}" for side in (0, 1))]
         for name in names
@@ -63,8 +63,8 @@ def main() -> None:
 
 
 def _marts(data_root: DataRoot, today: date) -> dict[str, float]:
-    """Seconds for admission, each mart, and checking them all."""
-    seconds = {"admission": _timed(lambda: evaluate_eligibility(data_root, today, Built()))}
+    """Seconds for eligibility, each mart, and checking them all."""
+    seconds = {"eligibility": _timed(lambda: evaluate_eligibility(data_root, today, Built()))}
     for purpose in QUERIES:
         seconds[purpose] = _timed(partial(building.build, data_root, purpose, today))
     seconds["check"] = _timed(lambda: [building.check(data_root, purpose) for purpose in QUERIES])

@@ -80,6 +80,6 @@ def rows(data_root: DataRoot, query: str, *tables: str) -> list[dict[str, Any]]:
 
 def registrant(data_root: DataRoot, identity_code: str) -> dict[str, Any]:
     """The golden record with an identity code."""
-    found = rows(data_root, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
-    assert len(found) == 1, f"{len(found)} golden records"
-    return found[0]
+    records = rows(data_root, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
+    assert len(records) == 1, f"{len(records)} golden records"
+    return records[0]
