@@ -68,10 +68,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns in a form in which they can be equal, as SQL of a text."""
+    """Two columns in a form in which they can be equal, as SQL of a text; `here` is a label."""
 
     label: str
-    here: Column
+    here: str
     here_sql: str
     there_sql: str
 
@@ -140,7 +140,7 @@ def pairs(policy: Policy, here: list[Column], there: list[Column]) -> Iterator[P
         for other in same or [other for other in told if _akin(policy, one, other)]:
             for how, here_sql, there_sql in _forms(one, other):
                 label = f"{one.label} = {other.label}{how}"
-                yield Pair(label, one, here_sql, there_sql)
+                yield Pair(label, one.label, here_sql, there_sql)
 
 
 def _akin(policy: Policy, one: Column, other: Column) -> bool:

@@ -85,13 +85,13 @@ def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> lis
         connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
         tables = {mart: _attached(connection, mart, path) for mart, path in files.items()}
         others = [table for mart in tables if mart != purpose for table in tables[mart]]
-        most = {table: _most_rows(connection, table) for table in others}
+        most = {table.name: _most_rows(connection, table) for table in others}
         return [
             match
             for here in tables[purpose]
             if (fewest := _fewest_people(connection, here))
             for there in others
-            if fewest <= most[there]
+            if fewest <= most[there.name]
             for match in _matches(connection, data_root.policy, here, there)
         ]
 
