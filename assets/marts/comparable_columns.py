@@ -1,9 +1,9 @@
 """Columns of two marts that can be compared, and how: equal, or computed from each other.
 
-Comparable are columns of one name, of one category of the policy, and of categories that one is
-derived from the other by. A day is compared as such and by its month, quarter and year; a number
-as such and by the classes that the other column declares; numbers and days are also looked for
-inside a text.
+Comparable are columns of one category of the policy, or of categories of which one is derived from
+the other; of columns of one name that is the only comparison. A day is compared as such and by its
+month, quarter and year; a number as such and by the classes that the other column declares; numbers
+and days are also looked for inside a text.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def has_one_row_each(model: type[TableModel]) -> bool:
 
 
 def columns(model: type[TableModel]) -> list[Column]:
-    """Return the columns of a table that tell something, without keys and counts of people."""
+    """Return the columns of a table that have a content, without keys and counts of people."""
     kinds = duckdb_types(model)
     return [
         Column(
@@ -105,12 +105,12 @@ def columns(model: type[TableModel]) -> list[Column]:
 def over_key(model: type[TableModel]) -> list[Column]:
     """Return what is computed over all rows of a key: their number, sums, first and last day."""
     by = key(model)
-    if by is None or has_one_row_each(model):
+    contents = [column for column in columns(model) if column.category != "technical"]
+    if by is None or has_one_row_each(model) or not contents:
         return []
     over = f'OVER (PARTITION BY "{by}")'
-    told = [column for column in columns(model) if column.category != "technical"]
-    rows = [Column("number of rows", f"count(*) {over}", told[0].category, "number")]
-    for column in told:
+    rows = [Column("number of rows", f"count(*) {over}", contents[0].category, "number")]
+    for column in contents:
         if column.family == "number":
             sum_of = f"sum({column.sql}) {over}"
             rows.append(Column(f"sum of {column.label}", sum_of, column.category, "number"))
@@ -132,39 +132,40 @@ def pairs(policy: Policy, here: list[Column], there: list[Column]) -> Iterator[P
 
     A column that the other table has, too, is compared with that one alone.
     """
-    told = [column for column in there if column.category != "technical"]
-    for one in here:
-        if one.category == "technical":
+    comparable = [column for column in there if column.category != "technical"]
+    for column in here:
+        if column.category == "technical":
             continue
-        same = [other for other in told if other.label == one.label and _akin(policy, one, other)]
-        for other in same or [other for other in told if _akin(policy, one, other)]:
-            for how, here_sql, there_sql in _forms(one, other):
-                label = f"{one.label} = {other.label}{how}"
-                yield Pair(label, one.label, here_sql, there_sql)
+        akin = [other for other in comparable if _akin(policy, column, other)]
+        same = [other for other in akin if other.label == column.label]
+        for other in same or akin:
+            for how, here_sql, there_sql in _forms(column, other):
+                label = f"{column.label} = {other.label}{how}"
+                yield Pair(label, column.label, here_sql, there_sql)
 
 
-def _akin(policy: Policy, one: Column, other: Column) -> bool:
+def _akin(policy: Policy, column: Column, other: Column) -> bool:
     """Return whether the policy derives one's category from the other's, or has one for both."""
-    return one.category in policy.derivation(other.category) or (
-        other.category in policy.derivation(one.category)
+    return column.category in policy.derivation(other.category) or (
+        other.category in policy.derivation(column.category)
     )
 
 
-def _forms(one: Column, other: Column) -> Iterator[tuple[str, str, str]]:
+def _forms(column: Column, other: Column) -> Iterator[tuple[str, str, str]]:
     """Yield (how, the one's SQL, the other's SQL) for each form in which the two can be equal."""
-    if one.family == other.family == "day":
+    if column.family == other.family == "day":
         for grain, form in _GRAINS.items():
-            yield f" by {grain}", form.format(one.sql), form.format(other.sql)
-    elif one.family == other.family == "number":
-        yield "", _number(one.sql), _number(other.sql)
-    elif one.family == other.family:
-        yield "", _plain(one.sql), _plain(other.sql)
-    elif one.family == "text":
-        for how, of_text, of_other in _with_text(one, other):
+            yield f" by {grain}", form.format(column.sql), form.format(other.sql)
+    elif column.family == other.family == "number":
+        yield "", _number(column.sql), _number(other.sql)
+    elif column.family == other.family:
+        yield "", _plain(column.sql), _plain(other.sql)
+    elif column.family == "text":
+        for how, of_text, of_other in _with_text(column, other):
             yield how, of_text, of_other
     elif other.family == "text":
-        for how, of_text, of_one in _with_text(other, one):
-            yield how, of_one, of_text
+        for how, of_text, of_column in _with_text(other, column):
+            yield how, of_column, of_text
 
 
 def _with_text(text: Column, other: Column) -> Iterator[tuple[str, str, str]]:
@@ -172,14 +173,14 @@ def _with_text(text: Column, other: Column) -> Iterator[tuple[str, str, str]]:
         for limits in text.limits:
             yield " by class", _plain(text.sql), f"lower({classes(other.sql, limits)})"
         for nth in range(1, TOKENS + 1):
-            found = f"regexp_extract_all({text.sql}, {literal(_NUMBER_IN_TEXT)}, 1)[{nth}]"
-            yield f" as number {nth} of the text", _number(found), _number(other.sql)
+            value = f"regexp_extract_all({text.sql}, {literal(_NUMBER_IN_TEXT)}, 1)[{nth}]"
+            yield f" as number {nth} of the text", _number(value), _number(other.sql)
     elif other.family == "day":
         for grain, form in _GRAINS.items():
             yield f" by {grain}", _plain(text.sql), f"lower({form.format(other.sql)})"
         for nth in range(1, TOKENS + 1):
-            found = f"regexp_extract_all({text.sql}, {literal(_DAY_IN_TEXT)}, 1)[{nth}]"
-            yield f" as day {nth} of the text", found, _GRAINS["day"].format(other.sql)
+            value = f"regexp_extract_all({text.sql}, {literal(_DAY_IN_TEXT)}, 1)[{nth}]"
+            yield f" as day {nth} of the text", value, _GRAINS["day"].format(other.sql)
 
 
 def _plain(sql: str) -> str:

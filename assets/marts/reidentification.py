@@ -1,12 +1,12 @@
 """Re-identification: whom the rows of a pseudonymous mart match in another mart, and by what.
 
-A row matches somebody if what it tells, or anything computed from it, agrees with exactly one
+A row matches somebody if its content, or anything computed from it, agrees with exactly one
 registrant (or one row) of another mart, and no more rows here agree than that one has there: they
 may all be theirs. Every combination of columns of both marts is meant: those that are comparable
 (`assets.marts.comparable_columns`), of the table itself, of what belongs to the same key in another
 table, and over all rows of a key.
 
-What rows tell together is compared first: if each is shared by more people or rows than any one
+The whole content of rows is compared first: if each is shared by more people or rows than any one
 registrant has there, no combination of columns and nothing computed from them can match anybody,
 and that is the end. The columns are searched only otherwise, to name them: the smallest
 combinations of up to `MAX_COLUMNS` columns, then all together.
@@ -159,19 +159,19 @@ def _matches(
         return []
     for table in (here, there):
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.rows} AS FROM {table.view}")
-    size, found = 0, list[Match]()
+    size, smallest = 0, list[Match]()
     for chosen in islice(_combinations(pairs), MAX_COMBINATIONS):
-        if found and len(chosen) > size:
+        if smallest and len(chosen) > size:
             break
         size = len(chosen)
         if matched := _matched(connection, here, there, chosen):
             columns = tuple(pair.label for pair in chosen)
-            found.append(Match(here.name, there.name, columns, matched))
-    return found
+            smallest.append(Match(here.name, there.name, columns, matched))
+    return smallest
 
 
 def _fewest_people(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
-    """Return how few people (or rows) share all that some row tells; 0 for an empty table."""
+    """Return how few people (or rows) share the whole content of some row; 0 for an empty table."""
     together = ", ".join(column.sql for column in table.columns)
     return count(
         connection,

@@ -35,7 +35,7 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
     """Make `consented_visits` as of `today`."""
     connection.execute(
         CONSENTED_VISITS.create_table(
-            f"""WITH told AS (
+            f"""WITH dated AS (
                 SELECT registrant_id, purpose, choice, said_at,
                     CASE WHEN subject_type = 'visitor_id' THEN subject END AS browser,
                     max(said_at) FILTER (choice = 'withdrawn')
@@ -45,7 +45,7 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
                     AND choice IN ('granted', 'withdrawn')),
             consents AS (
                 SELECT registrant_id, purpose, browser, min(said_at) AS since
-                FROM told
+                FROM dated
                 WHERE choice = 'granted' AND coalesce(said_at > withdrawn_last, true)
                     AND timezone('{policy.time_zone}', said_at)::DATE <= DATE '{today}'
                 GROUP BY ALL),
