@@ -122,7 +122,9 @@ def test_counting_visits_without_a_consent_is_reported_with_the_reason() -> None
     use = {"by": "own_measurement", "reason": reason}
     found = [
         (conflict.subject, conflict.policy_text)
-        for conflict in conflicts(policy((("purposes", "analytics", "visits"), use)), TODAY)
+        for conflict in conflicts.conflicts(
+            policy((("purposes", "analytics", "visits"), use)), TODAY
+        )
         if conflict.code == "CONFLICT-COOKIES"
     ]
     assert found == [("analytics", reason)]
