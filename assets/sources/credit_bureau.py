@@ -50,8 +50,8 @@ _REPORT = json.dumps(
 _POSITIVE_KEYS = "loan|income|positive|positiivi|credit_?agreement|luotot|luottosopimu|tulot"
 _OF_THE_POSITIVE_REGISTER = rf"""regexp_matches(payload, '(?i)"({_POSITIVE_KEYS})[a-zäö_]*"\s*:')"""
 # Nor is a report that was requested for choosing an employee or for an authority kept.
-_FOR_OTHERS = rf"""json_valid(payload) AND regexp_matches(payload,
-    '"purposeCode"\s*:\s*"?\s*({"|".join(OTHER_PURPOSE_CODES)})\s*"?\s*[,}}]')"""
+_FOR_OTHERS = f"""CASE WHEN json_valid(payload)
+        THEN upper(filled(payload ->> '$.purposeCode')) IN {OTHER_PURPOSE_CODES} END"""
 _MINIMISE = f"""
     CASE WHEN {_FOR_OTHERS} THEN json_object('socialSecurityNumber',
         payload -> '$.socialSecurityNumber',
