@@ -2,7 +2,8 @@
 
 `eligible_<purpose>(registrant_id)`: eligible on at least one channel;
 `eligible_<purpose>_<channel>(registrant_id)`: on that one;
-`excluded_<purpose>(registrant_id)`: kept out by a rule, whatever would include them.
+`excluded_<purpose>(registrant_id)`: kept out by what is known of them, whatever would include them:
+of an unknown age they are not profiled, and may be counted.
 """
 
 from __future__ import annotations
@@ -50,5 +51,5 @@ def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
             f"""CREATE OR REPLACE TEMP VIEW excluded_{name} AS
             SELECT DISTINCT registrant_id
             FROM admission
-            WHERE purpose = '{name}' AND effect = 'out'"""
+            WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
         )
