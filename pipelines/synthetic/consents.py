@@ -304,9 +304,12 @@ def _cookies(log: _Log, visitors: Ints) -> None:
             day=day,
             evidence=pick(evidence, rng.integers(0, len(evidence), len(who))),
         )
-    who = visitors[rng.random(len(visitors)) < 0.6]
-    day, seconds = log.when(len(who))
-    status = np.where(rng.random(len(who)) < 0.8, _GRANTED, _WITHDRAWN)
+    # Most answer the banner before the visits of the year, and accept it as a whole.
+    who = visitors[rng.random(len(visitors)) < 0.8]
+    day = np.zeros(len(who), np.int64)
+    asked_on = log.chunk.days.day_no[day] - rng.integers(330, 385, len(who))
+    seconds = asked_on * 86_400 + rng.integers(0, 86_400, len(who))
+    status = np.where(rng.random(len(who)) < 0.9, _GRANTED, _WITHDRAWN)
     for purpose in _ASKED:
         log.add(
             who,

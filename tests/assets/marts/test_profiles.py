@@ -519,8 +519,8 @@ class TestNoPathFromWhatMustNotBeProfiled:
     def test_every_table_of_values_is_queried(self) -> None:
         assert (
             set(profiles.queries("registrant_id"))
-            == {*VALUE_TABLES, "segments"}
-            == {table_name(model) for model in VALUES} | {"segments"}
+            == {*VALUE_TABLES, "combinations", "segments"}
+            == {table_name(model) for model in VALUES} | {"combinations", "segments"}
         )
 
 
