@@ -95,9 +95,14 @@ CODES = {
 
 
 class ProfileValue(TableModel):
-    """An attribute's value of one registrant, and its derivation."""
+    """An attribute's value of one registrant, and its derivation.
 
-    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True)
+    The pseudonym is the attribute's own: values of several attributes cannot be joined by it.
+    """
+
+    pseudonym: Text = column(
+        "pseudonym", "keyed hash, of this mart and attribute only", required=True
+    )
     attribute: Text = column("technical", required=True)
     rule: Text = column("technical", required=True, isin=list(CODES))
     as_of: Day = column("technical", "the day that the rule counted from", required=True)
@@ -106,10 +111,8 @@ class ProfileValue(TableModel):
 class AgeBands(ProfileValue):
     """Age bands."""
 
-    value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
-    inputs: Text = column(
-        "age_band", "how exactly the birth date is known; never the date", required=True
-    )
+    value: Text = column("age_band", required=True, classes=(AGE_BANDS,))
+    inputs: Text = column("age_band", "the kind of data that it was worked out from", required=True)
 
     class Config:
         name = "age_bands"
@@ -139,7 +142,7 @@ class Engagement(ProfileValue):
     """The use of the website."""
 
     value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
-    inputs: Text = column("interests", "visits, actions, clicks, since when", required=True)
+    inputs: Text = column("interests", "the kinds of counts, and since when", required=True)
 
     class Config:
         name = "engagement"
@@ -148,10 +151,10 @@ class Engagement(ProfileValue):
 class Consumption(ProfileValue):
     """Recency, frequency and amount of orders."""
 
-    value: Text = column("consumption", required=True)
-    inputs: Text = column(
-        "consumption", "orders, their amount, the latest, since when", required=True
+    value: Text = column(
+        "consumption", required=True, classes=(RECENCY, FREQUENCY, *AMOUNTS.values())
     )
+    inputs: Text = column("consumption", "the kind of data, and since when", required=True)
 
     class Config:
         name = "consumption"
@@ -161,10 +164,27 @@ class InterestValues(ProfileValue):
     """Topics of the policy that a registrant has shown interest in; several, one or none."""
 
     value: Text = column("interests", required=True)
-    inputs: Text = column("interests", "times, and the latest day", required=True)
+    inputs: Text = column(
+        "interests", "the kind of data that it was worked out from", required=True
+    )
 
     class Config:
         name = "interests"
+
+
+class Combinations(TableModel):
+    """Values that go together: a row for each registrant who is analysed, coarsened."""
+
+    age_band: Text = column("age_band", classes=(AGE_BANDS,))
+    recency: Text = column("consumption", isin=list(RECENCY.values()))
+    engagement: Text = column("interests", isin=[*ENGAGEMENT, LAPSED])
+    language: Text = column("language")
+    frequency: Text = column("consumption", classes=(FREQUENCY,))
+    amount: Text = column("consumption", classes=tuple(AMOUNTS.values()))
+    municipality: Text = column("region")
+
+    class Config:
+        name = "combinations"
 
 
 class Segments(TableModel):
@@ -187,4 +207,4 @@ VALUES: tuple[type[ProfileValue], ...] = (
     Consumption,
     InterestValues,
 )
-PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments)
+PROFILES: tuple[type[TableModel], ...] = (*VALUES, Combinations, Segments)

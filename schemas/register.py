@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, TextList, column
 from schemas.eligibility import RULES, STATUSES
 from schemas.vocabulary import PURPOSES, RECTIFIABLE
 
@@ -296,6 +296,9 @@ class RegistrantVisits(TableModel):
     device_type: Text = column("website")
     browser_name: Text = column("website")
     os_name: Text = column("website")
+    consented: TextList = column(
+        "website", "the purposes that the visitor has consented to", required=True
+    )
 
     class Config:
         name = "visits"

@@ -323,7 +323,9 @@ class VisitActions(Statement):
         name = "visit_actions"
 
 
-PURPOSE_CODES = ("1", "2", "3", "5", "7", "8", "9", "A")
+# A report for another use is not used: 8 is for choosing an employee, 9 for an authority.
+PURPOSE_CODES = ("1", "2", "3", "5", "7", "A")
+OTHER_PURPOSE_CODES = ("8", "9")
 
 
 class CreditReports(Statement):

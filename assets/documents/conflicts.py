@@ -99,12 +99,8 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
             yield Conflict(
                 "CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it"
             )
-        if "consent" not in purpose.bases and any(
-            "website" in policy.derivation(key) or _by_cookie(policy, key) for key in used
-        ):
-            yield Conflict(
-                "CONFLICT-COOKIES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
-            )
+        if purpose.visits and purpose.visits.by == "own_measurement":
+            yield Conflict("CONFLICT-COOKIES", purpose.clause, name, purpose.visits.reason)
         if not purpose.minimum_age and (used & PROFILED or purpose.bases == ("consent",)):
             yield Conflict("CONFLICT-AGE", purpose.clause, name, "no minimum_age")
     advertising = policy.purposes.get("targeted_advertising")
@@ -118,11 +114,6 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
             "targeted_advertising",
             "no recipient whose purpose is targeted_advertising alone",
         )
-
-
-def _by_cookie(policy: Policy, category: str) -> bool:
-    """Return whether the category is derived from visits, directly."""
-    return "website" in policy.categories[category].derived_from
 
 
 def _categories(policy: Policy) -> Iterator[Conflict]:

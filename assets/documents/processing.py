@@ -37,6 +37,8 @@ SECURITY = {
     "one rename": "assets/marts/building.py",
     "Analysis sees keyed pseudonyms (HMAC-SHA256); the key is kept apart from "
     "the data": "assets/storage/secrets.py",
+    "A database without names has rows that at least the policy's floor of registrants share, and "
+    "is compared with every other before it is published": "assets/marts/reidentification.py",
     "Passwords are dropped and IP addresses shortened before anything is stored": "assets/sources",
     "Runs, logs, metadata and error messages hold ids, counts and rule codes, and no "
     "personal data": "assets/dagster_support/metadata.py",

@@ -41,6 +41,7 @@ from assets.register import (
     source_statements,
     statutory_segregation,
     survivorship,
+    visit_consents,
 )
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
@@ -86,7 +87,7 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_choice_log": tables.ChoiceLog,
     "registrant_contracts": tables.RegistrantContracts,
     "registrant_orders": tables.RegistrantOrders,
-    "registrant_visits": tables.RegistrantVisits,
+    "consented_visits": tables.RegistrantVisits,
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
@@ -156,6 +157,7 @@ def _gather(
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
+    built.timed("choices", lambda: visit_consents.gather(connection, policy, today))
     built.timed("interests", lambda: interests.gather(connection, policy, today))
 
 

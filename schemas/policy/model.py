@@ -17,6 +17,8 @@ from schemas.policy.diagnostics import CLAUSE, invalid, shown
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
 MAX_TEXT, MAX_LIST, MAX_PARTS = 500, 100, 200
+# Mobile subscriptions are not marketed by telephone (917/2014, 201 §).
+MOBILE_BARRED_ON = ("phone",)
 
 
 def _readable(text: str) -> str:
@@ -166,11 +168,42 @@ class RegisterName(Strict):
     name: Named
 
 
+class VisitUse(Strict):
+    """On what a purpose uses visits to the website (917/2014, 205 §).
+
+    `own_measurement`: it counts all visits, for which it takes no consent, for the `reason` that
+    the controller records; whoever is profiled has consented all the same.
+    """
+
+    by: Literal["consent", "own_measurement"]
+    reason: Annotated[str, Field(strict=True, max_length=MAX_TEXT)] = ""
+
+
+class Product(Strict):
+    """What is marketed. `mobile_subscription`: never by telephone (917/2014, 201 §)."""
+
+    name: Named
+    mobile_subscription: Flag | None = None
+
+
+class Minors(Strict):
+    """What minors may do alone: acts that are usual and of little significance (442/1999, 24 §).
+
+    `everyday_acts`: currency -> the amount up to which an order is such an act.
+    """
+
+    clause: Clause
+    everyday_acts: Mapping[
+        Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[Whole, Field(ge=0)]
+    ]
+
+
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies with duties
-    the marketing concerns.
+    `duties`: of contact persons of companies whom the marketing concerns: duties of
+    `schemas/reference/job_titles.csv`, or the words of a job title. `visits`: on what it uses
+    visits to the website, if it does.
     """
 
     name: Named
@@ -182,6 +215,7 @@ class Purpose(Strict):
         _LISTED,
         AfterValidator(_distinct),
     ] = ()
+    visits: VisitUse | None = None
 
 
 class Topic(Strict):
@@ -332,6 +366,8 @@ class Policy(Strict):
     contact: Contact
     register_name: Annotated[RegisterName, Field(alias="register")]
     purposes: Annotated[Mapping[Key, Purpose], _PARTS]
+    products: Annotated[Mapping[Key, Product], Field(min_length=1, max_length=MAX_PARTS)]
+    minors: Minors
     profiles: Profiling
     categories: Annotated[Mapping[Key, Category], _PARTS]
     sources: Annotated[Mapping[Key, SourcePolicy], _PARTS]
@@ -354,6 +390,14 @@ class Policy(Strict):
     def allows(self, category: str, purpose: str) -> bool:
         """Whether data of `category` may be used for `purpose`; false for an unknown category."""
         return category in self.categories and purpose in self.categories[category].purposes
+
+    def marketed_by(self, channel: str) -> tuple[str, ...]:
+        """The products that may be marketed on a channel."""
+        return tuple(
+            name
+            for name, product in self.products.items()
+            if not (channel in MOBILE_BARRED_ON and product.mobile_subscription)
+        )
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
         """The code and retention rule of a kind of data; there is exactly one for each."""
