@@ -1,0 +1,266 @@
+"""Holds in the register: which persons' data stays, and waits, for which categories.
+
+A hold follows the person. It is found by any identifier of theirs, covers every source person that
+the register ties to them, and whoever they are merged with; of a split every part that has one of
+the identifiers. Three kinds are one relation:
+
+- added by command (`assets.requests.holds`);
+- an open request of theirs: access, portability, rectification, restriction, an objection that must
+  be weighed. It ends when the request is closed. An erasure, a withdrawal, an objection to marketing
+  need no data to be answered;
+- a restriction in force that a source has stated (GDPR 18).
+
+What is held: registrants do not leave; their visits, cookies, orders and credit data stay past their
+own clocks, where the hold covers their category. Nothing else waits: raw and quarantine go by their
+own periods, what was corrected and what is protected goes at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from assets.requests import holds, ledger
+from assets.storage.data_root import DataRoot
+from assets.storage.queries import count
+from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
+from schemas.requests import UNCONDITIONAL
+
+HELD_PERSONS = Relation(
+    name="held_persons",
+    summary="Source persons under a hold, by hold, ground, end and category.",
+    columns={
+        "person_key": "VARCHAR",
+        "hold": "VARCHAR",
+        "ground": "VARCHAR",
+        "until": "DATE",
+        "category": "VARCHAR",
+    },
+    amended_from=("held_registrants", "membership"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+HELD_REGISTRANTS = Relation(
+    name="held_registrants",
+    summary="Registrants under a hold, by hold, ground, end and category.",
+    columns={
+        "registrant_id": "VARCHAR",
+        "hold": "VARCHAR",
+        "ground": "VARCHAR",
+        "until": "DATE",
+        "category": "VARCHAR",
+    },
+    reads=("held_persons", "membership"),
+    scope=Scope.COMPONENT,
+)
+# The rights that need the data to be answered, and the ground while such a request is open.
+_OF_REQUESTS = {
+    "access": "HOLD-REQUEST",
+    "portability": "HOLD-REQUEST",
+    "rectification": "HOLD-REQUEST",
+    "restriction": "HOLD-RESTRICTION",
+    "objection": "HOLD-OBJECTION",
+}
+STATED = "restricted"
+"""In the place of a hold's id: a source has stated the restriction."""
+
+
+@dataclass(frozen=True)
+class HeldBy:
+    """A hold as the register applies it: its id or that of the request, ground, end, identifiers.
+
+    `categories` is empty for all. `surely`: the identifiers are known to be of one person.
+    """
+
+    hold: str
+    ground: str
+    until: str | None
+    categories: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    surely: bool = True
+
+
+def in_force(data_root: DataRoot, today: date) -> list[HeldBy]:
+    """Return the holds in force that are known outside the lake: added ones, and open requests.
+
+    Raises:
+        HoldError: One cannot be read, so nobody can tell what must stay.
+    """
+    added = [
+        HeldBy(hold.hold_id, hold.ground, hold.until, hold.categories, hold.identifiers)
+        for hold in holds.in_force(data_root, today)
+    ]
+    return [*added, *of_requests(data_root)]
+
+
+def of_requests(data_root: DataRoot) -> Iterator[HeldBy]:
+    """Yield the holds of open requests.
+
+    Raises:
+        HoldError: The key of such a request is missing.
+    """
+    if not any(_holds(request) for request in ledger.every(data_root, opened=False)):
+        return
+    for request in ledger.every(data_root):
+        if not _holds(request):
+            continue
+        if request.without_key:
+            raise holds.HoldError(
+                f"the key of the open request {request.request_id} is not in secrets/request-keys: "
+                "bring it back, or close the request with `register request refuse`"
+            )
+        resolved = {*request.resolved, *request.own}
+        yield HeldBy(
+            request.request_id,
+            _OF_REQUESTS[request.right],
+            None,
+            (),
+            tuple(sorted(resolved or request.given)),
+            surely=bool(resolved),
+        )
+
+
+def _holds(request: ledger.Request) -> bool:
+    if request.state == "closed" or request.right not in _OF_REQUESTS:
+        return False
+    return request.right != "objection" or request.purpose not in UNCONDITIONAL
+
+
+def fingerprint(data_root: DataRoot, today: date) -> str:
+    """Return a hash of which holds and requests hold on the day, without opening any."""
+    names = [
+        *(hold.hold_id for hold in holds.every(data_root, opened=False) if hold.in_force(today)),
+        *(
+            request.request_id
+            for request in ledger.every(data_root, opened=False)
+            if _holds(request)
+        ),
+    ]
+    return hashlib.sha256("|".join(names).encode()).hexdigest()
+
+
+def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make `held_persons`, by the register as last built and by what is staged.
+
+    The connection has the macro `person_key` and the view `staged_marketing_choices`.
+    """
+    connection.execute(HELD_PERSONS.create_empty())
+    known = in_force(data_root, today)
+    _identifiers(connection, known)
+    _registered(data_root, connection)
+    every = ", ".join(f"'{category}'" for category in data_root.policy.categories)
+    connection.execute(
+        f"""INSERT INTO held_persons
+        WITH restricted AS (
+            SELECT person_key FROM staged_marketing_choices
+            WHERE choice IN ('restricted', 'lifted') AND person_key IS NOT NULL
+            GROUP BY person_key, purpose, channel
+            HAVING coalesce(max(stated_at) FILTER (choice = 'restricted')
+                >= max(stated_at) FILTER (choice = 'lifted'),
+                bool_or(choice = 'restricted'))),
+        named AS (
+            SELECT person_key(split_part(identifier, ':', 1),
+                    substr(identifier, strpos(identifier, ':') + 1)) AS person_key,
+                identifier, hold, ground, until, categories, surely
+            FROM hold_identifiers
+            UNION ALL
+            SELECT person_key, NULL, '{STATED}', 'HOLD-RESTRICTION', NULL, [], true
+            FROM restricted),
+        reached AS (
+            SELECT named.*, registrant_id FROM named
+            LEFT JOIN (FROM known_as UNION SELECT registrant_id, NULL, person_key FROM registered)
+                AS known
+                ON known.identifier = named.identifier OR known.person_key = named.person_key),
+        certain AS (
+            SELECT * FROM reached
+            QUALIFY surely OR count(DISTINCT registrant_id) OVER (PARTITION BY hold) <= 1),
+        persons AS (
+            SELECT person_key, hold, ground, until, categories FROM certain
+            UNION
+            SELECT registered.person_key, hold, ground, until, categories
+            FROM certain JOIN registered USING (registrant_id)
+            UNION
+            SELECT known_as.person_key, hold, ground, until, categories
+            FROM certain JOIN known_as USING (registrant_id))
+        SELECT DISTINCT person_key, hold, ground, until::DATE,
+            unnest(CASE WHEN len(categories) = 0 THEN [{every}] ELSE categories END) AS category
+        FROM persons"""
+    )
+
+
+def _identifiers(connection: duckdb.DuckDBPyConnection, known: Iterable[HeldBy]) -> None:
+    """Make `hold_identifiers`: a row per hold and identifier."""
+    rows = [
+        (identifier, hold.hold, hold.ground, hold.until, list(hold.categories), hold.surely)
+        for hold in known
+        for identifier in hold.identifiers
+    ]
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE hold_identifiers (identifier VARCHAR, hold VARCHAR,
+            ground VARCHAR, until VARCHAR, categories VARCHAR[], surely BOOLEAN)"""
+    )
+    if rows:
+        connection.executemany("INSERT INTO hold_identifiers VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _registered(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `known_as` and `registered`: the register as last built, by identifier and person."""
+    tables = {name: data_root.register(name) for name in ("identifiers", "contact_points")}
+    columns = {"identifiers": ("type", "value"), "contact_points": ("kind", "match_key")}
+    queries = [
+        f"""SELECT registrant_id, {columns[name][0]} || ':' || {columns[name][1]} AS identifier,
+            person_key({columns[name][0]}, {columns[name][1]}) AS person_key
+        FROM {parquet(path)}"""
+        for name, path in tables.items()
+        if path.exists()
+    ]
+    nothing = """SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier,
+        NULL::VARCHAR AS person_key WHERE false"""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW known_as AS {' UNION '.join(queries) or nothing}"
+    )
+    membership = data_root.register("membership")
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW registered AS "
+        + (
+            f"SELECT registrant_id, person_key FROM {parquet(membership)}"
+            if membership.exists()
+            else "SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS person_key WHERE false"
+        )
+    )
+
+
+def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `held_registrants`, of the round's `membership`."""
+    connection.execute(
+        HELD_REGISTRANTS.create_table(
+            """SELECT DISTINCT registrant_id, hold, ground, until, category
+            FROM held_persons JOIN membership USING (person_key)"""
+        )
+    )
+
+
+def widen(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Add to `held_persons` whoever linkage has tied to somebody held; return whether anybody was.
+
+    What of theirs was left out by its own clock must be gathered again then.
+    """
+    before = count(connection, "SELECT count(*) FROM held_persons")
+    connection.execute(
+        """INSERT INTO held_persons
+        SELECT person_key, hold, ground, until, category
+        FROM membership JOIN held_registrants USING (registrant_id)
+        EXCEPT SELECT * FROM held_persons"""
+    )
+    return count(connection, "SELECT count(*) FROM held_persons") > before
+
+
+def unless_held(condition: str, category: str, person: str = "person_key") -> str:
+    """SQL: the condition, unless the row's person is under a hold that covers the category."""
+    return f"""(({condition}) AND NOT coalesce({person} IN (
+        SELECT person_key FROM held_persons WHERE category = '{category}'), false))"""
