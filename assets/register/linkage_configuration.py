@@ -70,7 +70,8 @@ PAIR_CACHE = Relation(
     columns={**_COMPARED, "stamp": "UBIGINT"},
     reads=(),
     amended_from=("earlier_comparisons", "linkage_numbers"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `earlier_comparisons`.",
     external=True,
 )
 SCORED_PAIRS = Relation(
@@ -96,7 +97,8 @@ REASONS = Relation(
     summary="Grey and typical pairs: level and bits of each field.",
     columns={**_SCORED, "together": "BOOLEAN", "grey": "BOOLEAN", "start": "FLOAT"},
     reads=("linkage_pairs", "judged_pairs", "typical_pairs"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `linkage_pairs`.",
     external=True,
 )
 

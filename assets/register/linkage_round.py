@@ -127,7 +127,8 @@ ACCEPTED_LINKS = Relation(
     summary="The links of all steps that hold.",
     columns=_LINK,
     amended_from=("proposed_links", "bases", "linkage_pairs", "linkage_nodes"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `linkage_pairs`, whose weights they carry.",
 )
 LINKAGE_NODES = Relation(
     name="linkage_nodes",
@@ -150,7 +151,8 @@ LINKS = Relation(
     summary="The links that hold, by person key, rule and weight.",
     columns={"one": "VARCHAR", "other": "VARCHAR", "pass": "VARCHAR", "weight": "DOUBLE"},
     reads=("accepted_links", "linked_records"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="As `accepted_links`.",
 )
 
 

@@ -43,7 +43,8 @@ EARLIER_COMPARISONS = Relation(
     name="earlier_comparisons",
     summary="The comparison levels of the pairs of the last build.",
     columns=_COMPARISON,
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="The pairs of all shards, of records that the engine compared in any of them.",
 )
 
 

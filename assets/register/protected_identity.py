@@ -38,18 +38,10 @@ UNCONFIRMED_PROTECTION = Relation(
         "statements_identifiers",
         "protection_status",
         "quarantine",
-        "broken_messages",
         "renamed_persons",
         "register_messages",
     ),
     scope=Scope.COMPONENT,
-)
-BROKEN_MESSAGES = Relation(
-    name="broken_messages",
-    summary="The raw records of deliveries with a message in quarantine.",
-    columns={"record_no": "BIGINT", "payload": "VARCHAR", "delivery_id": "VARCHAR"},
-    scope=Scope.RECORD,
-    external=True,
 )
 PROVENANCE = Relation.of(
     Provenance,
@@ -111,14 +103,14 @@ def _find_in_quarantine(data_root: DataRoot, connection: duckdb.DuckDBPyConnecti
     files = [path for path in data_root.files("raw", POPULATION_REGISTER) if path.stem in broken]
     if not files:
         return
-    create_view(data_root, connection, BROKEN_MESSAGES.name, Raw, files)
+    create_view(data_root, connection, "raw_messages", Raw, files)
     connection.execute(
         f"""INSERT INTO unconfirmed_protection
         WITH broken AS (
             SELECT DISTINCT coalesce(renamed_persons.current_key, failed.person_key) AS person_key,
                 failed.stated_at, failed.day
             FROM quarantine AS failed
-            JOIN broken_messages USING (delivery_id, record_no)
+            JOIN raw_messages USING (delivery_id, record_no)
             LEFT JOIN renamed_persons USING (person_key)
             WHERE failed.source = '{POPULATION_REGISTER}' AND scope = 'record'
                 AND failed.person_key IS NOT NULL
