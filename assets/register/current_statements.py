@@ -46,6 +46,7 @@ def _statements(table: str) -> Relation:
             "delayed_changes",
             "excluded_persons",
             *(("expired",) if table == "identifiers" else ()),
+            *(("held_persons",) if table in ("credit_reports", "credit_marks") else ()),
         ),
         scope=Scope.COMPONENT,
     )

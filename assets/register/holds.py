@@ -149,7 +149,9 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
 
     The connection has the macro `person_key` and the view `staged_marketing_choices`.
     """
-    connection.execute(HELD_PERSONS.create_empty())
+    columns = ", ".join(f"{name} {kind}" for name, kind in HELD_PERSONS.columns.items())
+    # No temporary table: the sweep rewrites files in cursors of their own.
+    connection.execute(f"CREATE OR REPLACE TABLE held_persons ({columns})")
     known = in_force(data_root, today)
     _identifiers(connection, known)
     _registered(data_root, connection)

@@ -12,6 +12,7 @@ No reason to keep anything: only the hash, the purpose and channel, and the day 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import duckdb
@@ -21,10 +22,13 @@ from assets.register import current_statements
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
+from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
-from schemas.columns import arrow_schema, duckdb_types
+from assets.storage.sessions import connect
+from schemas.columns import arrow_schema, duckdb_types, table_name
 from schemas.eligibility import LIST_ORIGIN, LIST_YEARS
 from schemas.refusals import LASTING, LastingRefusals
+from schemas.register import ChoiceLog
 
 COLUMNS = duckdb_types(LastingRefusals)
 _CHOICES = current_statements.STATEMENTS["marketing_choices"].columns
@@ -133,11 +137,52 @@ def remember(connection: duckdb.DuckDBPyConnection, today: date) -> None:
             SELECT refused.*, {refusals.TOKEN.format("subject")} AS token
             FROM leaving_refusals AS refused WHERE subject IS NOT NULL)
         SELECT DISTINCT token,
-            keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, channel, choice, origin,
-                stated_at)) AS refusal,
+            {_REFUSAL.format("stated_at")} AS refusal,
             purpose, channel, choice, origin, stated_at, DATE '{today}' AS kept_since
         FROM every"""
     )
+
+
+def remember_erased(
+    data_root: DataRoot, erased: Iterable[tuple[Iterable[str], Iterable[str]]], today: date
+) -> None:
+    """Keep the refusals of registrants who are being erased, by the register as last built.
+
+    Args:
+        data_root: The data root.
+        erased: Of each erasure the registrants' ids, and their identifiers as `<type>:<value>`.
+        today: The day of the erasure.
+    """
+    log = data_root.register(table_name(ChoiceLog))
+    pairs = [
+        (registrant_id, identifier)
+        for registrants, identifiers in erased
+        for registrant_id in registrants
+        for identifier in identifiers
+    ]
+    if not log.exists() or not pairs:
+        return
+    with connect(data_root) as connection:
+        load(data_root, connection, today)
+        connection.execute(
+            """CREATE OR REPLACE TEMP TABLE erased_identifiers AS
+            SELECT unnest($1::VARCHAR[]) AS registrant_id, unnest($2::VARCHAR[]) AS identifier""",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+        )
+        connection.execute(
+            f"""INSERT INTO lasting_refusals BY NAME
+            SELECT DISTINCT {refusals.TOKEN.format("identifier")} AS token,
+                {_REFUSAL.format("said_at")} AS refusal,
+                purpose, channel, choice, origin, said_at AS stated_at,
+                DATE '{today}' AS kept_since
+            FROM {parquet(log)} JOIN erased_identifiers USING (registrant_id)
+            WHERE holds AND choice IN {LASTING} AND delivery_id <> '{LASTING_ID}'"""
+        )
+        write(data_root, connection)
+
+
+_REFUSAL = """keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, channel, choice, origin,
+                {0}))"""
 
 
 def _in_force() -> str:

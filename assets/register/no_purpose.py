@@ -4,7 +4,8 @@ Whom no rule of eligibility lets into any mart is kept for nothing (GDPR 5(1)(b)
 time counts from the last day on which the data shows a reason: the first record, the last contact,
 the end of the last contract, the day of the last signal that keeps them out. It is a function of
 what is staged, so that it does not matter when the register was built. A hold keeps them, like
-everybody.
+everybody. So does a protected identity, until a prospect's time is over: forgotten, the address of
+whoever becomes known again would be shown (661/2009, 36 §).
 """
 
 from __future__ import annotations
@@ -13,15 +14,30 @@ from datetime import date
 
 import duckdb
 
+from assets.register import holds
 from assets.register.clocks import code, due
+from assets.sources.source import STATEMENT_MACROS
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
+from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import connect
+from schemas.columns import TableModel, duckdb_columns, table_name
 from schemas.policy import Policy
+from schemas.register import Eligibility, Membership, Registrants
+from schemas.staged import MarketingChoices
 
 WITHOUT_PURPOSE = Relation(
     name="without_purpose",
     summary="Registrants whom no purpose admits, since when, and when their time is over.",
-    columns={"registrant_id": "VARCHAR", "started": "DATE", "rule": "VARCHAR", "due": "DATE"},
+    columns={
+        "registrant_id": "VARCHAR",
+        "started": "DATE",
+        "rule": "VARCHAR",
+        "due": "DATE",
+        "protected": "BOOLEAN",
+    },
     reads=("registrants", "admission"),
     scope=Scope.COMPONENT,
 )
@@ -43,25 +59,51 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
                 SELECT registrant_id, bool_or(admitted) AS admitted, max(refused_on) AS refused_on
                 FROM judged GROUP BY ALL),
             counted AS (
-                SELECT registrant_id,
+                SELECT registrant_id, protected,
                     least(DATE '{today}', greatest(first_seen_on, last_contact_on,
                         relationship_ends_on, refused_on)) AS started
                 FROM registrants LEFT JOIN summed USING (registrant_id)
                 WHERE NOT coalesce(admitted, false))
             SELECT registrant_id, started, '{code(policy, "without_purpose")}' AS rule,
-                {due(policy, "without_purpose", "started")} AS due
+                {due(policy, "without_purpose", "started")} AS due, protected
             FROM counted"""
         )
     )
 
 
-def over(connection: duckdb.DuckDBPyConnection, today: date) -> int:
-    """Return how many of `without_purpose` are past their time and under no hold."""
-    return count(connection, f"SELECT count(*) FROM ({leaving(today)})")
+def counts(data_root: DataRoot, today: date) -> dict[str, int]:
+    """Count the registrants whom no purpose admits, and of them those who should have left.
+
+    By the register as last built.
+    """
+    with connect(data_root) as connection:
+        connection.execute(STATEMENT_MACROS)
+        for model in (Registrants, Eligibility, Membership):
+            read_published(data_root, connection, model)
+        create_staged_view(data_root, connection, MarketingChoices)
+        holds.load(data_root, connection, today)
+        holds.find_registrants(connection)
+        find(connection, data_root.policy, today)
+        return {
+            "without_purpose": count(connection, "SELECT count(*) FROM without_purpose"),
+            "past_their_time": count(connection, f"SELECT count(*) FROM ({leaving(today)})"),
+        }
+
+
+def read_published(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, model: type[TableModel]
+) -> None:
+    """Make the published table a view of its name; empty before the first build."""
+    path = data_root.register(table_name(model))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table_name(model)} AS SELECT * FROM {parquet(path)}"
+        if path.exists()
+        else f"CREATE OR REPLACE TEMP TABLE {table_name(model)} ({duckdb_columns(model)})"
+    )
 
 
 def leaving(today: date) -> str:
     """SQL: those of `without_purpose` whose time is over and whom no hold keeps."""
     return f"""SELECT registrant_id, started, rule, due
         FROM without_purpose ANTI JOIN held_registrants USING (registrant_id)
-        WHERE due <= DATE '{today}'"""
+        WHERE NOT protected AND due <= DATE '{today}'"""

@@ -33,10 +33,12 @@ from assets.register import (
     corrected_codes,
     current_statements,
     expired_registrants,
+    lasting_refusals,
     protected_identity,
     statutory_segregation,
 )
 from assets.register.current_statements import STATEMENT
+from assets.register.holds import unless_held
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
@@ -118,11 +120,12 @@ CURRENT_PERSONS = Relation(
         "native_language": "VARCHAR",
         "deceased": "BOOLEAN",
         "death_date": "DATE",
+        "death_stated_on": "DATE",
         "last_contact_on": "DATE",
         "statement": STATEMENT,
         "record_key": "VARCHAR",
     },
-    reads=("statements_persons",),
+    reads=("statements_persons", "staged_persons", "renamed_persons"),
     amended_from=("excluded_persons",),
     scope=Scope.COMPONENT,
 )
@@ -170,11 +173,8 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
     `statement` (its place in the order of statements) and `person_key`; `current_names`,
     `current_addresses`, `current_contact_points` and `current_persons` are folded from them.
     """
-    connection.execute(STATEMENT_MACROS)
+    make_staged(data_root, connection)
     _delivery_ledger(data_root, connection)
-    staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
-    for model in staged:
-        create_staged_view(data_root, connection, model)
     create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
     _latest_records(connection)
     corrected_codes.follow(connection, data_root.policy)
@@ -182,6 +182,7 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
     expired_registrants.leave_out_rows(connection, data_root.policy, today)
     _counted_choices(connection)
     statutory_segregation.load_consent_proofs(data_root, connection, today)
+    lasting_refusals.load(data_root, connection, today)
     _base_times(connection)
     _delayed_changes(connection)
     for table in CANONICAL:
@@ -197,6 +198,14 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
     for table in current_statements.DATED_FACTS:
         current_statements.fold(connection, table, today)
     _known_identifiers(connection)
+
+
+def make_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of everything staged, and the macros that statements need."""
+    connection.execute(STATEMENT_MACROS)
+    staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    for model in staged:
+        create_staged_view(data_root, connection, model)
 
 
 def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -414,10 +423,9 @@ def _exclusion(table: str) -> tuple[str | None, str | None]:
 
 def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     """SQL: whether a row of the table is past its time by its own dates."""
-    if table == "credit_reports":
-        return clocks.reports_are_over(data_root.policy, today)
-    if table == "credit_marks":
-        return clocks.marks_are_over(data_root.policy, today)
+    over = {"credit_reports": clocks.reports_are_over, "credit_marks": clocks.marks_are_over}
+    if table in over:
+        return unless_held(over[table](data_root.policy, today), "credit", "staged.person_key")
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"
@@ -433,7 +441,9 @@ def _never_delayed(table: str) -> str:
 def _current_persons(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `current_persons`: of each fact the last statement that has it.
 
-    The death and its date come from one statement, the birth date and its precision as well.
+    The death and its date come from one statement, the birth date and its precision as well. The
+    day on which the death was first stated is that of any version of any record, since the person
+    was last stated as living: a repetition does not move it.
     """
     columns = ",\n".join(
         f"arg_max({column}, (statement, position)) FILTER ({known} IS NOT NULL) AS {column}"
@@ -447,14 +457,27 @@ def _current_persons(connection: duckdb.DuckDBPyConnection) -> None:
     )
     connection.execute(
         CURRENT_PERSONS.create_table(
-            f"""SELECT person_key, source,
+            f"""WITH versions AS (
+                SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
+                    source, deceased, local_day(stated_at) AS stated_on
+                FROM staged_persons AS staged LEFT JOIN renamed_persons USING (person_key)
+                WHERE deceased IS NOT NULL),
+            living AS (
+                SELECT person_key, source, max(stated_on) AS last_living
+                FROM versions WHERE NOT deceased GROUP BY ALL),
+            died AS (
+                SELECT person_key, source, min(stated_on) AS death_stated_on
+                FROM versions LEFT JOIN living USING (person_key, source)
+                WHERE deceased AND coalesce(stated_on >= last_living, true) GROUP BY ALL)
+            SELECT person_key, source,
                 {columns},
                 arg_max({{'died': death_date}}, (statement, position))
                     FILTER (deceased IS NOT NULL).died AS death_date,
+                any_value(death_stated_on) AS death_stated_on,
                 max(last_contact_on) AS last_contact_on,
                 max(statement) AS statement,
                 arg_max(record_key, statement) AS record_key
-            FROM statements_persons
+            FROM statements_persons LEFT JOIN died USING (person_key, source)
             WHERE person_key IS NOT NULL
             GROUP BY person_key, source"""
         )

@@ -109,8 +109,7 @@ def add(
 def every(data_root: DataRoot, *, opened: bool = True) -> list[Hold]:
     """Return all holds, oldest first; unless `opened`, without the identifiers."""
     return [
-        _read(data_root, path, opened=opened)
-        for path in sorted(folder(data_root).glob("H*.json"))
+        _read(data_root, path, opened=opened) for path in sorted(folder(data_root).glob("H*.json"))
     ]
 
 

@@ -77,7 +77,7 @@ def forecast(
     found = coming.latest(data_root)
     if found is None:
         return dg.MaterializeResult(metadata={"in_24_months": 0})
-    today, due = found
+    today, due, held = found[0], found[1].due, found[1].held
     picture = base64.b64encode(coming.chart(today, due).encode()).decode()
     lines = coming.bars(today, due)
     return dg.MaterializeResult(
@@ -91,6 +91,10 @@ def forecast(
             "per_rule": counts_table(
                 ["month", "rule", "category", "will go"],
                 [[one.month, one.rule, one.category, one.rows] for one in due],
+            ),
+            "held": counts_table(
+                ["ground", "rule", "category", "stays"],
+                [[entry.ground, entry.rule, entry.category, entry.rows] for entry in held],
             ),
         }
     )

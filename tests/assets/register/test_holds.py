@@ -62,13 +62,24 @@ def before(data_root: DataRoot) -> DataRoot:
 def held(data_root: DataRoot, number: str = "801", **more: object) -> str:
     identifiers = holding.identifiers_of(data_root, "", [f"customer_number:C{number}"])
     return holds.add(
-        data_root, identifiers, "HOLD-CLAIM", "legal, case 7", "tester", NOW, **more  # type: ignore[arg-type]
+        data_root,
+        identifiers,
+        "HOLD-CLAIM",
+        "legal, case 7",
+        "tester",
+        NOW,
+        **more,  # type: ignore[arg-type]
     )
 
 
 def received(data_root: DataRoot, right: str, **more: str) -> str:
     request_id = ledger.receive(
-        data_root, right, "written", ["customer_number:C801"], NOW, **more  # type: ignore[arg-type]
+        data_root,
+        right,
+        "written",
+        ["customer_number:C801"],
+        NOW,
+        **more,  # type: ignore[arg-type]
     )
     lookup.record(data_root, [request_id], NOW)
     return request_id
