@@ -33,7 +33,7 @@ def unstaged_days(data_root: DataRoot) -> set[str]:
     """Return the days with unstaged deliveries in raw: a killed run's, or affected by a late
     one.
     """
-    return {entry.day for entry in deliveries.book(data_root) if not entry.staged_with}
+    return {entry.day for entry in deliveries.ledger(data_root) if not entry.staged_with}
 
 
 def days_with_work(data_root: DataRoot) -> set[str]:

@@ -25,7 +25,7 @@ from pipelines.resources import data_root_resource
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 
 def build_definitions(**resources: object) -> dg.Definitions:

@@ -167,7 +167,7 @@ class Retention(dg.Config):
     owners=["team:data"],
     description=(
         "Dagster's runs, events, ticks, backfills, logs and keys of closed requests go by age; "
-        "the files are written anew without them."
+        "the files are rewritten without them."
     ),
     pool=WRITER,
 )

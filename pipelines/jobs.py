@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
 _PUBLISHED = dg.AssetSelection.groups("register", "built", "marts")

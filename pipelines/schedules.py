@@ -11,7 +11,7 @@ from assets.storage.data_root import DataRoot
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.writer_lock import data_root_path
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 
 def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:

@@ -55,7 +55,7 @@ def _work_between(data_root: DataRoot, first: str, last: str) -> str:
     ]
     unstaged = [
         entry.delivery_id
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if not entry.staged_with and first <= entry.day <= last
     ]
     return hashlib.sha256(repr((waiting, unstaged)).encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ CODES = {
         "missing, or the key is another"
     ),
     "BACKUP-UNKNOWN": "there is no generation of that name, or its file or its key is not there",
-    "BACKUP-PEPPER": "there are requests but no pepper: whom they suppress cannot be told",
+    "BACKUP-PEPPER": "there are requests but no pepper: those suppressed cannot be determined",
     "BACKUP-CONTENT": "the backup holds something else than files of the register",
     "BACKUP-REPLAY": (
         "what was restored still holds someone who has been erased; nothing was changed"

@@ -1,7 +1,7 @@
 """How a table declares its columns: an Arrow type, a category of the policy, and the rules a value
 must pass.
 
-Every Pandera model here is a `TableModel` whose columns are made with `column`. From one
+Every Pandera model here is a `TableModel` with columns made by `column`. From one
 model come the validation, the Arrow schema that files are written with, the DDL of a mart and the
 column tags that the UI shows.
 """

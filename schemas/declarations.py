@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from schemas import information_duty, marts, quarantine, raw, register, staged
 from schemas.columns import TableModel, categories, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import WITH_ROW, AppliesTo
 
 

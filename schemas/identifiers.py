@@ -33,7 +33,7 @@ IDENTIFIER_TYPES = (
     "visit",
 )
 
-# Types whose values can be recognised by their form.
+# Types with values that can be recognised by their form.
 RECOGNISABLE_TYPES = ("identity_code", "email", "phone")
 
 # The country's calling code, and how many digits a national number usually has behind its trunk

@@ -1,6 +1,6 @@
 """The marts' tables: the columns that each purpose may use.
 
-`MARTS` maps a purpose of the policy to its tables. A column whose category the policy does not
+`MARTS` maps a purpose of the policy to its tables. A column of a category that the policy does not
 allow for the purpose makes `check_purposes` fail at start-up, so that no such mart is built.
 """
 
@@ -18,7 +18,7 @@ from schemas.columns import (
     column,
     table_name,
 )
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.profiles import PROFILES
 
 CODES = {

@@ -89,7 +89,7 @@ CODES = {
         "fewer registrants than the policy's floor share the value: it is given for none of them"
     ),
     "PROFILE-SEGMENT-SUBTRACTION": (
-        "the value is withheld so that the smaller ones cannot be told by subtraction"
+        "the value is withheld so that the smaller ones cannot be computed by subtraction"
     ),
 }
 

@@ -25,7 +25,7 @@ CODES = {
         "a mart stores more rows than its tables have: deleted ones are still in the file"
     ),
     "PROOF-FREE-BLOCKS": (
-        "a mart has blocks that are not in use: what they held is still in the file"
+        "a mart has blocks that are not in use: their content is still in the file"
     ),
     "PROOF-OLDER-HEADER": (
         "the older header of a mart leads to tables: what has been changed since can be read again"
@@ -35,7 +35,7 @@ CODES = {
     "PROOF-SPILL": "a process that has ended left spilled data",
     "PROOF-UNFINISHED": "a process that has ended left an unfinished file",
     "PROOF-OPEN": "the request has been closed and still says what identified the registrant",
-    "CERT-CHANGED": "a certificate does not say what it said when it was issued",
+    "CERT-CHANGED": "a certificate has changed since it was issued",
     "CERT-MISSING": (
         "a certificate has been removed: the chain has a gap or ends early, or a carried-out "
         "erasure has none"

@@ -20,7 +20,7 @@ class Quarantine(TableModel):
         isin=["record", "row"],
     )
     in_table: Text = column(
-        "technical", "the canonical table of the failing row; null: the vendor's record"
+        "technical", "the canonical table of the row that failed; null: the vendor's record"
     )
     person_key: Text = column("technical", "the person, if readable")
     stated_at: Moment = column("technical")

@@ -10,7 +10,7 @@ CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",
     "LINK-CUSTOMER-NUMBER": "the same customer number",
     "LINK-CONTACT-ID": "the same contact in the CRM",
-    "LINK-DECISION": "somebody has looked at both and said that they are one person",
+    "LINK-DECISION": "somebody has reviewed both and decided that they are one person",
     "LINK-EMAIL-ONLY": "known by an e-mail address alone, which one registrant has",
     "LINK-USER-ID": "the same account on the website",
     "LINK-VISITOR-ID": "the same cookie, that of one person",

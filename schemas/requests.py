@@ -125,7 +125,7 @@ DEADLINES = {
         "a request, or a notice to a recipient, is past the day by which it must be answered"
     ),
     "REQ-DUE-SOON": "a request must be answered within the policy's days of warning",
-    "REQ-NOTICE-OPEN": "a recipient has not acknowledged that it was told",
+    "REQ-NOTICE-OPEN": "a recipient has not acknowledged its notice",
 }
 # The outcome of an erasure by identifiers that register, raw and quarantine do not know.
 NOBODY_FOUND = "nobody_found"
@@ -148,7 +148,7 @@ ERASURES = {
 # The end of the requests of an erased registrant.
 OF_THE_ERASED = {
     "REQ-ERASED": (
-        "whom the request names has been erased: it ends, and nothing is written for them"
+        "the person the request names has been erased: it ends, and nothing is written for them"
     ),
 }
 CODES = {
@@ -168,25 +168,25 @@ EVENTS = {
         "identifiers that are (also) somebody else's are left out: nothing is erased or "
         "suppressed by them"
     ),
-    "registrant_decided": "somebody decided whom the request means",
+    "registrant_decided": "somebody decided which registrant the request means",
     "corrected": "what was given was corrected, so many identifiers",
     "pair_decided": "somebody decided on a pair of records that may be one person",
     "bystanders_decided": (
         "somebody looked at records that name somebody else as well, and decided that they go"
     ),
     "suppression_lifted": "so many hashes were taken from the suppression list",
-    "removed_before": "so many rows had gone before and cannot come back",
+    "removed_before": "so many rows had been removed before and cannot come back",
     "code_sent": "a one-time code was sent to a contact that was on file",
     "code_refused": "a wrong or late code was given",
     "verified": "the identity was verified",
-    "extended": "the time was extended, and the registrant told",
+    "extended": "the time was extended, and the registrant notified",
     "decided": "a category was decided on",
     "near_matches_decided": "somebody decided whether records near the registrant are theirs",
     "reviewed": "somebody looked at what an access package withholds, and decided",
     "packed": "the package was written, to be handed out",
     "applied": "what was asked was delivered to the register",
     "in_force": "the marts follow it",
-    "lifting_announced": "the registrant was told that the restriction will be lifted",
+    "lifting_announced": "the registrant was notified that the restriction will be lifted",
     "lifted": "the restriction or suspension was lifted",
     "erasing": "the erasure has begun",
     "ends_others": "these other requests of the registrant end with the erasure",

@@ -98,7 +98,7 @@ CODES = tuple(
 """How the parts of an identity code that were joined begin, with all that follows, and what
 they are: `ddmmyy|sign|nnn|check` (RE2)."""
 PARTED_ID = r"\b(?:[A-Za-z]{1,3}[ ._/#-][0-9]{5,}|[0-9]{2,4}(?:[ .-][0-9]{2,4}){2,5})\b"
-"""An id whose parts stand apart: letters and a number, or a number in groups."""
+"""An id with parts that stand apart: letters and a number, or a number in groups."""
 JOINED_ID = r"\b[A-Za-z][0-9A-Za-z]*[._/#-][A-Za-z]*[0-9][0-9A-Za-z]*\b"
 """An id of two parts, with whatever sign between them."""
 

@@ -38,7 +38,7 @@ _EXPORT_US = f"[0-9]{{1,2}}/[0-9]{{1,2}}/{_YEAR}( [0-9]{{1,2}}:[0-9]{{2}} [AaPp]
 
 MACROS = f"""
 -- The filled text of a field; null where the vendor put an object or a list.
-CREATE OR REPLACE MACRO said(value) AS
+CREATE OR REPLACE MACRO stated_text(value) AS
     CASE WHEN left(ltrim(value), 1) IN ('{{', '[')
         THEN CASE WHEN json_valid(value) THEN NULL ELSE filled(value) END
         ELSE filled(value) END;

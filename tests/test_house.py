@@ -19,7 +19,7 @@ from assets.sources.all_sources import SOURCES
 from schemas import delivery, marts, raw
 from schemas.columns import TableModel, categories, column, table_name
 from schemas.marts import MARTS, About, PurposeError, check_purposes
-from schemas.policy import POLICY_FILE, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import BUILT_IN, FLAGGED
@@ -43,7 +43,7 @@ def imported(path: Path) -> Iterator[str]:
     """Every module that is imported anywhere in the file, inside functions too."""
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name_of(path)}: a relative import"
             yield node.module or ""
@@ -116,7 +116,7 @@ def imported_modules(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_no_stage_imports_a_later_one() -> None:
+def test_no_stage_imports_a_later_stage() -> None:
     assert {path.name for path in (HOUSE / "assets").iterdir() if path.is_dir()} - {
         "__pycache__"
     } == set(STAGES)
@@ -143,7 +143,7 @@ def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
 
 
-def test_every_file_name_says_what_is_in_it() -> None:
+def test_every_file_name_states_its_content() -> None:
     empty = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc", "tools", "lib"}
     everything = [*MODULES, *(HOUSE / "tests").rglob("*.py")]
     assert [
@@ -185,10 +185,10 @@ def catalogue() -> set[str]:
 
     import schemas
 
-    found = {*raw.FAULTS, *delivery.REFUSALS, *POLICY.retention}
+    codes = {*raw.FAULTS, *delivery.REFUSALS, *POLICY.retention}
     for module in pkgutil.walk_packages(schemas.__path__, "schemas."):
-        found |= set(getattr(importlib.import_module(module.name), "CODES", {}))
-    return found
+        codes |= set(getattr(importlib.import_module(module.name), "CODES", {}))
+    return codes
 
 
 def test_every_rule_code_in_the_code_is_in_a_catalogue() -> None:
@@ -237,7 +237,7 @@ def every_model() -> list[type[TableModel]]:
         About,
         *CANONICAL.values(),
         *TABLES.values(),
-        *sorted(published | vendors, key=lambda one: one.__qualname__),
+        *sorted(published | vendors, key=lambda model: model.__qualname__),
     ]
 
 
@@ -271,7 +271,7 @@ def test_every_purpose_of_the_policy_has_its_mart_and_every_source_its_entry() -
 
 
 @pytest.mark.clause("P4.2")
-def test_identity_codes_and_credit_data_have_only_the_marts_that_may_hold_them() -> None:
+def test_only_permitted_marts_contain_identity_codes_and_credit_data() -> None:
     holding = {
         category: {
             purpose
@@ -318,16 +318,16 @@ def test_a_column_that_the_policy_does_not_allow_stops_the_build(
 
 @pytest.mark.parametrize("purpose", MARTS)
 def test_a_category_that_loses_its_purpose_stops_the_build(purpose: str) -> None:
-    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    policy = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     used = sorted(
         {category for model in MARTS[purpose] for category in categories(model).values()}
         - {"technical"}
     )[0]
-    said["categories"][used]["purposes"] = tuple(
-        one for one in said["categories"][used]["purposes"] if one != purpose
+    policy["categories"][used]["purposes"] = tuple(
+        kept for kept in policy["categories"][used]["purposes"] if kept != purpose
     )
     with pytest.raises(PurposeError, match=used):
-        check_purposes(type(POLICY).model_validate(said))
+        check_purposes(type(POLICY).model_validate(policy))
 
 
 def test_a_column_without_a_category_of_the_policy_may_be_used_for_nothing() -> None:
@@ -348,9 +348,9 @@ def test_sources_read_dates_and_moments_through_the_macros_of_schemas_values() -
         re.IGNORECASE,
     )
     wrong = [
-        f"{name_of(path)}: {found.group()}"
+        f"{name_of(path)}: {match.group()}"
         for path in (HOUSE / "assets" / "sources").glob("*.py")
-        for found in cast.finditer(path.read_text(encoding="utf-8"))
+        for match in cast.finditer(path.read_text(encoding="utf-8"))
     ]
     assert wrong == []
 

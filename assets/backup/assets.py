@@ -16,7 +16,7 @@ from assets.storage.data_root import DataRoot
     "backups",
     "file",
     [["erasure", "removed"]],
-    "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.",
+    "The generations in backups/, encrypted again without the registrants; old keys are destroyed.",
 )
 @without_values
 def without_erased(
@@ -69,7 +69,7 @@ def backups(
 def none_beyond_its_time(
     data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.AssetCheckResult:
-    """Look for keys and files that should have gone."""
+    """Look for keys and files that should have been destroyed."""
     over = rotation.expired(data_root, None, today.date)
     return dg.AssetCheckResult(passed=not over, metadata={"found": len(over)})
 

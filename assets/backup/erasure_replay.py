@@ -52,7 +52,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
             [sorted(mentioned)],
         )
         mentions.scan(data_root, connection)
-        for entry in deliveries.book(data_root):
+        for entry in deliveries.ledger(data_root):
             if _find_matched(data_root, connection, entry):
                 # Records under a statutory duty stay, as in the erasure; the build of the register
                 # decides whether their retention period is over.
@@ -66,7 +66,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
 
 
 def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Create `gone(record_no)` and `redactions`; return whether either has a row."""
+    """Create `matched_records(record_no)` and `redactions`; return whether either has a row."""
     mentions.find_mentions(data_root, connection, entry)
     queries = ["FROM theirs"]
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
@@ -88,8 +88,11 @@ def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
                     FROM suppressed)) {given_again}"""
             )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE gone AS
+        f"""CREATE OR REPLACE TEMP TABLE matched_records AS
         SELECT DISTINCT record_no FROM ({" UNION ALL ".join(f"({query})" for query in queries)})"""
     )
     mentioned = mentions.find_redactions(connection)
-    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None
+    return (
+        mentioned
+        or connection.execute("SELECT 1 FROM matched_records LIMIT 1").fetchone() is not None
+    )

@@ -18,7 +18,7 @@ from sqlglot.lineage import lineage
 from assets.storage.safe_errors import describe, places
 from schemas.columns import TableModel, descriptions, duckdb_types
 from schemas.declarations import declared
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 
 def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.TableSchema:

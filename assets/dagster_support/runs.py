@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 ONE_RUN = dg.BackfillPolicy.single_run()
 WRITER = "lake"

@@ -10,7 +10,7 @@ from assets.documents import conflicts
 from assets.register import information_duty
 from assets.storage.data_root import DataRoot
 from schemas.citations import cited
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 KEY = dg.AssetKey(["policy", "conflicts"])
 
@@ -38,8 +38,8 @@ KEY = dg.AssetKey(["policy", "conflicts"])
 def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compute the conflicts on the day; the check warns and stops nothing."""
     policy = load_policy()
-    found = conflicts.conflicts(policy, today.date)
-    counts = conflicts.per_severity(found)
+    current_conflicts = conflicts.conflicts(policy, today.date)
+    counts = conflicts.per_severity(current_conflicts)
     listed = counts_table(
         ["code", "severity", "clause", "about", "law or data say", "article"],
         [
@@ -51,14 +51,14 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
                 finding.kind.meaning,
                 cited(*finding.kind.citations),
             ]
-            for finding in found
+            for finding in current_conflicts
         ],
     )
     metadata = {**numbers(counts), "conflicts": listed, "policy_version": policy.version}
     check = dg.AssetCheckResult(
         asset_key=KEY,
         check_name="nothing_disagrees",
-        passed=not found,
+        passed=not current_conflicts,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={**numbers(counts), "conflicts": listed},
     )
@@ -69,7 +69,7 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
     asset=["register", "registrants"],
     name="nobody_overdue_to_be_informed",
     description=(
-        "nobody whose data came from others only is past the day by which they must be told of "
+        "nobody whose data came from others only is past the day by which they must be informed of "
         "it (GDPR 14)"
     ),
 )

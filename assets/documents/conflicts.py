@@ -1,7 +1,7 @@
 """Where policy, law and data disagree, computed from the policy: a corrected file has fewer.
 
 Nothing here changes what the pipeline does: that follows the law already. The meaning of the kinds,
-and texts to replace the policy's, are in `schemas.conflicts`.
+and texts to replace the policy's, are in `schemas.policy.conflicts`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from assets.documents import stored_data
 from assets.documents.pages import code as named
 from assets.documents.pages import table, text
 from assets.sources.all_sources import SOURCES
-from schemas import law
 from schemas.citations import cited
-from schemas.conflicts import KINDS, SEVERITIES, Kind
-from schemas.policy import Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.conflicts import KINDS, SEVERITIES, Kind
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language, Right
 
 PROFILED = {"age_band", "consumption", "interests"}
@@ -70,9 +70,9 @@ def conflicts(policy: Policy, today: date) -> list[Conflict]:
     return sorted(unsorted, key=lambda conflict: SEVERITIES.index(conflict.kind.severity))
 
 
-def per_severity(found: list[Conflict]) -> dict[str, int]:
+def per_severity(listed: list[Conflict]) -> dict[str, int]:
     """Count conflicts per severity."""
-    counts = Counter(conflict.kind.severity for conflict in found)
+    counts = Counter(conflict.kind.severity for conflict in listed)
     return {severity: counts[severity] for severity in SEVERITIES}
 
 
@@ -334,8 +334,8 @@ def _whole(policy: Policy, today: date) -> Iterator[Conflict]:
 
 def markdown(policy: Policy, today: date, language: Language = "en") -> str:
     """Return the report, with the proposed texts in one of the notice's languages."""
-    found = conflicts(policy, today)
-    counts = per_severity(found)
+    listed = conflicts(policy, today)
+    counts = per_severity(listed)
     rows = [
         [
             named(conflict.code),
@@ -346,9 +346,9 @@ def markdown(policy: Policy, today: date, language: Language = "en") -> str:
             text(conflict.kind.meaning),
             text(cited(*conflict.kind.citations)),
         ]
-        for conflict in found
+        for conflict in listed
     ]
-    proposals = dict.fromkeys(conflict.code for conflict in found)
+    proposals = dict.fromkeys(conflict.code for conflict in listed)
     return "\n".join(
         [
             "# Where policy, law and data disagree",

@@ -14,7 +14,7 @@ import pandera.pandas as pandera
 from assets.documents.pages import code, table, text
 from schemas.columns import TableModel, descriptions, duckdb_types, table_name
 from schemas.declarations import LAYERS, declared
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 ABOUT = {
     "raw": "Every record as its source sent it; one file for each delivery.",

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from assets.documents.conflicts import transfer_holds
-from schemas import law
 from schemas.columns import TableModel, categories, descriptions, table_name
 from schemas.declarations import LAYERS
 from schemas.fides import ANY_CATEGORY, BASES, DATA_CATEGORIES, DATA_SUBJECTS, DATA_USES, TRANSFERS
-from schemas.policy import Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Policy
 
 ORGANIZATION = "controller"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from schemas.policy import Period
+from schemas.policy.model import Period
 from schemas.vocabulary import Language
 
 _NUMBERS: dict[Language, tuple[str, ...]] = {

@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assets.documents import grammar, stored_data
 from assets.documents.pages import text
-from schemas import law
-from schemas.policy import Policy, RetentionRule
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Policy, RetentionRule
 from schemas.vocabulary import AppliesTo, Language
 
 # What the notice covers besides the data itself, by the rule that ends it.
@@ -166,7 +166,7 @@ def _recipient(policy: Policy, name: str, language: Language, today: date) -> No
 
 
 def _retention(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str]]:
-    """Return (categories, period); those that end by the same rules are together.
+    """Return (categories, period); those that end by the same rules are in one row.
 
     An IP address, which is truncated on arrival, has no period.
     """

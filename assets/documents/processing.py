@@ -12,11 +12,11 @@ from typing import Any
 from assets.documents import stored_data
 from assets.documents.conflicts import transfer_holds
 from assets.documents.pages import code, codes, table, text
-from schemas import law
 from schemas.citations import cited
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS, OWN_RETENTION
-from schemas.policy import Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Policy
 
 # The people in the register, by a category of data that only they have.
 PEOPLE = {
@@ -248,7 +248,7 @@ def _people_and_data(content: dict[str, Any]) -> list[str]:
                 entry["clause"],
                 text(counted)
                 if counted
-                else ("dropped on arrival" if not entry["stored"] else "none: not held"),
+                else ("dropped on arrival" if not entry["stored"] else "none: not stored"),
                 codes(entry["read_from"]),
             ]
         )
@@ -354,7 +354,7 @@ def _time_limits(content: dict[str, Any]) -> list[str]:
         "",
         f"Requests are answered within {days['requests']}, extended by {days['extension']} at "
         f"most; "
-        f"whoever's data came from others only is told within {days['informing']}.",
+        f"registrants with data from others only are informed within {days['informing']}.",
     ]
 
 

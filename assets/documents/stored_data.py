@@ -13,7 +13,7 @@ from assets.sources.all_sources import SOURCES
 from assets.sources.source import Frame
 from schemas import declarations
 from schemas.columns import TableModel, categories, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import WITH_ROW
 
 
@@ -30,12 +30,12 @@ Layers = Mapping[str, tuple[type[TableModel], ...]]
 
 def columns(layers: Layers = declarations.LAYERS) -> dict[str, list[Place]]:
     """Return category -> all of its columns, in the order of the layers."""
-    found: dict[str, list[Place]] = {}
+    places: dict[str, list[Place]] = {}
     for layer, models in layers.items():
         for model in models:
             for column, category in categories(model).items():
-                found.setdefault(category, []).append(Place(layer, table_name(model), column))
-    return found
+                places.setdefault(category, []).append(Place(layer, table_name(model), column))
+    return places
 
 
 # The register's own number, and how many people share a trait: no data about anybody.
@@ -71,24 +71,24 @@ def really_from(policy: Policy, category: str) -> list[str]:
     are those of the policy.
     """
     fills = filled()
-    found = {
+    sources = {
         source
         for name in policy.derivation(category)
         for source in fills.get(name, policy.categories[name].sources)
     }
-    return [source for source in read(policy) if source in found]
+    return [source for source in read(policy) if source in sources]
 
 
 @lru_cache
 def filled() -> dict[str, set[str]]:
     """Return category -> the sources with a frame that fills one of its columns, not with null."""
-    found: dict[str, set[str]] = {}
+    sources: dict[str, set[str]] = {}
     for source in SOURCES:
         for dataset in source.datasets:
             for frame in dataset.frames:
                 for category in _filled_by(frame):
-                    found.setdefault(category, set()).add(source.name)
-    return found
+                    sources.setdefault(category, set()).add(source.name)
+    return sources
 
 
 def _filled_by(frame: Frame) -> set[str]:

@@ -14,8 +14,8 @@ from typing import Any
 from assets.documents import stored_data
 from assets.documents.pages import code, codes, table, text
 from assets.register.building import TABLES
-from schemas.clauses import CLAUSES
-from schemas.policy import Policy
+from schemas.policy.clauses import CLAUSES
+from schemas.policy.model import Policy
 
 TESTS = Path(__file__).parents[2] / "tests"
 # The assets of the right to erasure.
@@ -24,19 +24,19 @@ _ERASURE = ("erasure/found", "erasure/suppressed", "erasure/removed", "erasure/c
 
 def marked(tests: Path = TESTS) -> dict[str, list[str]]:
     """Return clause -> its tests, as `path::Class::name`, sorted; a class marks all its tests."""
-    found: dict[str, set[str]] = {}
+    tests_of: dict[str, set[str]] = {}
     for path in sorted(tests.rglob("test_*.py")):
         _collect(
             ast.parse(path.read_text(encoding="utf-8")).body,
             f"{path.relative_to(tests.parent)}",
             (),
-            found,
+            tests_of,
         )
-    return {clause: sorted(names) for clause, names in sorted(found.items())}
+    return {clause: sorted(names) for clause, names in sorted(tests_of.items())}
 
 
 def _collect(
-    body: Iterable[ast.stmt], where: str, outer: tuple[str, ...], found: dict[str, set[str]]
+    body: Iterable[ast.stmt], where: str, outer: tuple[str, ...], tests_of: dict[str, set[str]]
 ) -> None:
     for node in body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -46,10 +46,10 @@ def _collect(
             *(clause for decorator in node.decorator_list for clause in _clauses(decorator)),
         )
         if isinstance(node, ast.ClassDef):
-            _collect(node.body, f"{where}::{node.name}", clauses, found)
+            _collect(node.body, f"{where}::{node.name}", clauses, tests_of)
         elif node.name.startswith("test_"):
             for clause in clauses:
-                found.setdefault(clause, set()).add(f"{where}::{node.name}")
+                tests_of.setdefault(clause, set()).add(f"{where}::{node.name}")
 
 
 def _clauses(decorator: ast.expr) -> Iterable[str]:
@@ -64,15 +64,15 @@ def _clauses(decorator: ast.expr) -> Iterable[str]:
 
 def used(policy: Policy) -> dict[str, list[str]]:
     """Return clause -> the parts of the policy file that name it, as `section.key`."""
-    found: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {}
     for section in ("purposes", "categories", "sources", "recipients", "retention", "rights"):
         for name, part in getattr(policy, section).items():
-            found.setdefault(part.clause, []).append(f"{section}.{name}")
+            parts.setdefault(part.clause, []).append(f"{section}.{name}")
     for section in ("profiles", "protection", "requests", "article_14"):
-        found.setdefault(getattr(policy, section).clause, []).append(section)
+        parts.setdefault(getattr(policy, section).clause, []).append(section)
     for clause, section in (("P1", "controller"), ("P2", "contact"), ("P3", "register")):
-        found.setdefault(clause, []).append(section)
-    return found
+        parts.setdefault(clause, []).append(section)
+    return parts
 
 
 def untested(policy: Policy, tests: Mapping[str, Iterable[str]]) -> list[str]:
@@ -87,12 +87,12 @@ def untested(policy: Policy, tests: Mapping[str, Iterable[str]]) -> list[str]:
 def rows(policy: Policy, tests: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     """Return a row per clause: its text, parts of the file, columns per table, rules and so on."""
     parts, columns = used(policy), stored_data.columns()
-    found = []
+    listed = []
     for clause, meaning in CLAUSES.items():
         named = [part.split(".", 1) for part in parts.get(clause, []) if "." in part]
         categories = [name for section, name in named if section == "categories"]
         places = [place for category in categories for place in columns.get(category, [])]
-        found.append(
+        listed.append(
             {
                 "clause": clause,
                 "says": meaning,
@@ -103,14 +103,14 @@ def rows(policy: Policy, tests: Mapping[str, list[str]]) -> list[dict[str, Any]]
                 "tests": tests.get(clause, []),
             }
         )
-    return found
+    return listed
 
 
 def _per_table(places: list[stored_data.Place]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    columns: dict[str, list[str]] = {}
     for place in places:
-        found.setdefault(f"{place.layer}.{place.table}", []).append(place.column)
-    return found
+        columns.setdefault(f"{place.layer}.{place.table}", []).append(place.column)
+    return columns
 
 
 def _rules(policy: Policy, named: list[list[str]], categories: list[str]) -> list[str]:
@@ -131,28 +131,28 @@ def _rules(policy: Policy, named: list[list[str]], categories: list[str]) -> lis
 
 
 def _assets(policy: Policy, named: list[list[str]], places: list[stored_data.Place]) -> list[str]:
-    found = []
+    keys = []
     read, built = stored_data.read(policy), stored_data.purposes(policy)
     for section, name in named:
         if section == "sources" and name in read:
-            found += [f"raw/{name}", f"staged/{name}"]
+            keys += [f"raw/{name}", f"staged/{name}"]
         if section == "purposes" and name in built:
-            found += [f"built/{name}", f"marts/{name}"]
+            keys += [f"built/{name}", f"marts/{name}"]
         if section == "retention":
-            found.append("retention/sweep")
+            keys.append("retention/sweep")
         if (section, name) == ("rights", "erasure"):
-            found += _ERASURE
-    found += [
+            keys += _ERASURE
+    keys += [
         f"register/{place.table}"
         for place in places
         if place.layer == "register" and place.table in TABLES
     ]
-    found += [
+    keys += [
         f"marts/{place.layer.removeprefix('marts.')}"
         for place in places
         if place.layer.startswith("marts.")
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(keys))
 
 
 def markdown(policy: Policy, tests: Mapping[str, list[str]]) -> str:

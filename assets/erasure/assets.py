@@ -1,5 +1,5 @@
-"""The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched
-together.
+"""The erasure backfill: requests as partitions, by opaque id; one run for all that are launched
+at the same time.
 """
 
 from collections.abc import Callable
@@ -176,7 +176,7 @@ def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
     closing = erasing.close(
         data_root, _open(context, data_root), datetime.now(data_root.policy.zone)
     )
-    found = counts_table(
+    findings_table = counts_table(
         ["rule", "where", "count", "request"],
         [
             [finding.code, finding.where, finding.count, finding.request_id]
@@ -186,7 +186,7 @@ def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
     metadata: dict[str, Any] = {
         "certified": len(closing.certificates),
         "unproven": len(closing.unproven),
-        "findings": found,
+        "findings": findings_table,
     }
     yield dg.AssetCheckResult(
         asset_key=["erasure", "closed"],

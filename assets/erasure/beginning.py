@@ -97,8 +97,8 @@ def _held(
 
 def _waits(request: Request, held_by: tuple[str, ...]) -> str:
     return (
-        f"request {request.request_id}: held by {', '.join(held_by)} (`register hold list`); it can "
-        "be launched when they have ended, or be refused on the ground that the hold has"
+        f"request {request.request_id}: held by {', '.join(held_by)} (`register hold list`); it "
+        "can be launched when they have ended, or be refused on the ground that the hold has"
     )
 
 

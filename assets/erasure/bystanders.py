@@ -1,8 +1,8 @@
 """Bystanders of an erasure: records that would go and are somebody else's own. There must be none.
 
 A record of the erased person that merely names somebody else is the erased person's own, and goes.
-A record belongs to the person with the valid identity code in it, else to the one under whose key
-it was staged or quarantined. A record with neither that names another registrant as well is
+A record belongs to the person with the valid identity code in it, else to the person it was
+staged or quarantined for. A record with neither that names another registrant as well is
 counted, too: a person must look at it.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.erasure.matching import concerned, find_gone, load_requests
+from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_matching import PARTY, STRONG, WITH_OWN
@@ -37,14 +37,14 @@ def count(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, int]:
     Changes nothing. Cost: one look at the identifiers of every delivery, and a closer one at those
     that match.
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
         prepare(data_root, connection, erasures)
         for entry in concerned(data_root, connection):
-            if find_gone(data_root, connection, entry):
-                found.update(count_in(data_root, connection, entry))
-    return dict(found)
+            if find_matched_records(data_root, connection, entry):
+                counts.update(count_in(data_root, connection, entry))
+    return dict(counts)
 
 
 def prepare(
@@ -82,8 +82,9 @@ def prepare(
 def count_in(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
 ) -> dict[str, int]:
-    """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes
-    first.
+    """Return how many bystanders are among `matched_records` of the delivery, per request.
+
+    `prepare` comes first.
     """
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not _find_foreign(connection, raw):
@@ -116,13 +117,13 @@ def count_in(
 
 
 def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
-    """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name
-    an identifier that no request has.
+    """Make `matched(record_no, request_id)` of `matched_records`, and `foreign_named`: which of
+    these name an identifier that no request has.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS
         SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)}
-            SEMI JOIN gone USING (record_no)"""
+            SEMI JOIN matched_records USING (record_no)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matched AS
@@ -143,5 +144,5 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
         WHERE split_part(identifier, ':', 1) IN {(*STRONG, "email", "phone")}
         GROUP BY record_no HAVING bool_or(wanted.identifier IS NULL)"""
     )
-    found = connection.execute("SELECT count(*) FROM foreign_named").fetchone()
-    return bool(found and found[0])
+    row = connection.execute("SELECT count(*) FROM foreign_named").fetchone()
+    return bool(row and row[0])

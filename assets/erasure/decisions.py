@@ -39,7 +39,7 @@ def decide(
             return widen(data_root, request, registrants=tuple(registrant_ids), now=now)
         if request.state not in ("received", "unclear"):
             raise RequestError(
-                f"request {request_id} is {request.state}: whom it means is decided before "
+                f"request {request_id} is {request.state}: its registrant is decided before "
                 "anything is done"
             )
         if len(registrant_ids) > 1 and request.right != "erasure":
@@ -50,7 +50,7 @@ def decide(
 
 
 def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
-    """Return the changed request without what was found for it before; identifiers that were
+    """Return the changed request without what it was resolved to before; identifiers that were
     decided to be somebody else's stay left out, unless they are given now.
     """
     given = changed.get("given", ())
@@ -65,10 +65,10 @@ def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
 
 
 def _known_ids(data_root: DataRoot, request: Request, registrant_ids: Sequence[str]) -> None:
-    """Raise RequestError unless each is a registrant, or a person of raw among what was found for
+    """Raise RequestError unless each is a registrant, or a person of raw among the candidates of
     the request.
     """
-    found = {str(candidate["registrant_id"]) for candidate in request.candidates}
+    candidates = {str(candidate["registrant_id"]) for candidate in request.candidates}
     with connect(data_root) as connection:
         read_register(data_root, connection, "registrants", TABLES["registrants"])
         rows = connection.execute(
@@ -77,7 +77,7 @@ def _known_ids(data_root: DataRoot, request: Request, registrant_ids: Sequence[s
             [list(registrant_ids)],
         ).fetchall()
     known = {registrant_id for (registrant_id,) in rows}
-    known |= {one for one in found if unregistered.chosen([one])}
+    known |= {registrant_id for registrant_id in candidates if unregistered.chosen([registrant_id])}
     if set(registrant_ids) - known:
         raise RequestError(
             "the register has no registrant of that id; `register request show` names those that "
@@ -117,16 +117,16 @@ def widen(
         own=(),
         left_out=request.left_out,
     )
-    found = find(data_root, [more])[request.request_id]
-    if found.unclear:
-        raise RequestError(found.unclear)
+    resolution = find(data_root, [more])[request.request_id]
+    if resolution.unclear:
+        raise RequestError(resolution.unclear)
     wider = replace(
         request,
-        given=tuple(sorted({*request.given, *given} - {*found.left_out, *found.own})),
-        resolved=tuple(sorted({*request.resolved, *found.resolved})),
-        own=tuple(sorted({*request.own, *found.own})),
-        left_out=found.left_out,
-        registrants=tuple(sorted({*request.registrants, *found.registrants})),
+        given=tuple(sorted({*request.given, *given} - {*resolution.left_out, *resolution.own})),
+        resolved=tuple(sorted({*request.resolved, *resolution.resolved})),
+        own=tuple(sorted({*request.own, *resolution.own})),
+        left_out=resolution.left_out,
+        registrants=tuple(sorted({*request.registrants, *resolution.registrants})),
     )
     touched = bystanders.count(data_root, [wider])
     if touched and request.choices.get(bystanders.CHOICE) != bystanders.ERASED:
@@ -186,18 +186,22 @@ def leave_out(
         left = replace(
             request,
             given=tuple(identifier for identifier in request.given if identifier not in aside),
-            resolved=tuple(one for one in request.resolved if one not in aside),
-            own=tuple(one for one in request.own if one not in aside),
+            resolved=tuple(
+                identifier for identifier in request.resolved if identifier not in aside
+            ),
+            own=tuple(identifier for identifier in request.own if identifier not in aside),
             left_out=tuple(sorted({*request.left_out, *aside})),
             choices={
                 **request.choices,
-                **dict.fromkeys((f"{ledger.NOT_THEIRS}{one}" for one in aside), "left_out"),
+                **dict.fromkeys(
+                    (f"{ledger.NOT_THEIRS}{identifier}" for identifier in aside), "left_out"
+                ),
             },
         )
         left = with_event(left, "left_out", now, str(len(aside)))
         if request.state == "erasing":
             lifted = suppression.lift(
-                data_root, request_id, [*aside, *(f"own_{one}" for one in aside)]
+                data_root, request_id, [*aside, *(f"own_{identifier}" for identifier in aside)]
             )
             left = with_event(left, "suppression_lifted", now, str(lifted))
         ledger.save(data_root, left)

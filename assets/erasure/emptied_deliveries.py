@@ -35,7 +35,7 @@ def rename(data_root: DataRoot) -> int:
     _finish(data_root)
     emptied = [
         entry
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if (entry.keyed or entry.suppressed) and not entry.renamed and _is_empty(data_root, entry)
     ]
     for entry in emptied:
@@ -101,6 +101,6 @@ def _copy(data_root: DataRoot, entry: Entry, new: str) -> None:
 def _finish(data_root: DataRoot) -> None:
     """Remove the old ones, and forget under which id they were."""
     remove_mistaken(data_root)
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         if entry.renamed and entry.corrects:
             deliveries.enter(data_root, replace(entry, corrects=""))

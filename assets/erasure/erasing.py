@@ -1,10 +1,10 @@
-"""Erasing registrants from every layer, many requests in one pass.
+"""Erasing registrants from every layer, many requests in one run.
 
 Order (docs/decisions/suppression-and-erasure.md): the request's registrants and their identifiers
 are found and recorded while the register still has them; they are suppressed before anything is
 read again; then raw, quarantine and staged are rewritten without them; register and marts are
-rebuilt; last, it is proven that they are gone, the request has its certificate and is closed, and
-what identified the registrant is destroyed. Each step can be repeated.
+rebuilt; last, it is proven that none of it remains, the request has its certificate and is closed,
+and what identified the registrant is destroyed. Each step can be repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import date, datetime
 import duckdb
 
 from assets.erasure import beginning, emptied_deliveries, legal_holds, mentions, shared_identifiers
-from assets.erasure.matching import concerned, find_gone, load_requests
+from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
 from assets.erasure.proof.certificates import Issued
 from assets.erasure.proof.findings import Finding, failures
@@ -42,8 +42,8 @@ SHOWN_PLACES = 20
 
 
 def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
-    """Resolve each request to all identifiers of its registrant, once, all in one pass; return the
-    number found per request.
+    """Resolve each request to all identifiers of its registrant, once, for all requests at once;
+    return the number of identifiers per request.
 
     A request that does not certainly mean one registrant, or would take a record of somebody else,
     is set aside as unclear and stops no other.
@@ -51,14 +51,14 @@ def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
     ledger.destroy_leftover_keys(data_root)
     now = datetime.now(data_root.policy.zone)
     lookup.record(data_root, request_ids, now)
-    found = near_matches.record(data_root, request_ids, now)
-    found |= beginning.begin(
-        data_root, [request for request in found.values() if request.state == "received"], now
+    requests = near_matches.record(data_root, request_ids, now)
+    requests |= beginning.begin(
+        data_root, [request for request in requests.values() if request.state == "received"], now
     )
-    erasing = [request for request in found.values() if request.state == "erasing"]
+    erasing = [request for request in requests.values() if request.state == "erasing"]
     recipient_notices.prepare(data_root, erasing, now)
     other_requests.announce(data_root, erasing, now)
-    return {request_id: len(one.resolved) for request_id, one in found.items()}
+    return {request_id: len(request.resolved) for request_id, request in requests.items()}
 
 
 def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
@@ -88,8 +88,8 @@ def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str
 
     Records of others that mention them stay, with the mentions redacted.
 
-    One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
-    the rewriting of those that match. Rows that a statute retains stay without their person
+    All requests are removed at once. Cost: one look at the identifiers and texts of every delivery,
+    and the rewriting of those that match. Rows that a statute retains stay without their person
     (`legal_holds`).
     """
     lake_rewrite.finish_removals(data_root)
@@ -100,7 +100,7 @@ def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str
         connection.execute(STATEMENT_MACROS)
         load_requests(connection, asked)
         for entry in concerned(data_root, connection):
-            if find_gone(data_root, connection, entry):
+            if find_matched_records(data_root, connection, entry):
                 legal_holds.find_retained(data_root, connection, entry, today)
                 evidence.note(data_root, connection, entry)
                 _suppress_records(data_root, connection, entry, today)
@@ -122,7 +122,7 @@ def _remove_decided(
 ) -> None:
     """Remove the near matches that were decided to be the registrant's."""
     decided = near_matches.to_remove(asked)
-    for entry in deliveries.book(data_root) if decided else []:
+    for entry in deliveries.ledger(data_root) if decided else []:
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
         if pairs:
             connection.execute(
@@ -131,7 +131,7 @@ def _remove_decided(
                 [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
             )
             connection.execute(
-                """CREATE OR REPLACE TEMP TABLE gone AS
+                """CREATE OR REPLACE TEMP TABLE matched_records AS
                 SELECT DISTINCT record_no FROM record_requests"""
             )
             legal_holds.find_retained(data_root, connection, entry, today)
@@ -144,9 +144,9 @@ def _remove_decided(
 def _suppress_records(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Suppress records in `gone` individually, as each may be delivered again: one that could not
-    be parsed by its text, as it has no identifier; one that the registrant gave by its key, as a
-    repeated delivery of it is not given again.
+    """Suppress records in `matched_records` individually, as each may be delivered again: one that
+    could not be parsed by its text, as it has no identifier; one that the registrant gave by its
+    key, as a repeated delivery of it is not given again.
     """
     queries = []
     raw, index = (
@@ -170,9 +170,9 @@ def _suppress_records(
             for file in (raw, index)
             if file.exists()
         ]
-    found = " UNION ".join(queries)
-    if queries and connection.execute(f"SELECT 1 FROM ({found}) LIMIT 1").fetchone():
-        suppression.add(data_root, connection, found, today)
+    identifiers = " UNION ".join(queries)
+    if queries and connection.execute(f"SELECT 1 FROM ({identifiers}) LIMIT 1").fetchone():
+        suppression.add(data_root, connection, identifiers, today)
 
 
 def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
@@ -184,8 +184,9 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
         connection.execute(STATEMENT_MACROS)
         load_requests(connection, _loaded(data_root, request_ids))
         for entry in concerned(data_root, connection):
-            if find_gone(data_root, connection, entry):
-                query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
+            if find_matched_records(data_root, connection, entry):
+                query = """SELECT count(*)
+                    FROM (FROM matched_records UNION SELECT record_no FROM redactions)"""
                 left += (connection.execute(query).fetchone() or (0,))[0]
         read_register(data_root, connection, "identifiers", TABLES["identifiers"])
         left += (
@@ -208,7 +209,7 @@ class Closing:
 
     def message(self) -> str:
         """Return why requests are not closed (how many, codes, places, counts) and what to do."""
-        found = ", ".join(
+        listed = ", ".join(
             sorted(
                 {
                     f"{finding.code} in {finding.where} ({finding.count})"
@@ -229,7 +230,7 @@ class Closing:
         )
         total = len(self.unproven) + len(self.certificates)
         return (
-            f"{len(self.unproven)} of {total} erasures are not proven: {found}"
+            f"{len(self.unproven)} of {total} erasures are not proven: {listed}"
             f"{way_out if places else ''}"
         )
 
@@ -293,8 +294,8 @@ def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing
         ledger.close_all(
             data_root,
             [
-                replace(one, removed=certificate.rows, decisions=_decisions(certificate))
-                for one, certificate in certified
+                replace(request, removed=certificate.rows, decisions=_decisions(certificate))
+                for request, certificate in certified
             ],
             now,
         )
@@ -314,7 +315,10 @@ def _remember_kept(data_root: DataRoot, request_ids: list[str], today: date) -> 
             connection.execute(
                 """CREATE OR REPLACE TEMP TABLE kept AS
                 SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier""",
-                [[one for one, _ in kept], [suppression.KEPT + content for _, content in kept]],
+                [
+                    [request_id for request_id, _ in kept],
+                    [suppression.KEPT + content for _, content in kept],
+                ],
             )
             suppression.add(data_root, connection, "SELECT request_id, identifier FROM kept", today)
 

@@ -33,7 +33,7 @@ from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import create_keyed_hash
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.quarantine import Outcome
 from schemas.raw import Raw
 from schemas.staged import CANONICAL, Orders
@@ -84,7 +84,7 @@ def stage_waiting(data_root: DataRoot) -> list[Entry]:
     for source, names in _with_orders():
         days = {
             entry.day
-            for entry in deliveries.book(data_root, source.name)
+            for entry in deliveries.ledger(data_root, source.name)
             if entry.dataset in names and not entry.staged_with
         }
         done += staged.stage(data_root, source, days) if days else []
@@ -98,7 +98,7 @@ def stage_waiting(data_root: DataRoot) -> list[Entry]:
 
 def _with_orders() -> list[tuple[Source, list[str]]]:
     """Return the sources that deliver orders, and the names of those datasets."""
-    found = [
+    datasets_of = [
         (
             source,
             [
@@ -109,21 +109,22 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
         )
         for source in SOURCES
     ]
-    return [(source, names) for source, names in found if names]
+    return [(source, names) for source, names in datasets_of if names]
 
 
 def find_retained(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Make `retained(record_no, rule, until)`: those of `gone` with an order that the accounts need
-    beyond `today`.
+    """Make `retained(record_no, rule, until)`: those of `matched_records` with an order
+    that the accounts need beyond `today`.
     """
     until, rule = accounts_hold(data_root.policy, "ordered_at")
     orders = staged_folder(data_root, entry) / "orders.parquet"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE retained AS
         SELECT record_no, {rule} AS rule, {until} AS until
-        FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
+        FROM {parquet(orders)} SEMI JOIN matched_records USING (record_no)
+        WHERE {until} > DATE '{today}'"""
         if orders.exists()
         else "CREATE OR REPLACE TEMP TABLE retained (record_no BIGINT, rule VARCHAR, until DATE)"
     )
@@ -135,17 +136,19 @@ def remove_unless_retained(
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
 ) -> int:
-    """Remove the records in `gone`, and strip the person from those in `retained`; return the rows
-    removed.
+    """Remove the records in `matched_records`, and strip the person from those in `retained`;
+    return the number of rows removed.
 
     `redacted` are the edits of the records that stay because they are about somebody else.
     """
-    # Before anything goes: a retained record is not counted as suppressed, and not found again
-    # after a kill.
+    # Before anything goes: a retained record is not counted as suppressed, and not matched
+    # again after a kill.
     entry = deliveries.with_keyed_hash(data_root, entry)
     if not connection.execute("SELECT 1 FROM retained LIMIT 1").fetchone():
         return lake_rewrite.remove_records(data_root, connection, entry, "suppressed", redacted)
-    connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM retained)")
+    connection.execute(
+        "DELETE FROM matched_records WHERE record_no IN (SELECT record_no FROM retained)"
+    )
     edits = dict(redacted)
     for table in CANONICAL:
         edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_IS_RETAINED}")
@@ -189,7 +192,7 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
     )
     rows = connection.execute("SELECT DISTINCT delivery_id FROM named_by_content").fetchall()
     concerned = {delivery_id for (delivery_id,) in rows}
-    for entry in deliveries.book(data_root) if concerned else ():
+    for entry in deliveries.ledger(data_root) if concerned else ():
         if entry.delivery_id in concerned:
             named = f"""record_no IN (
                 SELECT record_no FROM named_by_content WHERE delivery_id = '{entry.delivery_id}')"""
@@ -215,8 +218,8 @@ def by_category(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> di
     )
     return {
         CATEGORY: Retained(
-            sum(int(str(one["rows"])) for one in noted.values()),
+            sum(int(str(entry["rows"])) for entry in noted.values()),
             grounds,
-            max(str(one["until"]) for one in noted.values()),
+            max(str(entry["until"]) for entry in noted.values()),
         )
     }

@@ -63,7 +63,13 @@ def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Requ
             unnest($1::VARCHAR[]) AS delivery_id, unnest($2::BIGINT[]) AS record_no""",
         [[delivery for delivery, _ in decided], [number for _, number in decided]],
     )
-    own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
+    own = sorted(
+        {
+            (f"own_{identifier}", request.request_id)
+            for request in asked
+            for identifier in request.own
+        }
+    )
     for table, listed in (("requested_identifiers", pairs), ("matching_identifiers", pairs + own)):
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
@@ -99,15 +105,17 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
         WHERE person_key IN (SELECT md5(identifier) FROM requested_identifiers)"""
         for table in tables
     ]
-    found = {
+    delivery_ids = {
         delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
     }
-    return [entry for entry in deliveries.book(data_root) if entry.delivery_id in found]
+    return [entry for entry in deliveries.ledger(data_root) if entry.delivery_id in delivery_ids]
 
 
-def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`: the delivery's records about the requests' registrants; and
-    `redactions`, where others mention them.
+def find_matched_records(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
+) -> bool:
+    """Make `matched_records(record_no)`: the delivery's records about the requests' registrants;
+    and `redactions`, where others mention them.
 
     A record is theirs by the rule of the suppression list (`record_matching.find_matches`), or by
     its text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has
@@ -127,8 +135,11 @@ def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry:
                 "md5(identifier) FROM requested_identifiers)"
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ("
+        "CREATE OR REPLACE TEMP TABLE matched_records AS SELECT DISTINCT record_no FROM ("
         f"{' UNION ALL '.join(queries)})"
     )
     mentioned = mentions.find_redactions(connection)
-    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None
+    return (
+        mentioned
+        or connection.execute("SELECT 1 FROM matched_records LIMIT 1").fetchone() is not None
+    )

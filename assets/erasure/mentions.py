@@ -79,18 +79,18 @@ def find_mentions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
     if raw.exists():
         rows = f"""SELECT record_no, payload, identifiers, faults FROM {parquet(raw)}
             WHERE record_no IN {numbers})"""
-    found = connection.execute(rows).to_arrow_table()
+    stored = connection.execute(rows).to_arrow_table()
     decided = {
         number
         for (number,) in connection.execute(
             "SELECT record_no FROM decided_redactions WHERE delivery_id = ?", [entry.delivery_id]
         ).fetchall()
     }
-    attribute(connection, found, spellings, decided)
+    attribute(connection, stored, spellings, decided)
     records = {
         number: replace(record_of(identifiers, faults), decided=number in decided)
         for number, identifiers, faults in zip(
-            *(found[column].to_pylist() for column in ("record_no", "identifiers", "faults")),
+            *(stored[column].to_pylist() for column in ("record_no", "identifiers", "faults")),
             strict=True,
         )
     }
@@ -141,7 +141,7 @@ def _find_staged(
 
 def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
     """Make `redactions(layer, record_no, request_id, fields)` of the records that are not in
-    `gone`; returns whether there are any.
+    `matched_records`; returns whether there are any.
     """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE redactions AS
@@ -149,7 +149,7 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
         FROM (
             SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact
             UNION ALL FROM staged_matches)
-        JOIN requested_identifiers USING (identifier) ANTI JOIN gone USING (record_no)
+        JOIN requested_identifiers USING (identifier) ANTI JOIN matched_records USING (record_no)
         GROUP BY ALL"""
     )
     return connection.execute("SELECT 1 FROM redactions LIMIT 1").fetchone() is not None

@@ -13,7 +13,7 @@ from datetime import date
 import duckdb
 
 from assets.erasure import bystanders, legal_holds
-from assets.erasure.matching import concerned, find_gone
+from assets.erasure.matching import concerned, find_matched_records
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.marts.building import mart_path
@@ -57,7 +57,7 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
 
     The request must have been resolved (`lookup.record`).
     """
-    found = Preview(
+    effects = Preview(
         request.request_id,
         len(request.registrants),
         len(request.resolved),
@@ -77,25 +77,25 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
         )
         read_register(data_root, connection, "contact_points", TABLES["contact_points"])
         for entry in concerned(data_root, connection):
-            if find_gone(data_root, connection, entry):
+            if find_matched_records(data_root, connection, entry):
                 legal_holds.find_retained(data_root, connection, entry, today)
-                _count_delivery(data_root, connection, entry, found)
-        _count_register(data_root, connection, found)
-        _count_marts(data_root, connection, found)
-    found.recipients = sorted(
+                _count_delivery(data_root, connection, entry, effects)
+        _count_register(data_root, connection, effects)
+        _count_marts(data_root, connection, effects)
+    effects.recipients = sorted(
         name
-        for name, one in data_root.policy.recipients.items()
+        for name, recipient in data_root.policy.recipients.items()
         if any(
             layer.startswith(f"marts.{purpose}.")
-            for purpose in one.purposes
-            for layer in found.layers
+            for purpose in recipient.purposes
+            for layer in effects.layers
         )
     )
-    return found
+    return effects
 
 
 def _count_delivery(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, effects: Preview
 ) -> None:
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     files = {"raw": raw, "quarantine": quarantine_path(data_root, entry)} | {
@@ -104,14 +104,15 @@ def _count_delivery(
     for layer, path in files.items():
         if path.exists() and layer != "staged.records":
             stays = "ANTI JOIN retained USING (record_no)" if layer == "staged.orders" else ""
-            found.layers[layer] += count(
+            effects.layers[layer] += count(
                 connection,
-                f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
+                f"""SELECT count(*) FROM {parquet(path)}
+                    SEMI JOIN matched_records USING (record_no) {stays}""",
             )
     for rule, rows, until in connection.execute(
         "SELECT rule, count(*), max(until)::VARCHAR FROM retained GROUP BY rule ORDER BY rule"
     ).fetchall():
-        row = found.holds.setdefault(
+        row = effects.holds.setdefault(
             rule,
             {
                 "rows": 0,
@@ -120,15 +121,15 @@ def _count_delivery(
             },
         )
         row |= {"rows": int(str(row["rows"])) + rows, "until": max(str(row["until"]), until)}
-    found.bystanders += sum(bystanders.count_in(data_root, connection, entry).values())
+    effects.bystanders += sum(bystanders.count_in(data_root, connection, entry).values())
 
 
 def _count_register(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, found: Preview
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, effects: Preview
 ) -> None:
     for table, model in TABLES.items():
         if "registrant_id" in arrow_schema(model).names and data_root.register(table).exists():
-            found.layers[f"register.{table}"] += count(
+            effects.layers[f"register.{table}"] += count(
                 connection,
                 (
                     f"SELECT count(*) FROM {parquet(data_root.register(table))} SEMI JOIN meant "
@@ -138,7 +139,7 @@ def _count_register(
 
 
 def _count_marts(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, found: Preview
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, effects: Preview
 ) -> None:
     connection.execute(
         "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key "
@@ -154,8 +155,10 @@ def _count_marts(
                     if column in arrow_schema(model).names:
                         rows = f"""SELECT count(*) FROM published."{table_name(model)}"
                             WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))"""
-                        found.layers[f"marts.{mart}.{table_name(model)}"] += count(connection, rows)
+                        effects.layers[f"marts.{mart}.{table_name(model)}"] += count(
+                            connection, rows
+                        )
         finally:
             connection.execute("DETACH published")
-    for layer in [name for name, rows in found.layers.items() if not rows]:
-        del found.layers[layer]
+    for layer in [name for name, rows in effects.layers.items() if not rows]:
+        del effects.layers[layer]

@@ -16,7 +16,7 @@ from assets.ingest.restaging import staged_again
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.raw import Raw
 
 COLUMNS_CHECK = "no_column_lost"
@@ -70,7 +70,9 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         again = staged_again(data_root, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")
-        entries = [entry for day in days for entry in deliveries.book(data_root, source.name, day)]
+        entries = [
+            entry for day in days for entry in deliveries.ledger(data_root, source.name, day)
+        ]
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(
@@ -145,7 +147,7 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     )
     @without_values
     def nobody_suppressed(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-        count = suppression.found_in_raw(data_root, source.name)
+        count = suppression.count_suppressed_in_raw(data_root, source.name)
         return dg.AssetCheckResult(
             passed=count == 0,
             description=stops("nobody_suppressed", count),

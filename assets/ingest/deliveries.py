@@ -50,7 +50,8 @@ class Waiting:
 class Entry:
     """A delivery in the ledger: what it was, and what became of its records, as counts.
 
-    Once staged, delivered = suppressed + expired + unsubscribed + staged + quarantined + duplicates.
+    Once staged, delivered = suppressed + expired + unsubscribed + staged + quarantined +
+    duplicates.
 
     Attributes:
         removing: While records are being removed, the count that they move to.
@@ -62,7 +63,7 @@ class Entry:
         unsubscribed: Records about people whom nobody else has delivered, of a source whose intake
             is limited to known people: never written.
         keyed: `sha256` is the keyed hash of the file's (`keyed_hash`), because a registrant in it
-            was suppressed: given a file whose other records are known, a plain hash would confirm
+            was suppressed: given a file with otherwise known records, a plain hash would confirm
             which record was removed.
         renamed: An erasure has left no record of it, and its id is keyed, too.
     """
@@ -319,7 +320,7 @@ def enter(data_root: DataRoot, entry: Entry) -> None:
         unfinished.write_text(json.dumps(asdict(entry), sort_keys=True))
 
 
-def book(data_root: DataRoot, source: str = "*", day: str = "*") -> list[Entry]:
+def ledger(data_root: DataRoot, source: str = "*", day: str = "*") -> list[Entry]:
     """Return the ledger's entries in the order in which their statements count.
 
     That is by source, day, period and id. Entries that another one corrects are left out: they are
@@ -343,7 +344,7 @@ def mistaken(data_root: DataRoot, source: str = "*") -> list[Entry]:
 def of_bytes(data_root: DataRoot, source: str, day: str, digest: str) -> Entry | None:
     """Return the entry of the day's delivery of these bytes, whatever they were read as."""
     return next(
-        (entry for entry in book(data_root, source, day) if is_of(data_root, entry, digest)), None
+        (entry for entry in ledger(data_root, source, day) if is_of(data_root, entry, digest)), None
     )
 
 
@@ -367,7 +368,7 @@ def columns_lost(
     # Dataset -> the declared columns that no delivery so far has had.
     never_had: dict[str, set[str]] = {}
     lost = []
-    for entry in book(data_root, source):
+    for entry in ledger(data_root, source):
         if entry.missing_columns is None:
             continue
         never_before = never_had.get(entry.dataset)

@@ -117,7 +117,7 @@ def _finite(number: str) -> float:
 
 
 def without_passwords(records: pa.Array) -> pa.Array | None:
-    """Return the records without members whose key names a password, at any depth.
+    """Return the records without members with a key that names a password, at any depth.
 
     A record that has one and cannot be parsed is emptied, because the end of the password is
     unknown. None if no record has one.

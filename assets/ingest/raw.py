@@ -96,7 +96,7 @@ def ingest(
         groups.setdefault((item.day, manifest.sha256), []).append((item, manifest, dataset))
     first, again = _first_and_again(data_root, source, groups)
     swept = (
-        [entry for entry in deliveries.book(data_root, source.name) if entry.expired]
+        [entry for entry in deliveries.ledger(data_root, source.name) if entry.expired]
         if groups
         else []
     )
@@ -114,14 +114,14 @@ def ingest(
 def _first_and_again(
     data_root: DataRoot, source: Source, groups: dict[tuple[str, str], list[Delivery]]
 ) -> tuple[list[Delivery], list[Delivery]]:
-    """Split deliveries into those whose bytes are new on their day, and the others.
+    """Split deliveries into those with bytes that are new on their day, and the others.
 
     The others are in the order in which they were written.
     """
     known = {
         (day, entry.sha256)
         for day in {day for day, _ in groups}
-        for entry in deliveries.book(data_root, source.name, day)
+        for entry in deliveries.ledger(data_root, source.name, day)
     }
     first, again = [], []
     for key, group in groups.items():
@@ -293,13 +293,13 @@ def _read(
         renamed=emptied,
     )
     if corrects:
-        stage_later_again(data_root, corrects, deliveries.book(data_root, item.source))
+        stage_later_again(data_root, corrects, deliveries.ledger(data_root, item.source))
     deliveries.enter(data_root, entry)
     return entry
 
 
 def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
-    """Remove from every layer what was misread of deliveries whose manifest has been corrected.
+    """Remove from every layer what was misread of deliveries with a corrected manifest.
 
     The ledger entry is removed last: after a kill, the next run repeats the removal.
     """

@@ -17,9 +17,9 @@ STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_
 # people.
 DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
 
-# A CRM record is of the party whose valid identity code it carries, else of the contact, else of
-# the customer number. A number that several people's records name is one person's own where it is
-# the party of the record.
+# A CRM record is of the party with the valid identity code that it carries, else of the contact,
+# else of the customer number. A number that several people's records name is one person's own where
+# it is the party of the record.
 OWN = ("own_contact_id", "own_customer_number")
 _OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
 _CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")

@@ -30,7 +30,7 @@ from schemas.staged import CHOICE_PURPOSES
 from schemas.vocabulary import CHANNELS
 
 LIST = "refusals.parquet"
-TOKEN = "keyed_hash('refusal|' || {0})"
+REFUSAL_HASH = "keyed_hash('refusal|' || {0})"
 """SQL: the hash of an identifier or contact point, as `<type>:<canonical value>`."""
 ASKED_FOR = ("direct_marketing", "targeted_advertising", "analytics")
 """Purposes whose deliveries are compared with refusals. What serves a contract or the care of a
@@ -95,7 +95,7 @@ def without_refused(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa
     refused = connection.execute(
         f"""SELECT DISTINCT record_no
         FROM (SELECT record_no, given_on, unnest(identifiers) AS identifier FROM delivered_rows)
-        JOIN refused_use ON token = {TOKEN.format("identifier")}
+        JOIN refused_use ON token = {REFUSAL_HASH.format("identifier")}
         WHERE coalesce(given_on <= refused_on, true)"""
     ).to_arrow_table()["record_no"]
     return rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=refused.combine_chunks())))

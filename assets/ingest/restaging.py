@@ -22,7 +22,7 @@ def staged_again(data_root: DataRoot, source: Source, ingested: list[Entry]) -> 
     Returns:
         Their days.
     """
-    ledger = deliveries.book(data_root, source.name)
+    ledger = deliveries.ledger(data_root, source.name)
     return {day for entry in ingested for day in stage_later_again(data_root, entry, ledger)}
 
 

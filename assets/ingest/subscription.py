@@ -1,8 +1,8 @@
 """Intake limited to known people: of a source that delivers more, only those whom others deliver.
 
 A controller subscribes to the population register's changes by identity code. Where the policy says
-`subscription: known`, a record is taken in only if it names an identity code that another source has
-delivered, or one that the register has corrected such a code into. The rest is counted
+`subscription: known`, a record is taken in only if it names an identity code that another source
+has delivered, or one that the register has corrected such a code into. The rest is counted
 (`Entry.unsubscribed`) and never written, not even to raw.
 """
 
@@ -33,11 +33,11 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, source: 
 
     Cost: the identity codes of everything staged, and of what waits in raw to be staged.
     """
-    book = deliveries.book(data_root)
+    entries = deliveries.ledger(data_root)
     raw = {
         of_source: [
             path
-            for entry in book
+            for entry in entries
             if (entry.source == source) == of_source
             and (of_source or not entry.staged_with)
             and (path := raw_path(data_root, entry.source, entry.day, entry.delivery_id)).exists()

@@ -432,16 +432,16 @@ def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, t
     )
 
 
-def found_in_raw(data_root: DataRoot, source: str) -> int:
+def count_suppressed_in_raw(data_root: DataRoot, source: str) -> int:
     """How many records of a source's raw are about someone on the list; 0 is right. Reads the
     identifiers of every delivery.
     """
-    found = 0
+    total = 0
     with connect(data_root) as connection:
         if not prepare(data_root, connection):
             return 0
         for raw in data_root.files("raw", source):
             rows = parquet(raw)
             find_kept_out(connection, rows)
-            found += (connection.execute("SELECT count(*) FROM kept_out").fetchone() or (0,))[0]
-    return found
+            total += (connection.execute("SELECT count(*) FROM kept_out").fetchone() or (0,))[0]
+    return total

@@ -22,7 +22,7 @@ from assets.register.building import TABLES
 from assets.storage.data_root import DataRoot
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.
@@ -34,11 +34,11 @@ REGISTER_COLUMNS = {
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
-    found = {}
+    deps_by_column = {}
     for table, query in QUERIES[purpose].items():
         for column, deps in column_lineage(query, REGISTER_COLUMNS, KEYS).deps_by_column.items():
-            found[f"{table}.{column}"] = deps
-    return dg.TableColumnLineage(found)
+            deps_by_column[f"{table}.{column}"] = deps
+    return dg.TableColumnLineage(deps_by_column)
 
 
 def _profiles(data_root: DataRoot) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
         today: Today,
     ):
         rows = building.build(data_root, purpose, today.date)
-        found = building.check(data_root, purpose)
+        violations = building.check(data_root, purpose)
         profiles = _profiles(data_root) if purpose == "analytics" else {}
         yield dg.MaterializeResult(
             asset_key=["built", purpose],
@@ -115,11 +115,11 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
         yield dg.AssetCheckResult(
             asset_key=["built", purpose],
             check_name="fit_to_publish",
-            passed=not found,
-            description=stops("fit_to_publish", sum(found.values())),
+            passed=not violations,
+            description=stops("fit_to_publish", sum(violations.values())),
             metadata={
-                "found": sum(found.values()),
-                "rules": counts_table(["rule", "rows"], sorted(found.items())),
+                "found": sum(violations.values()),
+                "rules": counts_table(["rule", "rows"], sorted(violations.items())),
             },
         )
 

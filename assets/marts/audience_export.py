@@ -13,10 +13,10 @@ from assets.register import disclosures
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
-from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
-from schemas.policy import Recipient
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Recipient
 
 # Characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -6,8 +6,9 @@ Codes, dates and kinds of sources only, no data about the registrant or about an
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 from assets.register.build_state import STATE
 from assets.register.building import TABLES, read_register
@@ -39,8 +40,16 @@ class Decision:
     """The decision on a channel (`all`: the purpose has no channels), and its rules."""
 
     channel: str
-    admitted: bool
+    eligible: bool
     rules: tuple[Reason, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the decision for JSON, in which `eligible` is called `admitted`."""
+        return {
+            "channel": self.channel,
+            "admitted": self.eligible,
+            "rules": [asdict(rule) for rule in self.rules],
+        }
 
 
 def as_of(data_root: DataRoot) -> str | None:

@@ -179,7 +179,7 @@ _KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     "organisation": (("organisation", "organisation", "organisation", "exact", False),),
 }
 INTACT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
-"""The share of pairs with a slip in the field whose slip leaves this part of it intact."""
+"""The share of pairs with a slip in the field in which the slip leaves this part of it intact."""
 CORRECT = {
     "given": 0.86,
     "family": 0.84,
@@ -292,7 +292,7 @@ class _SimulatedPairs:
             shares[part.name] = agrees & ~swapped if part.field in ("given", "family") else agrees
         self.shares = shares
 
-    def found_by(self, parts: tuple[KeyPart, ...]) -> Mask:
+    def pairs_sharing(self, parts: tuple[KeyPart, ...]) -> Mask:
         return np.logical_and.reduce([self.shares[part.name] for part in parts])
 
 
@@ -314,7 +314,7 @@ def choose_rules(hashes: ValueHashes, columns: Iterable[str]) -> list[BlockingRu
     overhead = max(OVERHEAD, FREE_PAIRS / records * OVERHEAD_OF_FREE)
     chosen: list[BlockingRule] = []
     missed = np.ones(SIMULATED, np.bool_)
-    masks = [simulated.found_by(combination) for combination, _ in offers]
+    masks = [simulated.pairs_sharing(combination) for combination, _ in offers]
     while offers and len(chosen) < MAX_RULES:
         gains = np.array([np.count_nonzero(mask & missed) / SIMULATED for mask in masks])
         costs = np.array([cost for _, cost in offers])

@@ -1,4 +1,4 @@
-"""Calibration of the match weights by pairs whose records both have an identity code.
+"""Calibration of the match weights by pairs of records that both have an identity code.
 
 Logistic regression of being one person on the weight, over pairs that were found by other facts
 than the code.

@@ -22,7 +22,7 @@ class Drift:
 
     @property
     def unchanged(self) -> float:
-        """The share of earlier records whose cluster has the same id."""
+        """The share of earlier records in a cluster with the same id."""
         return 1 - self.changed / self.records if self.records else 1.0
 
 
@@ -31,8 +31,9 @@ def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | No
     `linkage_keys`.
 
     A cluster gets the id that most of its members had in the table `previous` (key, cluster), among
-    the ids whose record it has; without any, its first key. Makes `linkage_events(event, cluster,
-    became)` of the ids that were merged into another, and of the clusters that were split.
+    the ids that name one of its records; without any, its first key. Makes
+    `linkage_events(event, cluster, became)` of the ids that were merged into another, and of the
+    clusters that were split.
     """
     run = connection.execute
     run(

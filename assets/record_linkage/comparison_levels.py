@@ -52,7 +52,7 @@ def patterns(
 def _by_hashes(
     hashes: ValueHashes, field: Field, left: Positions, right: Positions
 ) -> tuple[NDArray[np.bool_], Positions]:
-    """The pairs on the first level, as a mask, and those whose values have to be compared."""
+    """The pairs on the first level, as a mask, and those with values that have to be compared."""
     known, same = hashes.single(field.known), hashes.single(field.same)
     comparable = (known[left] != 0) & (known[right] != 0)
     if field.implied_by:

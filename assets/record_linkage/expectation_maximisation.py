@@ -1,7 +1,7 @@
 """Fellegi and Sunter's model with five kinds of pair, estimated without labels.
 
 A pair is a *match* (one person), two people of one *household*, or *random*. Matches are of three
-kinds: the *careful*, those who have *moved*, in whom all parts of the address change together, and
+kinds: the *careful*, those who have *moved*, where all parts of the address change together, and
 the *careless*: an error in one field makes errors in others more likely, and with one kind of match
 alone such pairs would count as two people. Given its kind, the fields of a pair agree independently
 of each other. The probabilities of random pairs (u) are counted (u_probabilities.py) and fixed;

@@ -56,7 +56,7 @@ class Field:
     implied_by: str = ""
 
     def level(self) -> str:
-        """SQL: the number of the first level whose condition holds."""
+        """SQL: the number of the first level with a true condition."""
         cases = " ".join(
             f"WHEN {level.condition} THEN {number}" for number, level in enumerate(self.levels, 1)
         )
@@ -405,14 +405,14 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
 
 
 def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
-    """The columns whose values' shares are needed."""
+    """The columns that need the shares of their values."""
     return tuple(
         dict.fromkeys(level.share for field in fields for level in field.levels if level.share)
     )
 
 
 def hashed_expressions(fields: Iterable[Field]) -> set[str]:
-    """SQL of the values whose hashes decide most pairs."""
+    """SQL of the values that decide most pairs by their hashes."""
     return {sql for field in fields for sql in (field.known, field.same, field.implied_by) if sql}
 
 

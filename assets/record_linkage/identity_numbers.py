@@ -30,7 +30,7 @@ MIN_VALID = 0.9
 MIN_AGREEING = 50
 """So many pairs must agree in everything else before a column without a scheme is trusted."""
 MAX_SLIPS = 0.005
-"""The share of such pairs whose numbers may differ by a slip."""
+"""The share of such pairs in which the numbers may differ by a slip."""
 
 
 def add_codes(
@@ -39,7 +39,7 @@ def add_codes(
     aliases: str | None = None,
     scheme: str | None = None,
 ) -> tuple[int, str]:
-    """Make `linkage_codes(id, code)` of the records whose number is trusted.
+    """Make `linkage_codes(id, code)` of the records with a trusted number.
 
     Args:
         aliases: A table (`old`, `new`) of corrected and changed numbers, applied first, and

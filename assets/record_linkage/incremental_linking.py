@@ -315,7 +315,7 @@ class _IncrementalRun:
         candidates.mark(self.connection, self.columns)
 
     def _make_affected(self) -> None:
-        """Make `incoming_affected(id)`: earlier records whose cluster may change, even if no new
+        """Make `incoming_affected(id)`: earlier records in clusters that may change, even if no new
         record matches them."""
         run, state = self.connection.execute, self.state
         run(

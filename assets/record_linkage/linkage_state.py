@@ -4,7 +4,7 @@ link later records.
 Besides the tables of all stages: `linkage_about` (one row: the columns, blocking rules and model),
 `linkage_index(key, id)`, the keys of all blocking rules as 32 bits, `linkage_oversized(key)`, those
 that were split, and `linkage_frequent(kind, value, share)`, the shares of values that several
-records have. In `linkage_clusters(id, first)`, `first` is the record whose key is the cluster id.
+records have. In `linkage_clusters(id, first)`, `first` is the record that gives the cluster its id.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def save(
 
 
 def _frequent(hashes: ValueHashes, shares: ValueShares, rare: dict[str, float]) -> pa.Table:
-    """The values (hashes) whose share is above that of a rare one: kind, value, share."""
+    """The values (hashes) with a share above that of a rare one: kind, value, share."""
     schema = pa.schema([("kind", pa.string()), ("value", pa.uint64()), ("share", pa.float32())])
     tables = [schema.empty_table()]
     for name, rare_share in rare.items():

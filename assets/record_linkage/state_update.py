@@ -164,7 +164,7 @@ class StateUpdate:
     def _replace_clusters(self) -> None:
         """Write the changed clusters, components and events.
 
-        A cluster's `first` is the id of the record whose key is the cluster id.
+        A cluster's `first` is the id of the record that gives the cluster its id.
         """
         run, state = self.connection.execute, self.state
         run(

@@ -1,4 +1,4 @@
-"""From the staged layer to the register: current statements, who is who, one golden record each.
+"""From the staged layer to the register: current statements, entity resolution, golden records.
 
 Belongs here: source and current statements, entity resolution (with the linkage engine of
 `assets/record_linkage`), survivorship, protected identity, corrections, choices, the clocks of

@@ -49,7 +49,7 @@ def _lineage(table: str) -> dg.TableColumnLineage:
     """From which staged columns each column comes; sources that do not fill the staged table are
     left out.
     """
-    found = {}
+    deps_by_column = {}
     for column in arrow_schema(building.TABLES[table]).names:
         deps = [
             dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
@@ -58,8 +58,8 @@ def _lineage(table: str) -> dg.TableColumnLineage:
             if staged_table in tables
         ]
         if deps:
-            found[column] = deps
-    return dg.TableColumnLineage(found)
+            deps_by_column[column] = deps
+    return dg.TableColumnLineage(deps_by_column)
 
 
 @without_values
@@ -75,7 +75,7 @@ def _build(  # type: ignore[no-untyped-def]  # noqa: ANN202
         if table == "membership":
             metadata |= linkage_metadata(built.links)
         if table == "registrants":
-            metadata |= numbers({"changes_held_back": built.held_back})
+            metadata |= numbers({"changes_held_back": built.delayed_changes})
             rows = ([attribute, *counts] for attribute, counts in built.conflicts.items())
             metadata["conflicting_values"] = counts_table(
                 ["attribute", "registrants", "between sources"], rows
@@ -84,7 +84,7 @@ def _build(  # type: ignore[no-untyped-def]  # noqa: ANN202
         if table == "expired":
             metadata |= numbers(built.expired)
         if table == "admission":
-            metadata |= numbers(built.admission)
+            metadata |= numbers(built.eligible)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
     checked = {
         **integrity_checks.check(data_root),
@@ -92,13 +92,13 @@ def _build(  # type: ignore[no-untyped-def]  # noqa: ANN202
     }
     if not any(checked.values()):
         build_state.note_passed(data_root, "register")
-    for name, found in checked.items():
+    for name, count in checked.items():
         yield dg.AssetCheckResult(
             asset_key=["register", "registrants"],
             check_name=name,
-            passed=found == 0,
-            metadata={"found": found},
-            description=stops(name, found),
+            passed=count == 0,
+            metadata={"found": count},
+            description=stops(name, count),
         )
 
 
@@ -183,25 +183,21 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
     pictures of a few typical pairs.
     """
     pairs = links["candidate_pairs"]
-    succession, drift = links.get("succession", {}), links.get("drift", {})
-    ids = succession.get("ids_kept", 0) + succession.get("ids_ceased", 0)
+    events, drift = links.get("succession", {}), links.get("drift", {})
+    ids = events.get("ids_kept", 0) + events.get("ids_ceased", 0)
     metadata: dict[str, Any] = {
         name: value for name, value in links.items() if isinstance(value, (int, float))
     }
     metadata |= numbers({"grey_share": round(links["grey_pairs"] / pairs, 4) if pairs else 0.0})
-    metadata |= numbers(succession, "since_last_run_")
+    metadata |= numbers(events, "since_last_run_")
     metadata |= numbers(
-        {
-            "since_last_run_ids_kept_share": round(succession.get("ids_kept", 0) / ids, 5)
-            if ids
-            else 1.0
-        }
+        {"since_last_run_ids_kept_share": round(events.get("ids_kept", 0) / ids, 5) if ids else 1.0}
     )
     metadata |= numbers(drift, "drift_of_full_rerun_")
     metadata["links_per_pass"] = counts_table(["rule", "links"], sorted(links["links"].items()))
     metadata["links_per_1000_pairs"] = counts_table(
         [
-            "pass of likeness",
+            "blocking rule",
             "pairs",
             "new pairs",
             "new links",
@@ -219,7 +215,7 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
                 link["split"],
                 link["dropped"],
             ]
-            for link in links["passes"]
+            for link in links["blocking_rules"]
         ),
     )
     metadata["calibration"] = counts_table(

@@ -54,7 +54,7 @@ from assets.storage.sessions import Result, connect
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 FORECAST = "forecast.json"
 
@@ -67,8 +67,8 @@ class Built:
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
     conflicts: dict[str, list[int]] = field(default_factory=dict)
-    held_back: int = 0
-    admission: dict[str, int] = field(default_factory=dict)
+    delayed_changes: int = 0
+    eligible: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def timed(self, name: str, step: Callable[[], Result]) -> Result:
@@ -134,7 +134,7 @@ def build(data_root: DataRoot, today: date) -> Built:
         forecast = built.timed(
             "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
-        built.held_back = count(connection, "SELECT count(*) FROM delayed_changes")
+        built.delayed_changes = count(connection, "SELECT count(*) FROM delayed_changes")
     with writing(data_root.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(json.dumps({"as_of": str(today), **asdict(forecast)}))
     build_state.note_built(
@@ -151,17 +151,15 @@ def _gather(
     built.timed("relationships", lambda: relationships.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
     built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
-    built.timed("golden", lambda: survivorship.pick(connection, policy))
-    built.timed("golden", lambda: protected_identity.name_first_delivery(connection))
+    built.timed("survivorship", lambda: survivorship.pick(connection, policy))
+    built.timed("survivorship", lambda: protected_identity.name_first_delivery(connection))
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
     built.timed("interests", lambda: interests.gather(connection, policy, today))
 
 
-def _evaluate_eligibility(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, today: date
-) -> None:
+def _evaluate(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `admission`: who is eligible for each purpose, by the relations that will be written."""
     for relation, model in WRITTEN.items():
         if table_name(model) in eligibility.READ - {relation}:
@@ -192,7 +190,7 @@ def resolve(
     today: date,
     built: Built | None = None,
 ) -> Built:
-    """Gather statements, link in rounds until no registrant's time is over, and gather what is left.
+    """Gather statements, link in rounds until no registrant has expired, and gather what is left.
 
     What is left is what the sweep will leave. Each round makes only what decides who leaves; those
     who have left are taken out of the relations that were made before the first round. Where
@@ -226,7 +224,7 @@ def _resolve_once(
     while some_left:
         _link(connection, linkage, data_root.policy, today, built)
         _gather(data_root, connection, today, built)
-        built.timed("admission", lambda: _evaluate_eligibility(connection, data_root.policy, today))
+        built.timed("eligibility", lambda: _evaluate(connection, data_root.policy, today))
         some_left = built.timed(
             "expiry",
             lambda: expired_registrants.remove_purposeless(connection, data_root.policy, today),
@@ -246,7 +244,7 @@ def _link(
     while some_left:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
-        built.timed("golden", lambda: registrant_state.gather(connection))
+        built.timed("survivorship", lambda: registrant_state.gather(connection))
         some_left = built.timed(
             "expiry",
             lambda: expired_registrants.remove_expired(connection, policy, today),
@@ -258,7 +256,7 @@ def inputs(data_root: DataRoot, today: date) -> str:
 
     The delivery ledger, the policy, the day, decisions about pairs, and the holds in force.
     """
-    ledger = json.dumps([asdict(entry) for entry in deliveries.book(data_root)], sort_keys=True)
+    ledger = json.dumps([asdict(entry) for entry in deliveries.ledger(data_root)], sort_keys=True)
     return hashlib.sha256(
         f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}"
         f"{holds.fingerprint(data_root, today)}".encode()
@@ -285,7 +283,7 @@ def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Bu
         distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
         _put(data_root, connection, built, model, f"SELECT {distinct} * FROM {relation}")
     _put(data_root, connection, built, tables.Eligibility, "SELECT * FROM admission")
-    built.admission = dict(
+    built.eligible = dict(
         connection.execute(
             """SELECT code, count(DISTINCT registrant_id)
             FROM admission GROUP BY code ORDER BY code"""

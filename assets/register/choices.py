@@ -30,7 +30,7 @@ from assets.register import current_statements, lasting_refusals
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import ChoiceLog, Choices
 
 CONSENTS_OF_ERASED = Relation(

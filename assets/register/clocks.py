@@ -17,8 +17,8 @@ import duckdb
 
 from assets.register.holds import unless_held
 from assets.storage.relations import Relation, Scope
-from schemas import law
-from schemas.policy import Period, Policy
+from schemas.policy import legal_constraints as law
+from schemas.policy.model import Period, Policy
 from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo
 

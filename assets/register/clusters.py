@@ -25,7 +25,7 @@ RIVAL_MARGIN = 1.0
 neither is followed."""
 
 
-def components(count: int, ints: Ints, other: Ints) -> Ints:
+def components(count: int, left: Ints, right: Ints) -> Ints:
     """Return the smallest member of each node's component.
 
     Every root hooks onto its smallest neighbouring root, then all paths are shortened. A root that
@@ -34,17 +34,17 @@ def components(count: int, ints: Ints, other: Ints) -> Ints:
 
     Args:
         count: The number of nodes.
-        one: One end of each edge.
-        other: The other end.
+        left: One end of each edge.
+        right: The other end.
     """
     label = np.arange(count, dtype=np.int32)
     while True:
-        ints, other = label[ints], label[other]
-        open_edges = ints != other
+        left, right = label[left], label[right]
+        open_edges = left != right
         if not open_edges.any():
             return label
-        ints, other = ints[open_edges], other[open_edges]
-        np.minimum.at(label, np.maximum(ints, other), np.minimum(ints, other))
+        left, right = left[open_edges], right[open_edges]
+        np.minimum.at(label, np.maximum(left, right), np.minimum(left, right))
         while True:
             shorter = label[label]
             if np.array_equal(shorter, label):
@@ -65,7 +65,7 @@ class Clusters:
         self.code = code.copy()
 
     def join(
-        self, ints: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None
+        self, left: Ints, right: Ints, weight: NDArray[np.float64], apart: Apart | None = None
     ) -> Mask:
         """Join records along weighted links, as far as nothing forbids it.
 
@@ -75,8 +75,8 @@ class Clusters:
             Of each link, whether it holds in the end.
         """
         before = self.label
-        one_base, other_base = before[ints], before[other]
-        proposed = components(len(before), one_base, other_base)
+        left_base, right_base = before[left], before[right]
+        proposed = components(len(before), left_base, right_base)
         cluster = proposed[before]
         conflicts = self._conflicts(cluster)
         if apart is not None:
@@ -88,17 +88,17 @@ class Clusters:
             # Two coded clusters of a component need not touch: one conflict splits all of it.
             split = np.zeros(len(before), np.bool_)
             split[proposed[conflicts[:, 0]]] = True
-            links = split[proposed[one_base]]
+            links = split[proposed[left_base]]
             nodes = np.flatnonzero(split[proposed]).astype(np.int32)
             proposed[nodes] = nodes
             for node, group in self._regroup(
-                one_base[links], other_base[links], weight[links], conflicts
+                left_base[links], right_base[links], weight[links], conflicts
             ).items():
                 proposed[node] = group
         coded = np.flatnonzero(self.code >= 0)
         self.label = proposed[before]
         self.code[self.label[coded]] = self.code[coded]
-        return self.label[ints] == self.label[other]
+        return self.label[left] == self.label[right]
 
     def _conflicts(self, cluster: Ints) -> NDArray[np.int32]:
         """Return a pair of differently coded clusters of each component that has some: (k, 2)."""
@@ -112,7 +112,7 @@ class Clusters:
         return np.stack([coded[:-1][meets], coded[1:][meets]], axis=1)
 
     def _regroup(
-        self, ints: Ints, other: Ints, weight: NDArray[np.float64], conflicts: NDArray[np.int32]
+        self, left: Ints, right: Ints, weight: NDArray[np.float64], conflicts: NDArray[np.int32]
     ) -> dict[int, int]:
         """Join split components again, the strongest link first, never across a conflict or a code.
 
@@ -124,7 +124,7 @@ class Clusters:
         for x, y in conflicts.tolist():
             enemies[x].add(y)
             enemies[y].add(x)
-        for x, y, bits in zip(ints.tolist(), other.tolist(), weight.tolist(), strict=True):
+        for x, y, bits in zip(left.tolist(), right.tolist(), weight.tolist(), strict=True):
             if x != y:
                 strength[x][y] = strength[y][x] = max(bits, strength[x].get(y, bits))
         code = {node: int(self.code[node]) for node in strength}
@@ -147,17 +147,17 @@ class Clusters:
             (-bits, x, y) for x, others in strength.items() for y, bits in others.items() if x < y
         )
         for minus_bits, x, y in links:
-            left, right = group[x], group[y]
+            root_x, root_y = group[x], group[y]
             if (
-                left == right
+                root_x == root_y
                 or opposed(x, y)
                 or doubtful(x, y, -minus_bits)
                 or doubtful(y, x, -minus_bits)
             ):
                 continue
-            if len(codes[left] | codes[right]) > 1:
+            if len(codes[root_x] | codes[root_y]) > 1:
                 continue
-            small, large = sorted((left, right), key=lambda root: (len(members[root]), root))
+            small, large = sorted((root_x, root_y), key=lambda root: (len(members[root]), root))
             if any(group.get(enemy) == large for node in members[small] for enemy in enemies[node]):
                 continue
             for node in members[small]:

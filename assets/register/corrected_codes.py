@@ -14,7 +14,7 @@ from __future__ import annotations
 import duckdb
 
 from assets.storage.relations import Relation, Scope
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 _STATEMENT = """STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, delivery_id VARCHAR,
     record_no BIGINT)"""

@@ -25,11 +25,11 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.columns import duckdb_types
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Rectified
 from schemas.vocabulary import RECTIFIABLE
 
-# Where the records are that have a value whose time is over: for the sweep. Ids and hashes only.
+# Where the records with an expired value are: for the sweep. Ids and hashes only.
 WRONG = "rectified.parquet"
 # Records that were removed from raw: by what they are about and the hash of their text, so that
 # their repetitions go as well.
@@ -392,9 +392,9 @@ def _add_to_histories(connection: duckdb.DuckDBPyConnection) -> None:
         SEMI JOIN (SELECT registrant_id FROM golden_records) AS present USING (registrant_id)"""
     connection.execute(
         f"""INSERT INTO name_history BY NAME
-        SELECT registrant_id, 'official' AS kind, any_value(golden.given_names) AS given_names,
-            any_value(golden.family_name) AS family_name, {latest}
-        FROM registrant_corrections JOIN golden_records AS golden USING (registrant_id)
+        SELECT registrant_id, 'official' AS kind, any_value(chosen.given_names) AS given_names,
+            any_value(chosen.family_name) AS family_name, {latest}
+        FROM registrant_corrections JOIN golden_records AS chosen USING (registrant_id)
         WHERE stands AND attribute IN ('given_names', 'family_name')
         GROUP BY registrant_id
         UNION ALL BY NAME
@@ -420,7 +420,7 @@ def _add_to_histories(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_over(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write which rows have a value whose time is over.
+    """Write which rows have an expired value.
 
     The statements, and choices that name an address which was wrong.
     """

@@ -1,7 +1,7 @@
 """Disputed identifiers: those that are not followed, because their bearers are known to differ.
 
 Works on the relations of a round of linkage (`entity_resolution`); for one type of identifier on
-`shared_values`, whose `reason` is null for what is followed, and `followed_links`, the links along
+`shared_values` (`reason` is null for what is followed), and `followed_links`, the links along
 it. All is set-based; the cost grows with the number of records.
 """
 
@@ -31,7 +31,7 @@ _CROWDS = f"""
 
 DISPUTED_IDENTIFIERS = Relation(
     name="disputed_identifiers",
-    summary="Identifiers that were not followed: of whom, and why.",
+    summary="Identifiers that were not followed, with their persons and the reason.",
     columns={
         "type": "VARCHAR",
         "value": "VARCHAR",
@@ -120,7 +120,7 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 def dispute_broken(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give values in `shared_values` a reason whose links did not hold without any decision.
+    """Give values in `shared_values` a reason if their links were rejected without any decision.
 
     People who differ, or who have two identity codes, would have met through a third.
     """

@@ -16,7 +16,7 @@ import duckdb
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Eligibility, Registrants
 from schemas.staged import CHOICE_PURPOSES
 from schemas.vocabulary import CHANNELS

@@ -183,7 +183,8 @@ class Linkage:
         ]
         self._run([*chosen, *contacts])
         per_thousand = {
-            str(row["name"]): float(str(row["per_thousand"])) for row in self.report().passes
+            str(row["name"]): float(str(row["per_thousand"]))
+            for row in self.report().blocking_rules
         }
         worth = [
             rule

@@ -30,7 +30,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
@@ -97,7 +97,7 @@ CURRENT_RECORDS = Relation(
 )
 EXCLUDED_PERSONS = Relation(
     name="excluded_persons",
-    summary="Source persons of whom nothing counts: by an expired cookie, or expired themselves.",
+    summary="Source persons with nothing that counts: an expired cookie's, or expired themselves.",
     columns={"person_key": "VARCHAR", "by_cookie": "BOOLEAN"},
     reads=("expired",),
     amended_from=("membership", "expiring_registrants", "departed"),
@@ -224,7 +224,7 @@ def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
-    """Remove registrants whose time is over from everything that linkage and the register read.
+    """Remove expired registrants from everything that linkage and the register read.
 
     Returns:
         Whether any was removed, so that the rest must be resolved again.

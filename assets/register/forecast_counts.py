@@ -20,7 +20,7 @@ from assets.ingest import deliveries
 from assets.register.clocks import Clocked, clocked, code, due
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 MONTHS = 24
 OF_THE_REGISTER = {
@@ -199,7 +199,7 @@ def _of_files(data_root: DataRoot) -> Iterator[tuple[str, date, int]]:
     """Yield the rule, day and number of records of raw, quarantine and closed requests."""
     policy = data_root.policy
     rules = {what: policy.rule(what) for what in ("raw", "quarantine", "requests")}
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         day = date.fromisoformat(entry.day)
         raw = data_root.lake / "raw" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
         if raw.exists():

@@ -5,14 +5,14 @@ the register ties to them, and whoever they are merged with; of a split every pa
 the identifiers. Three kinds are one relation:
 
 - added by command (`assets.requests.holds`);
-- an open request of theirs: access, portability, rectification, restriction, an objection that must
-  be weighed. It ends when the request is closed. An erasure, a withdrawal, an objection to marketing
-  need no data to be answered;
+- an open request of theirs: access, portability, rectification, restriction, an objection that
+  must be weighed. It ends when the request is closed. An erasure, a withdrawal, an objection to
+  marketing need no data to be answered;
 - a restriction in force that a source has stated (GDPR 18).
 
-What is held: registrants do not leave; their visits, cookies, orders and credit data stay past their
-own clocks, where the hold covers their category. Nothing else waits: raw and quarantine go by their
-own periods, what was corrected and what is protected goes at once.
+What a hold does: registrants do not leave; their visits, cookies, orders and credit data stay past
+their own clocks, where the hold covers their category. Nothing else waits: raw and quarantine go by
+their own periods, what was corrected and what is protected goes at once.
 """
 
 from __future__ import annotations

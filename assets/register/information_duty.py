@@ -243,7 +243,7 @@ def _sources(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None
         "INSERT INTO sources VALUES (?, ?)",
         [(name, source.third_party) for name, source in data_root.policy.sources.items()],
     )
-    ledger = deliveries.book(data_root)
+    ledger = deliveries.ledger(data_root)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE delivered AS
         SELECT DISTINCT unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS source""",

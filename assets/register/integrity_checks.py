@@ -11,13 +11,13 @@ from assets.storage.sessions import connect
 from schemas.validation import failures
 
 CHECKS = {
-    "one_row_per_registrant": "no registrant has two golden rows, "
+    "one_row_per_registrant": "no registrant has two golden records, "
     "and every member belongs to one that has one",
     "one_identity_code": "no identity code belongs to two registrants",
     "two_identity_codes": "no registrant is of people with two identity codes in force",
     "no_protected_location": "no address or municipality of a protected registrant, "
     "now or in history",
-    "rows_pass_their_models": "every golden row passes its Pandera model",
+    "rows_pass_their_models": "every golden record passes its Pandera model",
 }
 
 

@@ -13,7 +13,7 @@ from datetime import date
 import duckdb
 
 from assets.storage.relations import Relation, Scope
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.sensitive import SENSITIVE_SQL
 
 # A page's path without the site; nothing of a search, for sites put its words there. A path that

@@ -1,11 +1,11 @@
 """Refusals of registrants who leave, kept by keyed hash, and found again when somebody returns.
 
 A refusal is remembered when its registrant leaves the register, by the end of retention or by an
-erasure, under every identifier and contact point that is theirs alone, the contact that it is about,
-and their name with their address. Of somebody who is known by one of these again the refusal counts
-as their own (`choices`): until the source that made it lifts it, or, of what the registrant said
-themselves, until they consent again to the same use on the same channel. The population register's
-and a list's prohibitions no consent ends.
+erasure, under every identifier and contact point that is theirs alone, the contact that it is
+about, and their name with their address. Of somebody who is known by one of these again the refusal
+counts as their own (`choices`): until the source that made it lifts it, or, of what the registrant
+stated themselves, until they consent again to the same use on the same channel. No consent ends the
+prohibitions of the population register or of a list.
 
 No reason to keep anything: only the hash, the purpose and channel, and the day are left.
 """
@@ -123,7 +123,7 @@ def remember(connection: duckdb.DuckDBPyConnection, today: date) -> None:
                 LEFT JOIN (FROM reached_by ANTI JOIN expiring_registrants USING (registrant_id))
                     AS other USING (identifier)
                 GROUP BY ALL)
-            SELECT registrant_id, {refusals.TOKEN.format("identifier")} AS token
+            SELECT registrant_id, {refusals.REFUSAL_HASH.format("identifier")} AS token
             FROM judged
             QUALIFY alone OR NOT bool_or(alone) OVER (PARTITION BY registrant_id)"""
         )
@@ -134,7 +134,7 @@ def remember(connection: duckdb.DuckDBPyConnection, today: date) -> None:
             SELECT refused.*, token FROM leaving_refusals AS refused
             JOIN leaving_tokens USING (registrant_id)
             UNION
-            SELECT refused.*, {refusals.TOKEN.format("subject")} AS token
+            SELECT refused.*, {refusals.REFUSAL_HASH.format("subject")} AS token
             FROM leaving_refusals AS refused WHERE subject IS NOT NULL)
         SELECT DISTINCT token,
             {_REFUSAL.format("stated_at")} AS refusal,
@@ -171,7 +171,7 @@ def remember_erased(
         )
         connection.execute(
             f"""INSERT INTO lasting_refusals BY NAME
-            SELECT DISTINCT {refusals.TOKEN.format("identifier")} AS token,
+            SELECT DISTINCT {refusals.REFUSAL_HASH.format("identifier")} AS token,
                 {_REFUSAL.format("said_at")} AS refusal,
                 purpose, channel, choice, origin, said_at AS stated_at,
                 DATE '{today}' AS kept_since
@@ -283,7 +283,7 @@ def find_returned(connection: duckdb.DuckDBPyConnection) -> None:
                 SELECT registrant_id, {", ".join(list(COLUMNS)[1:-1])},
                     min(kept_since) AS kept_since, dense_rank() OVER (ORDER BY refusal) AS nth
                 FROM reached_by
-                JOIN lasting_refusals ON token = {refusals.TOKEN.format("identifier")}
+                JOIN lasting_refusals ON token = {refusals.REFUSAL_HASH.format("identifier")}
                 GROUP BY ALL)"""
         )
     )

@@ -45,8 +45,8 @@ class LinkReport:
     """What linkage did, in counts.
 
     Attributes:
-        links: The links that hold, by rule.
-        passes: Of each blocking rule: pairs, links, links per 1,000 pairs.
+        links: The accepted links, by rule.
+        blocking_rules: Of each: pairs, links, links per 1,000 pairs.
         candidate_pairs: Pairs that any blocking rule found.
         compared_pairs: Those that the pair cache did not have.
         grey_pairs: Pairs that are neither clearly one person nor clearly two.
@@ -56,7 +56,7 @@ class LinkReport:
         sizes: How many registrants are of so many source persons.
         shared_contacts: E-mail addresses and phones of three or more people: no keys.
         disputed_identifiers: Identifiers of people who are known to be different: no keys.
-        vetoed_links: Links that do not hold.
+        vetoed_links: Rejected links.
         overruled_decisions: Decisions that identity codes do not allow.
         two_code_people: Source persons with two identity codes: a contradiction of the source; each
             stays alone.
@@ -65,7 +65,7 @@ class LinkReport:
     """
 
     links: dict[str, int] = field(default_factory=dict)
-    passes: list[dict[str, object]] = field(default_factory=list)
+    blocking_rules: list[dict[str, object]] = field(default_factory=list)
     candidate_pairs: int = 0
     compared_pairs: int = 0
     grey_pairs: int = 0
@@ -94,7 +94,7 @@ def report(
     vetoed: int,
     two_code_people: int,
 ) -> LinkReport:
-    """Return the counts of the round whose relations the connection has.
+    """Return the counts of the round that made the connection's relations.
 
     Makes `linkage_reasons` of all grey pairs.
 
@@ -106,7 +106,7 @@ def report(
         compared: Pairs that were compared.
         calibration: The engine's calibration table.
         disputed: Disputed identifiers.
-        vetoed: Links that do not hold.
+        vetoed: Rejected links.
         two_code_people: Source persons with two identity codes.
     """
     per_rule = dict(connection.execute("SELECT pass, count(*) FROM links GROUP BY pass").fetchall())
@@ -123,7 +123,7 @@ def report(
     typical = _explained(connection, explain)
     return LinkReport(
         links={code: per_rule.get(code, 0) for code in links},
-        passes=rules,
+        blocking_rules=rules,
         candidate_pairs=sum(int(str(rule["new_pairs"])) for rule in rules),
         compared_pairs=compared,
         grey_pairs=count(connection, "SELECT count(*) FROM linkage_reasons WHERE grey"),

@@ -85,7 +85,7 @@ SCORED_PAIRS = Relation(
 )
 USED_PAIRS = Relation(
     name="linkage_used",
-    summary="The pairs of the round whose comparison levels are kept.",
+    summary="The pairs of the round that have cached comparison levels.",
     columns={"one": "INTEGER", "other": "INTEGER", "stamp": "UBIGINT"},
     reads=("linkage_pairs",),
     scope=Scope.GLOBAL,

@@ -143,8 +143,7 @@ CLUSTERS = Relation(
     columns={"person_key": "VARCHAR", "cluster": "VARCHAR"},
     reads=("bases", "linked_records"),
     scope=Scope.GLOBAL,
-    merge="Links between shards are found by the engine over the records of all; clusters that "
-    "they connect are joined.",
+    merge="Clusters of different shards are joined where the engine links their records.",
 )
 LINKS = Relation(
     name="links",
@@ -395,8 +394,8 @@ class LinkageRound:
         columns = self.connection.execute(
             "SELECT one, other, weight FROM proposed_links ORDER BY ALL"
         ).fetchnumpy()
-        one, other = (np.asarray(columns[name], np.int32) for name in ("one", "other"))
-        if len(one):
+        left, right = (np.asarray(columns[name], np.int32) for name in ("one", "other"))
+        if len(left):
             decided = self._different_clusters() if decidable else np.zeros((0, 2), np.int32)
 
             def apart(proposed: Ints) -> tuple[Ints, Ints]:
@@ -411,8 +410,8 @@ class LinkageRound:
                 )
 
             self.clusters.join(
-                one,
-                other,
+                left,
+                right,
                 np.asarray(columns["weight"], np.float64),
                 apart if compare_from or len(decided) else None,
             )
@@ -424,7 +423,7 @@ class LinkageRound:
         self.connection.execute(
             f"INSERT INTO accepted_links SELECT one, other, pass, weight {accepted}"
         )
-        self.vetoed += len(one) - count(self.connection, f"SELECT count(*) {accepted}")
+        self.vetoed += len(left) - count(self.connection, f"SELECT count(*) {accepted}")
         self.connection.execute("DROP TABLE proposed_links")
 
     def _apart(

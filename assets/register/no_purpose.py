@@ -1,9 +1,9 @@
 """Registrants whom no purpose admits: since when, and when they leave.
 
-Whom no rule of eligibility lets into any mart is kept for nothing (GDPR 5(1)(b), (c) and (e)). Their
-time counts from the last day on which the data shows a reason: the first record, the last contact,
-the end of the last contract, the day of the last signal that keeps them out. It is a function of
-what is staged, so that it does not matter when the register was built. A hold keeps them, like
+Data of registrants whom no rule of eligibility lets into any mart serves nothing (GDPR 5(1)(b), (c)
+and (e)). Their time counts from the last day on which the data shows a reason: the first record,
+the last contact, the end of the last contract, the last signal that keeps them out. It is a function
+of what is staged, so that it does not matter when the register was built. A hold keeps them, like
 everybody. So does a protected identity, until a prospect's time is over: forgotten, the address of
 whoever becomes known again would be shown (661/2009, 36 §).
 """
@@ -24,7 +24,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, duckdb_columns, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import Eligibility, Membership, Registrants
 from schemas.staged import MarketingChoices
 

@@ -1,7 +1,7 @@
 """The pair cache and the decisions: what linkage keeps from build to build, beside the register.
 
 - `compared.parquet`: the comparison levels of the pairs of the last build, under a stamp of both
-  records. A pair whose records are unchanged is not compared again; the register's content does not
+  records. A pair of unchanged records is not compared again; the register's content does not
   depend on it.
 - `decisions.parquet`: pairs of source persons that somebody has reviewed and decided to be one
   person, or two.
@@ -52,8 +52,8 @@ EARLIER_COMPARISONS = Relation(
 class Decision:
     """Two source persons (keys) are one person, or two; decided on a day."""
 
-    one: str
-    other: str
+    left: str
+    right: str
     same: bool
     decided_on: date
 
@@ -128,7 +128,7 @@ def forget(data_root: DataRoot) -> None:
 def decide(data_root: DataRoot, decisions: Iterable[Decision]) -> None:
     """Add decisions; the latest about a pair counts. Under the writer's lock."""
     rows = [
-        (*sorted((decision.one, decision.other)), decision.same, decision.decided_on)
+        (*sorted((decision.left, decision.right)), decision.same, decision.decided_on)
         for decision in decisions
     ]
     if not rows:

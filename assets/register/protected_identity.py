@@ -1,4 +1,4 @@
-"""Protected identity (turvakielto): whose location may not be kept, and where it still is.
+"""Protected identity (turvakielto): who has it, and where a location of theirs still is.
 
 Protected (661/2009, 36 §; the policy's `protection`); in doubt a person is protected:
 - everyone that the population register has flagged, or censored a field of, until it states that
@@ -32,7 +32,7 @@ WITHHELD = "withheld.parquet"
 
 UNCONFIRMED_PROTECTION = Relation(
     name="unconfirmed_protection",
-    summary="Persons whose protection is not confirmed; `as_protected`: they count as protected.",
+    summary="Persons without confirmed protection status; `as_protected`: they count as protected.",
     columns={"person_key": "VARCHAR", "as_protected": "BOOLEAN"},
     amended_from=(
         "statements_identifiers",
@@ -60,7 +60,9 @@ PROVENANCE = Relation.of(
 def silent_for(data_root: DataRoot, today: date) -> int | None:
     """Return the days since the population register's last staged delivery; None before one."""
     days = [
-        entry.day for entry in deliveries.book(data_root, POPULATION_REGISTER) if entry.staged_with
+        entry.day
+        for entry in deliveries.ledger(data_root, POPULATION_REGISTER)
+        if entry.staged_with
     ]
     return (today - date.fromisoformat(max(days))).days if days else None
 
@@ -159,8 +161,8 @@ def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
 def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write which records' location goes from raw and staged: `(delivery_id, record_no, done)`.
 
-    Of those that the register flags now, every record; of those whose flag has ended, what was
-    stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
+    Of those that the register flags now, every record; of those with a flag that has ended, what
+    was stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
     earlier sweep has redacted.
     """
     path = data_root.lake / WITHHELD

@@ -39,8 +39,8 @@ class GreyPair:
 
     Attributes:
         pair: The name of the pair.
-        one: The key of the one.
-        other: The key of the other.
+        left: The key of one person.
+        right: The key of the other.
         together: They are one registrant now.
         proven: More than names agrees.
         weight: Bits.
@@ -48,8 +48,8 @@ class GreyPair:
     """
 
     pair: str
-    one: str
-    other: str
+    left: str
+    right: str
     together: bool
     proven: bool
     weight: float
@@ -149,7 +149,7 @@ def side_by_side(data_root: DataRoot, pair: GreyPair) -> list[tuple[str, str, st
             """SELECT coalesce(bool_or(protected), false)
             FROM registrants JOIN membership USING (registrant_id)
             WHERE person_key IN (?, ?)""",
-            [pair.one, pair.other],
+            [pair.left, pair.right],
         ).fetchone()
 
         def stated(values: str, key: str) -> str:
@@ -161,7 +161,7 @@ def side_by_side(data_root: DataRoot, pair: GreyPair) -> list[tuple[str, str, st
             return str(rows[0]) if rows and rows[0] else "-"
 
         return [
-            (what, stated(values, pair.one), stated(values, pair.other))
+            (what, stated(values, pair.left), stated(values, pair.right))
             for what, values in _STATED.items()
             if what != "addresses" or not (protected and protected[0])
         ]
@@ -174,7 +174,7 @@ def decide(data_root: DataRoot, pairs: Iterable[str], today: date, *, same: bool
         ReviewError: There is no open pair of a name.
     """
     decided = [listed(data_root, pair=pair)[0] for pair in pairs]
-    pair_cache.decide(data_root, [Decision(pair.one, pair.other, same, today) for pair in decided])
+    pair_cache.decide(data_root, [Decision(pair.left, pair.right, same, today) for pair in decided])
     return len(decided)
 
 

@@ -251,7 +251,7 @@ def _delivery_ledger(data_root: DataRoot, connection: duckdb.DuckDBPyConnection)
             entry.sequence or 0,
             entry.missing_columns or [],
         )
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
     ]
     if rows:
         connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?)", rows)
@@ -410,7 +410,7 @@ def _statements(
 
 
 def _exclusion(table: str) -> tuple[str | None, str | None]:
-    """Queries of the persons whose rows lose their person, and of those whose rows are left out.
+    """Queries of the persons that are taken off their rows, and of those that lose their rows.
 
     An order or a visit outlives its person: it stays, without them.
     """

@@ -17,7 +17,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import SegregatedConsents, SegregatedOrders
 
 _COLUMNS = duckdb_types(SegregatedConsents)

@@ -15,7 +15,7 @@ import duckdb
 from assets.register import registrant_state
 from assets.storage.relations import Relation, Scope
 from schemas.columns import categories, duckdb_types
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.register import (
     AddressHistory,
     ContactPointHistory,

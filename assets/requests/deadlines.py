@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import lru_cache
 
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 SATURDAY = 5
 

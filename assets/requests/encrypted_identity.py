@@ -6,7 +6,7 @@ Each has an AES-256-GCM key of its own, which is destroyed with it:
 
 Once the key is destroyed, every copy of the encrypted text is unreadable: an older state of the
 file on the disk, in a snapshot, or in a backup. The name is authenticated, so that the text of one
-request cannot pass as another's.
+request cannot be taken for another's.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def decrypt(data_root: DataRoot, name: str, encrypted: str) -> Any:
     except (InvalidTag, ValueError):
         raise DecryptionError(
             f"what is encrypted under {name} is not what was written, or its key is another: "
-            "bring back requests/ and secrets/ together"
+            "bring back both requests/ and secrets/"
         ) from None
 
 

@@ -377,7 +377,7 @@ def close(
 
 
 def close_all(data_root: DataRoot, requests: Iterable[Request], now: datetime) -> None:
-    """Close requests together.
+    """Close several requests.
 
     The files are written without the encrypted fields before the keys are destroyed, so that a kill
     leaves no request half closed.

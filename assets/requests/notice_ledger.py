@@ -49,15 +49,15 @@ def written(notice: Notice, locked: str) -> bytes:
 
 def read(content: bytes) -> tuple[Notice, str]:
     """Return the notice of a file's content, and its encrypted part."""
-    found = json.loads(content)
-    locked = found.pop("sealed", "")
-    return Notice(**{**found, "marts": tuple(found["marts"])}), locked
+    fields = json.loads(content)
+    locked = fields.pop("sealed", "")
+    return Notice(**{**fields, "marts": tuple(fields["marts"])}), locked
 
 
 def every(data_root: DataRoot) -> list[Notice]:
     """Return all notices that were sent, by id; a prepared notice is not sent yet."""
-    found = [read(path.read_bytes())[0] for path in sorted(folder(data_root).glob("N*.json"))]
-    return [one for one in found if one.state != "prepared"]
+    notices = [read(path.read_bytes())[0] for path in sorted(folder(data_root).glob("N*.json"))]
+    return [notice for notice in notices if notice.state != "prepared"]
 
 
 def forget(data_root: DataRoot, before: date) -> int:
@@ -65,10 +65,10 @@ def forget(data_root: DataRoot, before: date) -> int:
     number.
     """
     old = [
-        one
-        for one in every(data_root)
-        if one.state == "acknowledged" and one.acknowledged_on <= str(before)
+        notice
+        for notice in every(data_root)
+        if notice.state == "acknowledged" and notice.acknowledged_on <= str(before)
     ]
-    for one in old:
-        remove(folder(data_root) / f"{one.notice_id}.json")
+    for notice in old:
+        remove(folder(data_root) / f"{notice.notice_id}.json")
     return len(old)

@@ -13,8 +13,8 @@ from assets.retention import forecast as coming
 from assets.retention import overdue_check
 from assets.retention import sweep as sweep_module
 from assets.storage.data_root import DataRoot
-from schemas.enforceable import without_data
 from schemas.marts import MARTS
+from schemas.policy.enforceable import without_data
 
 
 @dg.asset(
@@ -44,14 +44,17 @@ def sweep(
             "removed: run `register refresh`",
             allow_retries=False,
         )
-    gone = sweep_module.sweep(data_root, today.date)
+    removals = sweep_module.sweep(data_root, today.date)
     return dg.MaterializeResult(
         metadata={
-            "removed": sum(one.rows for one in gone),
-            **numbers(sweep_module.per_rule(gone)),
+            "removed": sum(removal.rows for removal in removals),
+            **numbers(sweep_module.per_rule(removals)),
             "per_rule": counts_table(
                 ["rule", "category", "layer", "effect", "rows"],
-                [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone],
+                [
+                    [removal.rule, removal.category, removal.layer, removal.effect, removal.rows]
+                    for removal in removals
+                ],
             ),
             "no_data_of_this_kind": ", ".join(without_data(data_root.policy)),
         }
@@ -74,15 +77,15 @@ def forecast(
     data_root: dg.ResourceParam[DataRoot],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Show the forecast of the last build."""
-    found = coming.latest(data_root)
-    if found is None:
+    latest = coming.latest(data_root)
+    if latest is None:
         return dg.MaterializeResult(metadata={"in_24_months": 0})
-    today, due, held = found[0], found[1].due, found[1].held
+    today, due, held = latest[0], latest[1].due, latest[1].held
     picture = base64.b64encode(coming.chart(today, due).encode()).decode()
     lines = coming.bars(today, due)
     return dg.MaterializeResult(
         metadata={
-            "in_24_months": sum(one.rows for one in due),
+            "in_24_months": sum(expiry.rows for expiry in due),
             "this_month": lines[0][1],
             "chart": dg.MetadataValue.md(
                 f"![what will go in the coming 24 months](data:image/svg+xml;base64,{picture})"
@@ -90,7 +93,7 @@ def forecast(
             "per_month": counts_table(["month", "will go", ""], lines),
             "per_rule": counts_table(
                 ["month", "rule", "category", "will go"],
-                [[one.month, one.rule, one.category, one.rows] for one in due],
+                [[expiry.month, expiry.rule, expiry.category, expiry.rows] for expiry in due],
             ),
             "held": counts_table(
                 ["ground", "rule", "category", "stays"],
@@ -111,11 +114,11 @@ def nothing_past_its_time(
     data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.AssetCheckResult:
     """Count what is overdue."""
-    found = overdue_check.overdue(data_root, today.date)
+    counts = overdue_check.overdue(data_root, today.date)
     return dg.AssetCheckResult(
-        passed=not any(found.values()),
+        passed=not any(counts.values()),
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata=numbers(found),
+        metadata=numbers(counts),
     )
 
 

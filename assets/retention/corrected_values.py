@@ -62,13 +62,16 @@ def purge(data_root: DataRoot) -> int:
         )
         _remember(data_root, connection)
         concerned = {
-            one
-            for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
+            delivery_id
+            for (delivery_id,) in connection.execute(
+                "SELECT DISTINCT delivery_id FROM wrong"
+            ).fetchall()
         }
         sources = {
-            one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
+            source
+            for (source,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
         }
-        for entry in deliveries.book(data_root):
+        for entry in deliveries.ledger(data_root):
             if entry.delivery_id in concerned:
                 _strip(data_root, connection, entry)
             if entry.source in sources:
@@ -88,9 +91,12 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
     concerned = {
-        one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
+        delivery_id
+        for (delivery_id,) in connection.execute(
+            "SELECT DISTINCT delivery_id FROM wrong"
+        ).fetchall()
     }
-    for entry in deliveries.book(data_root) if concerned else ():
+    for entry in deliveries.ledger(data_root) if concerned else ():
         index = staged_folder(data_root, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
             connection.execute(
@@ -128,7 +134,7 @@ def _edit(table: str) -> Edit:
 
     emptied = []
     for column in _COLUMNS.get(table, ()):
-        attributes = ", ".join(f"'{one}'" for one in _EMPTIED_BY.get(column, (column,)))
+        attributes = ", ".join(f"'{attribute}'" for attribute in _EMPTIED_BY.get(column, (column,)))
         emptied.append(
             f"CASE WHEN NOT {among(f'attribute IN ({attributes})')} THEN {column} END AS {column}"
         )
@@ -137,12 +143,12 @@ def _edit(table: str) -> Edit:
 
 
 def _let_go(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
-    """Rewrite the delivery's raw without the records; they stay in the book as what they were."""
+    """Rewrite the delivery's raw without the records; the delivery ledger keeps what they were."""
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists():
         return 0
-    gone = (
+    removed = (
         "(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '"
         f"{entry.source}')"
     )
-    return lake_rewrite.rewrite(connection, raw, f"NOT coalesce({gone}, false)")
+    return lake_rewrite.rewrite(connection, raw, f"NOT coalesce({removed}, false)")

@@ -52,7 +52,7 @@ def latest(data_root: DataRoot) -> tuple[date, Forecast] | None:
 
 
 def as_data(today: date, forecast: Forecast) -> dict[str, object]:
-    """Return the forecast for machines: `months` with a total each, every count, and what is held."""
+    """Return the forecast for machines: `months` with totals, every count, and what a hold keeps."""
     return {
         "as_of": str(today),
         "months": {month: _total(forecast.due, month) for month in months(today)},

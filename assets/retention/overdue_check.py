@@ -36,7 +36,6 @@ from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
-
 _CLOCKED = (
     "identifiers",
     "marketing_choices",
@@ -68,7 +67,7 @@ def _in_whole_files(data_root: DataRoot, today: date) -> dict[str, int]:
         str(data_root.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
     counts = {"raw": 0, "quarantine": 0}
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
         quarantine = quarantine_path(data_root, entry)
         if entry.staged_with and entry.day <= raw_over and raw.exists():

@@ -58,7 +58,7 @@ def redact_locations(data_root: DataRoot) -> None:
         }
         if not concerned:
             return
-        for entry in deliveries.book(data_root):
+        for entry in deliveries.ledger(data_root):
             if (
                 entry.delivery_id in concerned
                 and (entry.source, entry.dataset) in _WITHOUT_LOCATION

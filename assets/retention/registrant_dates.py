@@ -19,6 +19,7 @@ from assets.storage.parquet_files import create_staged_view
 from assets.storage.sessions import connect
 from schemas.register import Eligibility, Membership, Registrants
 from schemas.staged import MarketingChoices
+from schemas.vocabulary import AppliesTo
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def explain(data_root: DataRoot, registrant_id: str, today: date) -> RegistrantD
         holds.find_registrants(connection)
         no_purpose.find(connection, data_root.policy, today)
         policy = data_root.policy
-        rules = {"customers": "has_contract", "prospects": "NOT has_contract"}
+        rules: dict[AppliesTo, str] = {"customers": "has_contract", "prospects": "NOT has_contract"}
         queries = [
             f"""SELECT '{code(policy, rule)}', started, {due(policy, rule, "started")} AS due
             FROM (SELECT *, {STARTED} AS started FROM registrants
                 WHERE registrant_id = $1 AND NOT has_open_contract)
-            WHERE {condition}"""  # type: ignore[arg-type]
+            WHERE {condition}"""
             for rule, condition in rules.items()
         ]
         queries.append(

@@ -34,7 +34,7 @@ from assets.storage.parquet_files import create_staged_view, create_view, write_
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
 from schemas.register import Expired, ExpiredRegistrants
@@ -245,7 +245,7 @@ def _find_deliveries(
     )
     swept = [
         (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.staged_with
     ]
     if swept:
@@ -295,7 +295,7 @@ def _removals(
     removed = "SELECT * FROM expired_records UNION ALL SELECT * FROM stripped_records"
     if raws := [
         raw
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if (raw := raw_path(data_root, entry.source, entry.day, entry.delivery_id)).exists()
     ]:
         create_view(data_root, connection, "raw", Raw, raws)
@@ -393,7 +393,10 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
-            for table, records in (("gone", "expired_records"), ("stripped", "stripped_records")):
+            for table, records in (
+                ("matched_records", "expired_records"),
+                ("stripped", "stripped_records"),
+            ):
                 cursor.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM "
                     f"{records} WHERE delivery_id = '{entry.delivery_id}'"
@@ -410,7 +413,7 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if quarantine_over and quarantine.exists():
             lake_rewrite.rewrite(cursor, quarantine, "false")
 
-    for _ in in_turn(connection, deliveries.book(data_root), rewrite):
+    for _ in in_turn(connection, deliveries.ledger(data_root), rewrite):
         pass
 
 

@@ -18,7 +18,7 @@ CHECKS = {
     "nothing_due_soon": "no request comes to its day within the policy's days of warning: "
     "REQ-DUE-SOON",
     "recipients_have_acknowledged": (
-        "every recipient that was told of an erasure, rectification or restriction has "
+        "every recipient that was notified of an erasure, rectification or restriction has "
         "acknowledged (GDPR 19): REQ-NOTICE-OPEN"
     ),
 }
@@ -53,7 +53,7 @@ def ledger(
     recipient_notices.retry(data_root, now)
     expired = outbound_messages.expire(data_root, today.date)
     owed = workflow.owed(data_root, today.date)
-    found = {
+    checks = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
         "recipients_have_acknowledged": (
@@ -81,7 +81,7 @@ def ledger(
                     "which": counts_table(["id"], [[identifier] for identifier in ids]),
                 },
             )
-            for name, (ids, severity) in found.items()
+            for name, (ids, severity) in checks.items()
         ],
     )
 

@@ -1,9 +1,9 @@
-"""Whose a browser is: of the one registrant whose accounts alone have signed in on it, with every
-visit before and after.
+"""The owner of a browser: the one registrant with the only accounts that have signed in on it, with
+every visit before and after.
 
 Read are the visits themselves, staged or in raw only, for the register does not know a browser that
 came since it was built, nor one that it has left apart. A browser on which accounts of several have
-signed in is shared, and nobody's.
+signed in is shared, and belongs to none of them.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, s
                 UNION
                 SELECT substr(cookie, 12), substr(account, 9) FROM (
                     SELECT
-                        list_filter(identifiers, lambda one: starts_with(one, 'visitor_id:'))[1]
-                            AS cookie,
-                        list_filter(identifiers, lambda one: starts_with(one, 'user_id:'))[1]
-                            AS account
+                        list_filter(identifiers, lambda identifier:
+                            starts_with(identifier, 'visitor_id:'))[1] AS cookie,
+                        list_filter(identifiers, lambda identifier:
+                            starts_with(identifier, 'user_id:'))[1] AS account
                     FROM raw)),
             theirs AS (
                 SELECT DISTINCT request_id, cookie FROM visits JOIN accounts USING (account)
@@ -65,7 +65,7 @@ def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, s
                     FROM accounts AS mine WHERE mine.account = visits.account
                     AND mine.request_id = theirs.request_id))"""
         ).fetchall()
-    found: dict[str, set[str]] = {}
+    cookies: dict[str, set[str]] = {}
     for request_id, cookie in rows:
-        found.setdefault(request_id, set()).add(cookie)
-    return found
+        cookies.setdefault(request_id, set()).add(cookie)
+    return cookies

@@ -57,10 +57,10 @@ def undecided(
             WHERE halved.request_id = meant.request_id AND halved.registrant_id = halves.other)
         GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
-    found: dict[str, dict[str, bool]] = {}
+    pairs: dict[str, dict[str, bool]] = {}
     for request_id, pair, same in rows:
-        found.setdefault(request_id, {})[pair] = same
-    return found
+        pairs.setdefault(request_id, {})[pair] = same
+    return pairs
 
 
 def reason(request_id: str, pairs: dict[str, bool]) -> str:

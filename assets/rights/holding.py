@@ -70,7 +70,7 @@ def listed(data_root: DataRoot, today: date) -> list[dict[str, Any]]:
         | {"in_force": hold.in_force(today), "meaning": GROUNDS[hold.ground].meaning}
         for hold in holds.every(data_root, opened=False)
     ]
-    automatic = [
+    automatic: list[dict[str, Any]] = [
         {
             "hold_id": held.hold,
             "ground": held.ground,

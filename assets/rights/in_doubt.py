@@ -27,10 +27,10 @@ def alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, 
         JOIN (SELECT type, {read_as} AS read_as FROM known) USING (type, read_as) ORDER BY ALL""",
         [sorted(nobody)],
     ).fetchall()
-    found: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {}
     for request_id, kind in rows:
-        found.setdefault(request_id, []).append(kind)
-    return found
+        kinds.setdefault(request_id, []).append(kind)
+    return kinds
 
 
 def nobody(request_id: str, kinds: list[str]) -> str:

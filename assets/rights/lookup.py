@@ -1,5 +1,5 @@
 """The registrants that requests mean: from any identifier, through links past and present, to
-registrants. One pass for any number of requests.
+registrants. One query for any number of requests.
 
 A strong identifier (`record_matching.STRONG`) that the register knows one registrant by is a
 certain link. An e-mail address or a phone is a way to reach someone and no identity: it is certain
@@ -42,7 +42,7 @@ def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
     """Identifiers as the register writes them; raises RequestError naming the kind that is not
     valid.
     """
-    found = []
+    identifiers = []
     with connect(data_root) as connection:
         for kind, value in given.items():
             if kind not in IDENTIFIERS:
@@ -63,12 +63,12 @@ def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
             ).fetchone() or (None, False)
             if not valid:
                 raise RequestError(f"the {kind.replace('_', ' ')} given is not valid")
-            found.append(f"{kind}:{text}")
-    return found
+            identifiers.append(f"{kind}:{text}")
+    return identifiers
 
 
 @dataclass(frozen=True)
-class Found:
+class Resolution:
     """The registrants that one request means.
 
     Attributes:
@@ -76,7 +76,7 @@ class Found:
         resolved: Every identifier that is theirs alone.
         own: Accounts of theirs that records of others name, too.
         left_out: Identifiers, given or theirs, that are (also) somebody else's.
-        candidates: What was found and is not certain.
+        candidates: Registrants that are possible and not certain.
         unclear: Why nobody is certainly meant.
         nobody: Whether nothing at all is known by what was given.
         pairs: The grey pairs of which one half is meant (`grey_pairs.undecided`).
@@ -92,7 +92,7 @@ class Found:
     pairs: dict[str, bool] = field(default_factory=dict)
 
 
-def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
+def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Resolution]:
     """The registrants that each request means, by request id, as the register was last built. A
     request with a registrant that was chosen means that one.
     """
@@ -120,8 +120,8 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
             )
             asked = unregistered.without_vanished(connection, asked)
             hits |= {
-                request_id: found
-                for request_id, found in _hits(connection).items()
+                request_id: candidates
+                for request_id, candidates in _hits(connection).items()
                 if request_id in unknown
             }
         meant = {
@@ -144,7 +144,7 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
             and not hits.get(request.request_id)
         }
         alike = in_doubt.alike(connection, nobody)
-    found = {}
+    resolutions = {}
     for request in asked:
         registrants, unclear = meant[request.request_id]
         if request.request_id in nobody:
@@ -160,10 +160,12 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
             if registrants and not request.registrants
             else tuple(hits.get(request.request_id, ()))
         )
-        found[request.request_id] = (
-            Found((), (), candidates=shown, unclear=unclear, nobody=request.request_id in nobody)
+        resolutions[request.request_id] = (
+            Resolution(
+                (), (), candidates=shown, unclear=unclear, nobody=request.request_id in nobody
+            )
             if unclear
-            else Found(
+            else Resolution(
                 registrants,
                 tuple(theirs),
                 tuple(sorted(accounts)),
@@ -173,29 +175,32 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
             )
         )
     alone = {
-        request.request_id: {*found[request.request_id].resolved}
+        request.request_id: {*resolutions[request.request_id].resolved}
         for request in asked
         if request.right == "erasure"
     }
     left_out = {request.request_id: {*request.left_out} for request in asked}
     for name, cookies in browsers.signed_in(data_root, alone).items():
         resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
-        found[name] = replace(found[name], resolved=resolved)
-    return found
+        resolutions[name] = replace(resolutions[name], resolved=resolved)
+    return resolutions
 
 
 def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
-    """The requests, without registrants that the register has no more: these are found again by
+    """The requests, without registrants that the register has no more: these are resolved again by
     what was given.
     """
-    wanted = sorted({registrant for one in asked for registrant in one.registrants})
+    wanted = sorted({registrant for request in asked for registrant in request.registrants})
     rows = connection.execute(
         "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
         [wanted],
     ).fetchall()
     there = {registrant_id for (registrant_id,) in rows}
-    there |= {one for one in wanted if unregistered.chosen([one])}
-    return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
+    there |= {registrant for registrant in wanted if unregistered.chosen([registrant])}
+    return [
+        request if set(request.registrants) <= there else replace(request, registrants=())
+        for request in asked
+    ]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
@@ -269,9 +274,9 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
         FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
         GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
-    found: dict[str, list[dict[str, Any]]] = {}
+    hits: dict[str, list[dict[str, Any]]] = {}
     for request_id, registrant_id, kinds, alone, known_by_more in rows:
-        found.setdefault(request_id, []).append(
+        hits.setdefault(request_id, []).append(
             {
                 "registrant_id": registrant_id,
                 "by": kinds,
@@ -279,7 +284,7 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
                 "known_by_more": known_by_more,
             }
         )
-    return found
+    return hits
 
 
 def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
@@ -287,7 +292,7 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
     if request.registrants:
         return request.registrants, ""
     by_strong = [hit for hit in hits if set(hit["by"]) - set(CONTACTS)]
-    strongly = [one for one in by_strong if set(one["alone"]) - set(CONTACTS)]
+    strongly = [hit for hit in by_strong if set(hit["alone"]) - set(CONTACTS)]
     prefix = f"request {request.request_id}:"
     if by_strong:
         if len(by_strong) == len(strongly) == 1:
@@ -323,8 +328,8 @@ def _meant_by_contact(hits: list[dict[str, Any]], prefix: str) -> tuple[tuple[st
     return (
         (),
         (
-            f"{prefix} a contact alone does not tell who it is; send a code to verify, or say whom "
-            "it means with `register request decide --registrant`"
+            f"{prefix} a contact alone does not identify a person; send a code to verify, or "
+            "decide the registrant with `register request decide --registrant`"
         ),
     )
 
@@ -332,7 +337,7 @@ def _meant_by_contact(hits: list[dict[str, Any]], prefix: str) -> tuple[tuple[st
 def record(
     data_root: DataRoot, request_ids: Iterable[str], now: datetime, state: State | None = None
 ) -> dict[str, Request]:
-    """Look up the registrants that open requests mean, record them in one pass, and return the
+    """Look up the registrants that open requests mean, record them all at once, and return the
     requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and
@@ -340,60 +345,62 @@ def record(
     """
     with ledger.changing(data_root):
         loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
-        open_ones = [
+        open_requests = [
             request
             for request in loaded
             if request.state in ("received", "unclear", "erasing")
             and not (request.state == "erasing" and request.resolved)
         ]
-        if any(request.without_key for request in open_ones):
+        if any(request.without_key for request in open_requests):
             raise RequestError(
                 "the key of an open request is not in secrets/request-keys: bring it back "
                 "with the data root"
             )
-        found = find(data_root, open_ones) if open_ones else {}
+        resolutions = find(data_root, open_requests) if open_requests else {}
         changed = {
-            request.request_id: _recorded(request, found[request.request_id], now, state)
-            for request in open_ones
+            request.request_id: _recorded(request, resolutions[request.request_id], now, state)
+            for request in open_requests
         }
         ledger.save(
             data_root,
             *(
                 changed[request.request_id]
-                for request in open_ones
+                for request in open_requests
                 if changed[request.request_id] != request
             ),
         )
     return {request.request_id: changed.get(request.request_id, request) for request in loaded}
 
 
-def _recorded(request: Request, found: Found, now: datetime, state: State | None) -> Request:
-    if found.unclear:
+def _recorded(
+    request: Request, resolution: Resolution, now: datetime, state: State | None
+) -> Request:
+    if resolution.unclear:
         return set_aside(
             replace(
                 request,
-                candidates=found.candidates,
+                candidates=resolution.candidates,
                 resolved=(),
                 own=(),
                 left_out=request.not_theirs,
             ),
             request,
-            found.unclear,
+            resolution.unclear,
             now,
-            len(found.candidates),
+            len(resolution.candidates),
         )
     kept = replace(
         request, state=state or ("received" if request.state == "unclear" else request.state),
-        why="", candidates=(), resolved=found.resolved,
-        own=found.own, left_out=found.left_out, registrants=found.registrants,
+        why="", candidates=(), resolved=resolution.resolved,
+        own=resolution.own, left_out=resolution.left_out, registrants=resolution.registrants,
     )  # fmt: skip
     if not request.resolved:
-        kept = with_event(kept, "found", now, str(len(found.resolved)))
-        if found.left_out:
-            kept = with_event(kept, "left_out", now, str(len(found.left_out)))
-    if found.pairs:
-        why = grey_pairs.reason(request.request_id, found.pairs)
-        return set_aside(kept, request, why, now, len(found.pairs))
+        kept = with_event(kept, "found", now, str(len(resolution.resolved)))
+        if resolution.left_out:
+            kept = with_event(kept, "left_out", now, str(len(resolution.left_out)))
+    if resolution.pairs:
+        reason = grey_pairs.reason(request.request_id, resolution.pairs)
+        return set_aside(kept, request, reason, now, len(resolution.pairs))
     return begun(kept, now) if state == "erasing" and request.state != "erasing" else kept
 
 
@@ -421,10 +428,10 @@ def certainly(data_root: DataRoot, request: Request) -> str:
     """The id of the one registrant that an open request certainly means; changes nothing. Raises
     RequestError with the reason if there is none.
     """
-    found = find(data_root, [request])[request.request_id]
-    if len(found.registrants) != 1:
+    resolution = find(data_root, [request])[request.request_id]
+    if len(resolution.registrants) != 1:
         raise RequestError(
-            found.unclear
+            resolution.unclear
             or f"request {request.request_id}: nobody in the register is known by what was given"
         )
-    return found.registrants[0]
+    return resolution.registrants[0]

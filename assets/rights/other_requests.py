@@ -75,27 +75,29 @@ def find(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, list[Oth
     undecided = [
         candidate for candidate in candidates if candidate.state in ("received", "unclear")
     ]
-    for one, seen in _seen(data_root, [one for one in undecided if not one.registrants]).items():
-        candidates = [seen if each.request_id == one else each for each in candidates]
-    found = {}
+    for request_id, seen in _seen(
+        data_root, [request for request in undecided if not request.registrants]
+    ).items():
+        candidates = [seen if each.request_id == request_id else each for each in candidates]
+    others = {}
     for erasure in erasures:
         effects = [(candidate, _effect(candidate, erasure, known)) for candidate in candidates]
-        found[erasure.request_id] = [
+        others[erasure.request_id] = [
             Other(request.request_id, request.right, request.state, effect)
             for request, effect in effects
             if effect is not None
         ]
-    return found
+    return others
 
 
 def _seen(data_root: DataRoot, unresolved: list[Request]) -> dict[str, Request]:
     """Return the requests as the current register resolves them, by id; changes nothing."""
-    found = lookup.find(data_root, unresolved) if unresolved else {}
+    resolutions = lookup.find(data_root, unresolved) if unresolved else {}
     return {
         request.request_id: replace(
             request,
-            registrants=found[request.request_id].registrants,
-            candidates=found[request.request_id].candidates,
+            registrants=resolutions[request.request_id].registrants,
+            candidates=resolutions[request.request_id].candidates,
         )
         for request in unresolved
     }
@@ -152,7 +154,9 @@ def announce(data_root: DataRoot, erasures: Sequence[Request], now: datetime) ->
     """Note in each erasure's history which requests will end with it, unless that is noted
     already.
     """
-    ending = {one: _ending(others) for one, others in find(data_root, erasures).items()}
+    ending = {
+        erasure_id: _ending(others) for erasure_id, others in find(data_root, erasures).items()
+    }
     _note(data_root, ending, now)
 
 
@@ -256,9 +260,9 @@ def _discard_set_aside(
 
     `as_it_came`: only those that could not be encrypted, which the proof would find.
     """
-    identifiers = {one for erasure in erasures for one in erasure.resolved}
+    identifiers = {identifier for erasure in erasures for identifier in erasure.resolved}
     with connect(data_root) as connection:
-        for refused_id in [one["refused_id"] for one in request_inbox.refused(data_root)]:
+        for refused_id in [refusal["refused_id"] for refusal in request_inbox.refused(data_root)]:
             if as_it_came and not (request_inbox.refused_folder(data_root) / refused_id).exists():
                 continue
             values = sorted(set(_values(request_inbox.text_of(data_root, refused_id))))
@@ -286,8 +290,8 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from _strings(one)
+        for part in value.values():
+            yield from _strings(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from _strings(one)
+        for part in value:
+            yield from _strings(part)

@@ -257,7 +257,7 @@ def concerned(data_root: DataRoot, erasures: Iterable[Request]) -> dict[Path, se
                 ).fetchone()
                 reached = {to, *(forms or ())} & set(contacts)
             ids = [contacts[value] for value in reached]
-            ids += [about[one] for one in named & set(about)]
+            ids += [about[person] for person in named & set(about)]
             if ids:
                 concerned[path] = set().union(*ids)
     return concerned

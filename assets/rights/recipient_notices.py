@@ -6,9 +6,9 @@ followed up until they acknowledge.
     outbox/recipients/<recipient>/<notice_id>.json   the notice, for as long as it is open
 
 Who received the data: a recipient to which it was exported (`disclosures`), and one that
-policy.yaml names for a purpose whose published mart has the registrant. What a notice names are the
-keys of the rows that the recipient has (the mart's registrant id or pseudonym, the hash of a
-contact), never name or contact. It is encrypted under a key of its own
+policy.yaml names for a purpose with a published mart that has the registrant. What a notice names
+are the keys of the rows that the recipient has (the mart's registrant id or pseudonym, the hash of
+a contact), never name or contact. It is encrypted under a key of its own
 (`assets.requests.encrypted_identity`) until it is opened to be handed over, and the key is
 destroyed when the recipient acknowledges.
 
@@ -39,9 +39,9 @@ from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
-from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
+from schemas.policy import legal_constraints as law
 
 ASKED = {
     "erasure": "erase the rows with these keys, and tell us when it is done (GDPR 17, 19, 28(3))",
@@ -154,7 +154,7 @@ def _load(
             "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
             "unnest($2::VARCHAR[]) AS registrant_id"
         ),
-        [[one for one, _ in pairs], [one for _, one in pairs]],
+        [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     )
     read_register(data_root, connection, "contact_points", TABLES["contact_points"])
     reached = (
@@ -300,7 +300,7 @@ def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
     return written
 
 
-def _load_one(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
+def _load_notice(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
     path = notice_ledger.folder(data_root) / f"{notice_id}.json"
     if not notice_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
         raise NoticeError("there is no notice of that id; `register notices list` shows them")
@@ -311,7 +311,7 @@ def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
     """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is
     not here.
     """
-    notice, locked = _load_one(data_root, notice_id)
+    notice, locked = _load_notice(data_root, notice_id)
     keys = encrypted_identity.decrypt(data_root, notice_id, locked) if locked else None
     if keys is None:
         raise NoticeError(
@@ -329,9 +329,9 @@ def acknowledge(data_root: DataRoot, notice_id: str, now: datetime) -> Notice:
     """Record that the recipient has acknowledged, and destroy the notice's content. A second time
     changes nothing.
     """
-    notice, _ = _load_one(data_root, notice_id)
+    notice, _ = _load_notice(data_root, notice_id)
     if notice.state == "prepared":
-        raise NoticeError(f"notice {notice_id} has not gone out yet")
+        raise NoticeError(f"notice {notice_id} has not been sent yet")
     if notice.state == "open":
         notice = replace(notice, state="acknowledged", acknowledged_on=str(now.date()))
         write_all(

@@ -98,8 +98,8 @@ def deliver(
 
 def staged(data_root: DataRoot, digest: str) -> int:
     """How many corrections of the delivery with this SHA-256 have been staged."""
-    book = deliveries.book(data_root, "self")
-    return sum(entry.staged for entry in book if deliveries.is_of(data_root, entry, digest))
+    entries = deliveries.ledger(data_root, "self")
+    return sum(entry.staged for entry in entries if deliveries.is_of(data_root, entry, digest))
 
 
 def _subject(
@@ -110,7 +110,7 @@ def _subject(
     """
     for table in ("identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
-    found = connection.execute(
+    subject = connection.execute(
         f"""WITH known AS (SELECT registrant_id, type, value FROM identifiers UNION
             SELECT registrant_id, kind, match_key FROM contact_points)
         SELECT type, value FROM known WHERE type IN {SUBJECTS} GROUP BY type, value
@@ -118,12 +118,12 @@ def _subject(
             ORDER BY list_position({list(SUBJECTS)}, type), value LIMIT 1""",
         [registrant_id],
     ).fetchone()
-    if not found:
+    if not subject:
         raise RectificationError(
             "the registrant is known by nothing that is theirs alone: a correction could not "
             "be kept apart from others"
         )
-    return str(found[0]), str(found[1])
+    return str(subject[0]), str(subject[1])
 
 
 def _now(
@@ -139,7 +139,7 @@ def _now(
     create_keyed_hash(data_root, connection)
     for table in ("registrants", "provenance", "corrections"):
         read_register(data_root, connection, table, TABLES[table])
-    found = connection.execute(
+    row = connection.execute(
         f"""SELECT {FORM.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
             {TOKEN.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
             coalesce((SELECT any_value(overrides) FROM corrections WHERE registrant_id = $1
@@ -149,7 +149,7 @@ def _now(
         FROM registrants WHERE registrant_id = $1""",
         [registrant_id, attribute, PLACES[attribute].group or attribute],
     ).fetchone()
-    return _Now(*found) if found else _Now(None, None, None)
+    return _Now(*row) if row else _Now(None, None, None)
 
 
 def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) -> str | None:

@@ -31,7 +31,7 @@ def load_meant(connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[
             "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
             "unnest($2::VARCHAR[]) AS registrant_id"
         ),
-        [[one for one, _ in pairs], [one for _, one in pairs]],
+        [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, "
@@ -85,11 +85,11 @@ def known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], .
     """Per request what its registrants are known by, in four parts.
 
     The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts
-    of theirs that others' records name, too; and all of theirs that others share. `_load_meant`
+    of theirs that others' records name, too; and all of theirs that others share. `load_meant`
     comes first.
 
-    Whose an e-mail address is, is the website's account of that name, too: a visit from before may
-    be delivered later, under a cookie that nobody knew.
+    The owner of an e-mail address owns the website's account of that name, too: a visit from before
+    may be delivered later, under a cookie that nobody knew.
     """
     own = connection.execute(
         """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others
@@ -142,7 +142,7 @@ def find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
 
 def by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
     """Return the identifiers of each request."""
-    found: dict[str, set[str]] = {}
+    identifiers: dict[str, set[str]] = {}
     for request_id, identifier in rows:
-        found.setdefault(request_id, set()).add(identifier)
-    return found
+        identifiers.setdefault(request_id, set()).add(identifier)
+    return identifiers

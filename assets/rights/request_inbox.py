@@ -128,28 +128,28 @@ def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
 def parsed(content: bytes) -> InboxRequest:
     """The request that a file states; raises RefusedRequestError."""
     try:
-        found = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
+        fields = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise RefusedRequestError("REQ-INBOX-JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise RefusedRequestError("REQ-INBOX-JSON")
     try:
-        return InboxRequest.model_validate(found)
+        return InboxRequest.model_validate(fields)
     except ValidationError as error:
         # An unknown field's name is the sender's word, and may be anything.
         named = {
-            str(one["loc"][0]) if one["loc"] and one["loc"][0] in _FIELDS else "unknown"
-            for one in error.errors(include_input=False)
+            str(fault["loc"][0]) if fault["loc"] and fault["loc"][0] in _FIELDS else "unknown"
+            for fault in error.errors(include_input=False)
         }
         raise RefusedRequestError("REQ-INBOX-FIELDS", named) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose keys stand once: which of two would hold is unknown."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """A JSON object without repeated keys: which of two would apply is unknown."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError
-    return found
+    return fields
 
 
 def _set_aside(
@@ -189,10 +189,12 @@ def _set_aside(
 
 def refused(data_root: DataRoot) -> list[dict[str, Any]]:
     """What was set aside, oldest first: id, code, fields, moment."""
-    found = [
+    refusals = [
         json.loads(path.read_text()) for path in sorted(refused_folder(data_root).glob("X*.json"))
     ]
-    return [{name: value for name, value in one.items() if name != "sealed"} for one in found]
+    return [
+        {name: value for name, value in refusal.items() if name != "sealed"} for refusal in refusals
+    ]
 
 
 def opened(data_root: DataRoot, refused_id: str) -> str:
@@ -247,7 +249,11 @@ def _note(data_root: DataRoot, refused_id: str) -> Path:
 
 def forget(data_root: DataRoot, before: date) -> int:
     """Destroy what was set aside on `before` or earlier, and return how many."""
-    old = [one["refused_id"] for one in refused(data_root) if one["refused_at"][:10] <= str(before)]
+    old = [
+        refusal["refused_id"]
+        for refusal in refused(data_root)
+        if refusal["refused_at"][:10] <= str(before)
+    ]
     for refused_id in old:
         discard(data_root, refused_id)
     return len(old)

@@ -57,11 +57,11 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
     One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating
     delivers the same again, which changes nothing.
     """
-    found = lookup.record(data_root, request_ids, now)
+    requests = lookup.record(data_root, request_ids, now)
     with ledger.changing(data_root):
         ready = [
             _by_contact(request)
-            for request in found.values()
+            for request in requests.values()
             if request.right in RIGHTS_AS_CHOICES and request.state in ("received", "unclear")
         ]
         ready = [
@@ -70,7 +70,7 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
             if request.state == "received" and _words(request, RIGHTS_AS_CHOICES[request.right])
         ]
         erased = _of_the_erased(data_root, ready, now)
-        found |= erased
+        requests |= erased
         ready = [request for request in ready if request.request_id not in erased]
         if ready:
             recipient_notices.prepare(
@@ -90,12 +90,12 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
             # is closed.
             token = deliveries.keyed_hash(data_root, digest)
             done = [
-                with_event(replace(one, state="applying", delivered=(token,)), "applied", now)
-                for one in ready
+                with_event(replace(request, state="applying", delivered=(token,)), "applied", now)
+                for request in ready
             ]
             ledger.save(data_root, *done)
-            found |= {request.request_id: request for request in done}
-    return list(found.values())
+            requests |= {request.request_id: request for request in done}
+    return list(requests.values())
 
 
 def _of_the_erased(data_root: DataRoot, ready: list[Request], now: datetime) -> dict[str, Request]:
@@ -133,7 +133,7 @@ def _check_not_erased(data_root: DataRoot, request: Request) -> None:
 
 def _by_contact(request: Request) -> Request:
     """A refusal of marketing needs no identity: given by a contact alone, it is about that contact
-    and whomever it reaches.
+    and everybody it reaches.
     """
     contacts = tuple(
         identifier for identifier in request.given if identifier.split(":")[0] in CONTACTS
@@ -153,20 +153,20 @@ def _words(request: Request, status: str) -> list[Word]:
     purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
     for kinds in EVENT_IDENTIFIERS:
         named = [
-            one
-            for one in request.resolved
-            if one.split(":")[0] in kinds and one.split(":")[0] in KEYS
+            identifier
+            for identifier in request.resolved
+            if identifier.split(":")[0] in kinds and identifier.split(":")[0] in KEYS
         ]
         if named:
             return [
                 Word(
-                    one,
+                    identifier,
                     purpose,
                     request.by if request.right != "restriction" else "all",
                     status,
                     request.request_id,
                 )
-                for one in named
+                for identifier in named
             ]
     return []
 
@@ -179,13 +179,13 @@ def settle(data_root: DataRoot, now: datetime) -> list[Request]:
     if not any(request.state == "applying" for request in ledger.every(data_root, opened=False)):
         return []
     with ledger.changing(data_root):
-        book = deliveries.book(data_root, "consents")
+        entries = deliveries.ledger(data_root, "consents")
         settled = [
             request
             for request in ledger.every(data_root)
             if request.state == "applying"
             and all(
-                _published(data_root, _entry_of(data_root, book, digest))
+                _published(data_root, _entry_of(data_root, entries, digest))
                 for digest in request.delivered
             )
         ]
@@ -210,9 +210,9 @@ def settle(data_root: DataRoot, now: datetime) -> list[Request]:
 
 
 def _entry_of(
-    data_root: DataRoot, book: list[deliveries.Entry], digest: str
+    data_root: DataRoot, entries: list[deliveries.Entry], digest: str
 ) -> deliveries.Entry | None:
-    return next((entry for entry in book if deliveries.is_of(data_root, entry, digest)), None)
+    return next((entry for entry in entries if deliveries.is_of(data_root, entry, digest)), None)
 
 
 def _published(data_root: DataRoot, entry: deliveries.Entry | None) -> bool:
@@ -255,8 +255,8 @@ def deliver_again(data_root: DataRoot, request_ids: Iterable[str], now: datetime
     ledger.save(
         data_root,
         *(
-            with_event(replace(one, delivered=(*one.delivered, token)), "applied", now)
-            for one in in_effect
+            with_event(replace(request, delivered=(*request.delivered, token)), "applied", now)
+            for request in in_effect
         ),
     )
     return [request.request_id for request in in_effect]
@@ -335,9 +335,9 @@ def _lifted(data_root: DataRoot, request: Request, now: datetime) -> Request:
     """
     asked = (request.right, request.purpose)
     others = [
-        one
-        for one in ledger.every(data_root)
-        if (one.right, one.purpose) == asked and one.request_id != request.request_id
+        other
+        for other in ledger.every(data_root)
+        if (other.right, other.purpose) == asked and other.request_id != request.request_id
     ]
     if any(
         other.state in ("applying", "weighing", "in_force")

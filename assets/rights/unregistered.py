@@ -3,10 +3,10 @@ no registrant of them.
 
 For erasures of persons unknown to the register, the identifiers given are searched in the
 identifiers of every record of raw (which has the quarantined ones, too) and in the text of those
-that could not be taken apart. A record found is a registrant's where it carries their identity
-code, or no valid code and another strong identifier of theirs. The others make up persons, by the
-strong identifiers that they share and the register does not know; without any, by contact. Two
-valid identity codes are never one person. Such a person has an id that begins with `U` and is
+that could not be taken apart. A record that matches is a registrant's where it carries their
+identity code, or no valid code and another strong identifier of theirs. The others make up persons,
+by the strong identifiers that they share and the register does not know; without any, by contact.
+Two valid identity codes are never one person. Such a person has an id that begins with `U` and is
 derived from a place in the lake, not from a value.
 """
 
@@ -34,7 +34,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Found:
+class UnregisteredRecord:
     """A record of no registrant: its identifiers, of these the party (`record_matching.PARTY`), and
     those by which the register knows somebody else.
     """
@@ -52,7 +52,10 @@ class Found:
     def ties(self) -> frozenset[str]:
         """By what it is of one person with other records."""
         unknown = self.identifiers - self.registered
-        return frozenset(one for one in unknown if one.split(":")[0] in STRONG) or unknown
+        return (
+            frozenset(identifier for identifier in unknown if identifier.split(":")[0] in STRONG)
+            or unknown
+        )
 
 
 def chosen(registrants: Iterable[str]) -> bool:
@@ -75,8 +78,8 @@ def gather(
     requests name; `own` are the accounts that identify the owner of a record of theirs.
 
     Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers
-    and one at the text of unreadable records, for any number of requests; the records found are few
-    and combined in Python.
+    and one at the text of unreadable records, for any number of requests; the records that match
+    are few and combined in Python.
     """
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(
@@ -109,7 +112,7 @@ def gather(
         FROM judged LEFT JOIN owned USING (delivery_id, record_no) ORDER BY ALL"""
     ).fetchall()
     pairs: set[tuple[str, str, bool]] = set()
-    nobodys: dict[Place, Found] = {}
+    of_nobody: dict[Place, UnregisteredRecord] = {}
     for delivery_id, record_no, identifiers, party, registered, registrants in rows:
         if registrants:
             contacts = {
@@ -117,10 +120,11 @@ def gather(
             }
             pairs |= {(owner, contact, False) for owner in registrants for contact in contacts}
         else:
-            found = Found(frozenset(identifiers), frozenset(party), frozenset(registered))
-            nobodys[delivery_id, record_no] = found
-    for person, records in _persons(nobodys).items():
-        own = {one for record in records for one in record.party - record.registered}
+            of_nobody[delivery_id, record_no] = UnregisteredRecord(
+                frozenset(identifiers), frozenset(party), frozenset(registered)
+            )
+    for person, records in _persons(of_nobody).items():
+        own = {identifier for record in records for identifier in record.party - record.registered}
         pairs |= {
             (person, identifier, identifier in own)
             for record in records
@@ -128,7 +132,9 @@ def gather(
         }
     know_nobody(connection)
     if pairs:
-        split = [(person, *one.split(":", 1), own) for person, one, own in sorted(pairs)]
+        split = [
+            (person, *identifier.split(":", 1), own) for person, identifier, own in sorted(pairs)
+        ]
         connection.execute(
             """INSERT INTO elsewhere SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]),
                 unnest($3::VARCHAR[]), unnest($4::BOOLEAN[])""",
@@ -137,14 +143,14 @@ def gather(
 
 
 def without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
-    """The requests, without chosen persons of raw whose records are no more, or others by now."""
+    """The requests, without chosen persons of raw that have no records now, or other ones."""
     rows = connection.execute("SELECT DISTINCT registrant_id FROM elsewhere").fetchall()
     there = {person for (person,) in rows}
     return [
-        one
-        if all(person in there or not chosen([person]) for person in one.registrants)
-        else replace(one, registrants=())
-        for one in asked
+        request
+        if all(person in there or not chosen([person]) for person in request.registrants)
+        else replace(request, registrants=())
+        for request in asked
     ]
 
 
@@ -184,13 +190,13 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _persons(records: Mapping[Place, Found]) -> dict[str, list[Found]]:
+def _persons(records: Mapping[Place, UnregisteredRecord]) -> dict[str, list[UnregisteredRecord]]:
     """Return the records of each person, by id.
 
     What names two valid identity codes by one account is of two people: the records of each code
     are one person, those without a code are none of theirs.
     """
-    persons: dict[str, list[Found]] = {}
+    persons: dict[str, list[UnregisteredRecord]] = {}
     for places in _components(records):
         codes = sorted({code for place in places for code in records[place].codes})
         parts = [places]
@@ -204,7 +210,9 @@ def _persons(records: Mapping[Place, Found]) -> dict[str, list[Found]]:
     return _with_contacts_alone(persons)
 
 
-def _with_contacts_alone(persons: dict[str, list[Found]]) -> dict[str, list[Found]]:
+def _with_contacts_alone(
+    persons: dict[str, list[UnregisteredRecord]],
+) -> dict[str, list[UnregisteredRecord]]:
     """Join who is nothing but a contact to the only other person who has it."""
     known_by = {
         person: {identifier for record in records for identifier in record.identifiers}
@@ -226,7 +234,7 @@ def _with_contacts_alone(persons: dict[str, list[Found]]) -> dict[str, list[Foun
     return persons
 
 
-def _components(records: Mapping[Place, Found]) -> list[set[Place]]:
+def _components(records: Mapping[Place, UnregisteredRecord]) -> list[set[Place]]:
     """Return the places of records that are tied by what they share."""
     tied: dict[str, set[Place]] = defaultdict(set)
     for place, record in records.items():

@@ -104,15 +104,15 @@ def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str =
 
 def _registrant(request: Request) -> str:
     """The one registrant that the request certainly means, or may mean."""
-    found = request.registrants or tuple(
+    registrant_ids = request.registrants or tuple(
         str(candidate["registrant_id"]) for candidate in request.candidates
     )
-    if len(found) != 1:
+    if len(registrant_ids) != 1:
         raise RequestError(
             f"request {request.request_id} does not tell which registrant it means: `register "
             "request find` first, then `decide --registrant`"
         )
-    return found[0]
+    return registrant_ids[0]
 
 
 def _hash(data_root: DataRoot, request_id: str, code: str) -> str:

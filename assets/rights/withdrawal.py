@@ -129,9 +129,9 @@ def recognise(data_root: DataRoot, text: str) -> str:
     """
     with connect(data_root) as connection:
         known, valid = _candidates(data_root, connection, text)
-    if len(found := known or valid) == 1:
-        return found[0]
-    if found:
+    if len(identifiers := known or valid) == 1:
+        return identifiers[0]
+    if identifiers:
         raise RequestError(
             "what was given is several kinds of identifier: say which with "
             "--customer-number, --contact-id, --email …"
@@ -181,7 +181,7 @@ def concerned(data_root: DataRoot, digest: str) -> int:
     """
     taken = {
         entry.delivery_id
-        for entry in deliveries.book(data_root, "consents")
+        for entry in deliveries.ledger(data_root, "consents")
         if deliveries.is_of(data_root, entry, digest)
     }
     with connect(data_root) as connection:
@@ -198,5 +198,5 @@ def taken_in(data_root: DataRoot, digest: str) -> bool:
     """Whether the delivery with this SHA-256 has become part of the lake."""
     return any(
         deliveries.is_of(data_root, entry, digest)
-        for entry in deliveries.book(data_root, "consents")
+        for entry in deliveries.ledger(data_root, "consents")
     )

@@ -1,6 +1,7 @@
 """Messages that an erasure takes out of the outbox before it is proven.
 
-    requests/held-messages/<message key>.json   {"by": ids of erasures, "sealed": name and content}
+    `requests/held-messages/<message key>.json`   `{"by": ids of erasures, "sealed": name and
+    content}`
 
 A message names its recipient, and the proof searches the outbox. But an erasure that cannot be
 proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,

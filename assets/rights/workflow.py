@@ -52,7 +52,7 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
             )
         if today > due_on(data_root.policy, request.received_on(data_root)):
             raise RequestError(
-                "the first month is over: the registrant had to be told of an extension "
+                "the first month is over: the registrant had to be informed of an extension "
                 "within it (GDPR 12(3))"
             )
         until = due_on(data_root.policy, request.received_on(data_root), extended=True)
@@ -76,7 +76,7 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
 
 
 def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
-    """The requester is not found yet: the notice goes where the request came from, as a letter."""
+    """The requester is not resolved yet: the notice goes to the request's origin, as a letter."""
     return outbound_messages.Reached("letter", "", data_root.policy.languages[0])
 
 
@@ -178,8 +178,8 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
         check_ground(request, ground)
         if request.state == "erasing":
             raise RequestError(
-                f"the erasure of request {request_id} has begun: it is ended with what has gone by "
-                "then (`abandoning`)"
+                f"the erasure of request {request_id} has begun: it is ended with what was removed "
+                "by then (`abandoning`)"
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
@@ -255,7 +255,7 @@ def _nobody_found(data_root: DataRoot, request: Request) -> bool:
 
 
 def _close_nobody_found(data_root: DataRoot, request: Request, now: datetime) -> None:
-    """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was
+    """Answer that there is nothing about the registrant (GDPR 12(3)), and close: nothing was
     erased or certified.
     """
     outbound_messages.destroy(data_root, [request.request_id])
@@ -285,8 +285,8 @@ def owed(data_root: DataRoot, today: date) -> Owed:
     soon = data_root.policy.requests.warned_before.after(today)
     opened = [request for request in notice_ledger.every(data_root) if request.state == "open"]
     return Owed(
-        overdue=tuple(one for one, day in due.items() if day < today),
-        due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
+        overdue=tuple(request_id for request_id, day in due.items() if day < today),
+        due_soon=tuple(request_id for request_id, day in due.items() if today <= day <= soon),
         unacknowledged=tuple(request.notice_id for request in opened),
         notified_again=tuple(
             request.notice_id

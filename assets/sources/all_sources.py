@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
 from schemas.declarations import DeclarationError
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 SOURCES = (
     credit_bureau.SOURCE,

@@ -1,7 +1,7 @@
 """The consent log: grants and refusals, their time and the text shown. Events are append-only.
 
 Source: docs/vendor-formats.md, "Consent log"; docs/deliveries.md. A grant counts only without
-doubt; a refusal needs no origin, and one whose time cannot be parsed counts from its delivery.
+doubt; a refusal needs no origin, and without a time that can be parsed it counts from its delivery.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ _VENDOR = f"""
     WITH marked AS (
         SELECT record_no, bool_and({_READABLE}) AS dates,
             bool_and(filled(remark.amount) IS NULL OR money(remark.amount) IS NOT NULL) AS amounts,
-            bool_and(said(remark.remarkId) IS NOT NULL) AS named
+            bool_and(stated_text(remark.remarkId) IS NOT NULL) AS named
         FROM remarks GROUP BY record_no)
     SELECT record_no, code AS identity_code, company AS business_id, purpose_code,
         (filled(report.dateOfBirth) IS NULL
@@ -113,20 +113,21 @@ _SUBJECT = (
 )
 
 _REPORTS = f"""
-    SELECT {_SUBJECT}, purpose_code, said(report.creditClass) AS credit_class,
-        said(report.scale) AS scale
+    SELECT {_SUBJECT}, purpose_code, stated_text(report.creditClass) AS credit_class,
+        stated_text(report.scale) AS scale
     FROM (SELECT *, 0 AS position FROM reports) WHERE purpose_code IN {PURPOSE_CODES}"""
 
 _MARKS = f"""
-    SELECT {_SUBJECT}, said(remark.remarkId) AS remark_id, said(remark.remarkType) AS remark_type,
-        said(remark.remarkCode) AS remark_code,
-        said(remark.remarkSource) AS remark_source,
+    SELECT {_SUBJECT}, stated_text(remark.remarkId) AS remark_id,
+        stated_text(remark.remarkType) AS remark_type,
+        stated_text(remark.remarkCode) AS remark_code,
+        stated_text(remark.remarkSource) AS remark_source,
         past_day(without_midnight(remark.remarkDate), stated_at) AS remark_date,
-        money(remark.amount) AS amount, said(remark.creditor) AS creditor,
+        money(remark.amount) AS amount, stated_text(remark.creditor) AS creditor,
         past_day(without_midnight(remark.remarkPaidDate), stated_at) AS paid_on,
         coalesce(end_day(without_midnight(remark.remarkExpiresDate)),
             end_day(without_midnight(remark.remarkValidToDate))) AS expires_on
-    FROM remarks WHERE said(remark.remarkId) IS NOT NULL"""
+    FROM remarks WHERE stated_text(remark.remarkId) IS NOT NULL"""
 
 _IDENTIFIERS = """
     SELECT record_no, record_key, stated_at, 1 AS position, person_key, 'identity_code' AS type,

@@ -87,8 +87,8 @@ def _subjects(query: str, time: str) -> str:
         person_key(kind, subject) AS person_key,
         past_moment({time}, delivered_at) AS own_time,
         coalesce(past_moment({time}, delivered_at), delivered_at) AS stated_at
-    FROM (SELECT *, {_SUBJECT} FROM (SELECT *, said(row.subject_key_type) AS kind,
-        said(row.subject_key) AS key FROM ({query})))"""
+    FROM (SELECT *, {_SUBJECT} FROM (SELECT *, stated_text(row.subject_key_type) AS kind,
+        stated_text(row.subject_key) AS key FROM ({query})))"""
 
 
 _EDITS = (
@@ -98,7 +98,7 @@ _EDITS = (
             f'''SELECT record_no, record_key, delivered_at, row, payload,
             json_type(payload, '$.changes') AS changes_type,
             coalesce(json_keys(payload, '$.changes'), []) AS changed,
-            {", ".join(f'said(row.changes."{name}") AS {name}' for name in RECTIFIABLE)}
+            {", ".join(f'stated_text(row.changes."{name}") AS {name}' for name in RECTIFIABLE)}
             FROM (SELECT *, from_json(payload, '{json.dumps(_EDIT)}') AS row FROM records)''',
             "row.edited_at",
         )
@@ -165,9 +165,9 @@ _CORRECTIONS = (
     f"""CREATE OR REPLACE TEMP TABLE corrected_values AS {
         _subjects(
             f'''SELECT record_no, record_key, delivered_at, row,
-            said(row.attribute) AS attribute, said(row.value) AS value,
-            said(row.request_id) AS request_id, said(row.overrides) AS overrides,
-                said(row.replaces) AS replaces
+            stated_text(row.attribute) AS attribute, stated_text(row.value) AS value,
+            stated_text(row.request_id) AS request_id, stated_text(row.overrides) AS overrides,
+                stated_text(row.replaces) AS replaces
             FROM (SELECT *, from_json(payload,
                 '{json.dumps(dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"))}') AS row
                 FROM records)''',

@@ -90,7 +90,7 @@ def _minimised() -> str:
 
 def _text(value: str) -> str:
     """Return the filled text of a field; null if the source has an object or a list."""
-    return f"said({value})"
+    return f"stated_text({value})"
 
 
 def _account(value: str) -> str:

@@ -21,7 +21,7 @@ from assets.sources.source import Source
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, table_name
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 REFRESHING = ("refresh", "ingest")
 
@@ -91,16 +91,18 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     ):
         days = set(context.partition_keys)
         staged.stage(data_root, source, days, again=context.job_name not in REFRESHING)
-        book = [
-            entry for day in sorted(days) for entry in deliveries.book(data_root, source.name, day)
+        entries = [
+            entry
+            for day in sorted(days)
+            for entry in deliveries.ledger(data_root, source.name, day)
         ]
-        total = Counter(staged.totals(book))
+        total = Counter(staged.totals(entries))
         codes: Counter[str] = Counter()
         flagged: Counter[str] = Counter()
-        for entry in book:
+        for entry in entries:
             codes.update(entry.codes or {})
             flagged.update(entry.flagged or {})
-        unexpected = staged.unexpected(data_root, book)
+        unexpected = staged.unexpected(data_root, entries)
         for place, count in sorted(unexpected.items()):
             context.log.warning(f"{UNEXPECTED}: {count} records: {place}")
         yield dg.MaterializeResult(
@@ -111,11 +113,11 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
                 "flagged": counts_table(["rule", "rows used"], sorted(flagged.items())),
                 "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
-                "per_delivery": _per_delivery(book),
+                "per_delivery": _per_delivery(entries),
             },
         )
-        lost = staged.lost_by_key(data_root, book)
-        wrong = lost + sum(not entry.conserved for entry in book)
+        lost = staged.lost_by_key(data_root, entries)
+        wrong = lost + sum(not entry.conserved for entry in entries)
         yield dg.AssetCheckResult(
             asset_key=["staged", source.name],
             check_name="conservation",
@@ -123,9 +125,9 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
             description=stops("conservation", wrong),
             metadata={
                 "found": wrong,
-                "deliveries": len(book),
+                "deliveries": len(entries),
                 "lost_by_key": lost,
-                "per_delivery": _per_delivery(book),
+                "per_delivery": _per_delivery(entries),
                 **numbers(total),
             },
         )
@@ -160,7 +162,7 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     return stage
 
 
-def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
+def _per_delivery(entries: list[Entry]) -> dg.MarkdownMetadataValue:
     names = (
         "delivered",
         "staged",
@@ -172,7 +174,10 @@ def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
     )
     return counts_table(
         ["delivery", "dataset", *names],
-        [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]],
+        [
+            [e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)]
+            for e in entries[-50:]
+        ],
     )
 
 

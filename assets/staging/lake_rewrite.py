@@ -55,7 +55,7 @@ def remove_records(
     edits: Mapping[str, Edit] = NOTHING,
     only_raw: str = "",
 ) -> int:
-    """Remove the records in the table `gone(record_no)` from every layer of a delivery.
+    """Remove the records in the table `matched_records(record_no)` from every layer of a delivery.
 
     Each file is rewritten once.
 
@@ -71,7 +71,7 @@ def remove_records(
         The number of rows removed, over all files.
     """
     deliveries.enter(data_root, replace(entry, removing=counted_as))
-    stays = "record_no NOT IN (SELECT record_no FROM gone)"
+    stays = "record_no NOT IN (SELECT record_no FROM matched_records)"
     removed = 0
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
@@ -246,7 +246,7 @@ def finish_removals(data_root: DataRoot) -> int:
         The number of deliveries that a killed removal left unfinished.
     """
     remove_mistaken(data_root)
-    unfinished = [entry for entry in deliveries.book(data_root) if entry.removing]
+    unfinished = [entry for entry in deliveries.ledger(data_root) if entry.removing]
     if unfinished:
         with connect(data_root) as connection:
             for entry in unfinished:

@@ -1,6 +1,6 @@
 """Shared keys: records of one key in one delivery that are about different people or parties.
 
-Neither may replace the other. Examples: two contacts whose record ids a spreadsheet merged, or an
+Neither may replace the other. Examples: two contacts with ids that a spreadsheet merged, or an
 order number that was issued twice. A record that comes twice, or the same person with a changed
 field, is no shared key.
 """

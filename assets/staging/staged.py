@@ -66,8 +66,8 @@ def stage(
         The entries staged.
     """
     done = []
-    book = deliveries.book(data_root, source.name)
-    for number, entry in enumerate(book):
+    ledger = deliveries.ledger(data_root, source.name)
+    for number, entry in enumerate(ledger):
         dataset = source.dataset(entry.dataset)
         raw = raw_path(data_root, source.name, entry.day, entry.delivery_id)
         if (
@@ -77,7 +77,7 @@ def stage(
             or (entry.staged_with == rules_fingerprint() and not again)
         ):
             continue
-        earlier = [before for before in book[:number] if before.dataset == entry.dataset]
+        earlier = [before for before in ledger[:number] if before.dataset == entry.dataset]
         done.append(_stage_delivery(data_root, dataset, entry, raw, earlier))
     return done
 

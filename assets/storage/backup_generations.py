@@ -121,7 +121,7 @@ def remaining(
         data_root: The data root.
         before: Only those made before this moment, or with a name that does not say when: these
             have no day of destruction.
-        elsewhere: Only those whose file is not in the data root's own folder. The erasures since
+        elsewhere: Only those without a file in the data root's own folder. The erasures since
             did not renew them (`assets.backup.renewing`), so they hold the people erased.
     """
     keyed = [

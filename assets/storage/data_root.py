@@ -23,7 +23,8 @@ from pathlib import Path
 
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.secrets import create_pepper
-from schemas.policy import Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
 
 
 class DataRoot:

@@ -1,6 +1,6 @@
 """Declared relations: what a table or view of a dataflow holds, and what its statement reads.
 
-A relation is declared beside the function whose SQL makes it, and that SQL is run through the
+A relation is declared beside the function that makes it, and its SQL is run through the
 declaration (`connection.execute(PEOPLE.create_table("SELECT ..."))`), so that the two cannot differ
 in name. A house test compares what each statement reads and returns with its declaration.
 """

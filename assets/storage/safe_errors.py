@@ -39,7 +39,7 @@ _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
 class PlainError(Exception):
-    """An error whose message is ours, says what to do and never quotes data: it may be shown."""
+    """An error with our own message: it says what to do, never quotes data and may be shown."""
 
 
 def places(error: BaseException) -> list[str]:
@@ -109,7 +109,7 @@ def own_path(path: str | os.PathLike[str]) -> str:
 
 
 def _own_parts(parts: tuple[str, ...]) -> list[str]:
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     sources = load_policy().sources
     shown: list[str] = []

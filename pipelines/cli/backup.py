@@ -51,7 +51,7 @@ def backup(
     """Back up lake, requests and pepper as a new generation, encrypted with its own key.
 
     The key is in secrets/backup-keys/. Then generations that are older than the policy's period for
-    backups are destroyed. Keep the keys apart from the backups: a generation whose key is destroyed
+    backups are destroyed. Keep the keys apart from the backups: a generation without its key
     can never be decrypted again.
     """
     from assets.backup import generations, rotation

@@ -8,7 +8,7 @@ from pipelines.cli.main import CommandError
 
 if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
-    from schemas.policy import Policy
+    from schemas.policy.model import Policy
 
 
 def existing_data_root(policy: Policy | None = None) -> DataRoot:

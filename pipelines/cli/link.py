@@ -411,7 +411,7 @@ def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
     rows = [[row[column] for column in columns] for row in report.blocking_rules]
     click.echo(
         table(
-            ["pass", "pairs", "new links", "per 1,000 new pairs", "split keys", "dropped keys"],
+            ["rule", "pairs", "new links", "per 1,000 new pairs", "split keys", "dropped keys"],
             rows,
         )
     )

@@ -42,7 +42,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 "registrant_id": registrant_id,
                 "mart": mart,
                 "as_of": reasons.as_of(data_root),
-                "channels": [asdict(explained) for explained in channels],
+                "channels": [explained.as_dict() for explained in channels],
                 "retention": asdict(dates),
             }
         )
@@ -50,7 +50,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
     for explained in channels:
         click.echo(
             f"{mart}{'' if explained.channel == 'all' else f', by {explained.channel}'}: "
-            f"{'in' if explained.admitted else 'out'}"
+            f"{'in' if explained.eligible else 'out'}"
         )
         lines = [
             [

@@ -38,7 +38,7 @@ def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) 
     """Write the privacy notice, in ten sections, from the policy in force and the system."""
     from assets.documents import notice as notices
     from assets.documents.pages import html
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     policy = load_policy()
     if lang not in policy.languages:

@@ -17,7 +17,7 @@ def policy() -> None:
 
 
 def _in_force() -> Path:
-    from schemas.policy import POLICY_FILE
+    from schemas.policy.loader import POLICY_FILE
 
     return POLICY_FILE
 
@@ -32,8 +32,8 @@ def check(file: Path, machine: bool) -> None:
     from assets.sources.all_sources import check_sources
     from schemas import declarations
     from schemas.marts import PurposeError
-    from schemas.policy import load_policy
-    from schemas.policy_text import PolicyError
+    from schemas.policy.diagnostics import PolicyError
+    from schemas.policy.loader import load_policy
 
     try:
         checked = load_policy(file)

@@ -27,7 +27,7 @@ def profile(registrant_id: str, machine: bool) -> None:
             }
         )
     elif values is None:
-        click.echo("Not profiled: the registrant is not admitted to analytics.")
+        click.echo("Not profiled: the registrant is not eligible for analytics.")
     elif not values:
         click.echo("Nothing has been worked out about the registrant.")
     else:

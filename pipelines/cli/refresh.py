@@ -66,7 +66,7 @@ def run(context: click.Context, registrants: int) -> None:
     from pipelines.writer_lock import data_root_path
 
     data_root = DataRoot(data_root_path())
-    if not waiting_days(data_root) and not deliveries.book(data_root):
+    if not waiting_days(data_root) and not deliveries.ledger(data_root):
         context.invoke(
             sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False
         )
@@ -243,7 +243,7 @@ def summary(data_root: DataRoot) -> dict[str, Any]:
     from assets.register.build_state import STATE
     from schemas.marts import MARTS
 
-    ledger = deliveries.book(data_root)
+    ledger = deliveries.ledger(data_root)
     per_source: dict[str, Counter[str]] = {}
     codes: Counter[str] = Counter()
     for entry in ledger:

@@ -26,7 +26,7 @@ AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: to
 
 
 def _today(as_of: datetime | None) -> date:
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     return (as_of or datetime.now(load_policy().zone)).date()
 
@@ -50,7 +50,7 @@ def report() -> None:
 def report_processing(form: str, as_of: datetime | None, out: Path | None) -> None:
     """The record of processing activities (GDPR Art. 30)."""
     from assets.documents import fides, pages, processing
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     policy, today = load_policy(), _today(as_of)
     if form == "json":
@@ -78,7 +78,7 @@ def report_processing(form: str, as_of: datetime | None, out: Path | None) -> No
 def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Path | None) -> None:
     """Where the policy, the law and the data disagree, with severity, article and proposed text."""
     from assets.documents import conflicts, pages
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     policy, today = load_policy(), _today(as_of)
     disagreements = conflicts.conflicts(policy, today)
@@ -112,7 +112,7 @@ def _tests() -> Path:
 def report_traceability(tests: Path, out: Path | None) -> None:
     """Each clause of the policy, with the columns, rules, assets and tests that implement it."""
     from assets.documents import traceability
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     give(traceability.markdown(load_policy(), traceability.marked(tests)), out)
 
@@ -122,7 +122,7 @@ def report_traceability(tests: Path, out: Path | None) -> None:
 def report_data_model(out: Path | None) -> None:
     """Every table and column, with type, category, purposes and meaning; Mermaid diagrams."""
     from assets.documents import data_model
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     give(data_model.markdown(load_policy()), out)
 

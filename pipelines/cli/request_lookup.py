@@ -133,7 +133,7 @@ def show_preview(request_id: str, machine: bool) -> None:
             raise ledger.RequestError(request.why)
         if request.state == "closed":
             raise ledger.RequestError(
-                f"request {request_id} is closed: nobody knows any more whom it meant"
+                f"request {request_id} is closed: nobody knows any more which registrant it meant"
             )
     effects = preview(data_root, request, today_of(data_root))
     others = _other_requests(data_root, [request])
@@ -158,7 +158,7 @@ def show_preview(request_id: str, machine: bool) -> None:
                 )
             )
         click.echo(
-            f"\nRecipients to be told: {', '.join(effects.recipients) or 'none'}. Bystanders: "
+            f"\nRecipients to be notified: {', '.join(effects.recipients) or 'none'}. Bystanders: "
             f"{effects.bystanders}."
         )
         if effects.left_out:

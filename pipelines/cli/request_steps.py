@@ -362,9 +362,8 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
             with writer(data_root):
                 left = abandoning.refuse(data_root, request_id, ground, now)
             outcome += (
-                f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes "
-                "were taken from the "
-                "suppression list"
+                f"; {left.removed} rows had been removed before and cannot come back, "
+                f"{left.lifted} hashes were taken from the suppression list"
             )
         else:
             workflow.refuse(data_root, request_id, ground, now)

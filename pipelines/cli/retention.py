@@ -16,7 +16,7 @@ from pipelines.cli.output import as_json, table
 if TYPE_CHECKING:
     from assets.retention import sweep
     from assets.storage.data_root import DataRoot
-    from schemas.policy import Policy
+    from schemas.policy.model import Policy
 
 
 @click.command(name="retention")
@@ -45,8 +45,8 @@ def command(
 ) -> None:
     """Remove what is past its retention period on a day from every layer, or show it."""
     from assets.retention import sweep
-    from schemas.enforceable import without_data
-    from schemas.policy import load_policy
+    from schemas.policy.enforceable import without_data
+    from schemas.policy.loader import load_policy
 
     simulated = dry_run or ahead
     if supposed and not simulated:
@@ -79,7 +79,10 @@ def command(
         for removal in removals
     ]
     click.echo(
-        table(["rule", "category", "layer", "effect", "would go" if dry_run else "gone"], lines)
+        table(
+            ["rule", "category", "layer", "effect", "would be removed" if dry_run else "removed"],
+            lines,
+        )
     )
     click.echo("no data of this kind: " + ", ".join(without_data(policy)))
 
@@ -126,7 +129,7 @@ def _forecast(data_root: DataRoot, today: date, *, machine: bool) -> None:
 
 
 def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:
-    from schemas.policy_what_if import SupposedError, supposing
+    from schemas.policy.what_if import SupposedError, supposing
 
     try:
         return supposing(policy, dict(_pair(text) for text in supposed)) if supposed else policy

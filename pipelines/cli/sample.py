@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def yesterday() -> date:
     """Return the last complete day, in the policy's time zone."""
-    from schemas.policy import load_policy
+    from schemas.policy.loader import load_policy
 
     return datetime.now(load_policy().zone).date() - timedelta(days=1)
 

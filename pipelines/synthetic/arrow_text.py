@@ -1,6 +1,6 @@
 """Text built column by column with Arrow's string kernels: no Python loop per record.
 
-Indexes are numpy integers, -1 standing for "nothing"; texts are Arrow string arrays; "" stands for
+Indexes are numpy integers, -1 for "nothing"; texts are Arrow string arrays; "" is
 "leave it out".
 """
 

@@ -18,7 +18,7 @@ from pipelines.synthetic.credit_bureau import draw_credit_reports
 from pipelines.synthetic.crm.contacts import draw_contacts
 from pipelines.synthetic.crm.contracts import LONG_ENDED, draw_contracts
 from pipelines.synthetic.crm.orders import draw_orders
-from pipelines.synthetic.identity_codes import CodeBook
+from pipelines.synthetic.identity_codes import IdentityCodes
 from pipelines.synthetic.lives import Lives, draw_lives
 from pipelines.synthetic.people import KINDS, People, draw_people
 from pipelines.synthetic.planting import Chunk, Days, Sequence, in_case
@@ -77,7 +77,7 @@ class _Numbers:
 def write_sample(
     inbox: Path, truth: Path, *, registrants: int, seed: int, days: int, last_day: date
 ) -> SampleSummary:
-    """Write synthetic deliveries of every source into the inbox, and who is who into `truth`.
+    """Write synthetic deliveries of every source into the inbox, and the true people into `truth`.
 
     The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes.
     `truth` must not lie in the inbox. Raises ValueError when the arguments make no sense.
@@ -89,7 +89,7 @@ def write_sample(
     calendar = Days(last_day, days)
     chunks = -(-registrants // PEOPLE_IN_A_CHUNK)
     bounds = np.linspace(0, registrants, chunks + 1).astype(int)
-    writer, codes, numbers = DeliveryWriter(inbox, truth, calendar), CodeBook(), _Numbers()
+    writer, codes, numbers = DeliveryWriter(inbox, truth, calendar), IdentityCodes(), _Numbers()
     repeated = _repeated(days)
     for form, day, _ in repeated:
         writer.repeat_later(form, day)
@@ -129,13 +129,15 @@ def _write_chunk(
     """Every source's records of the chunk's people."""
 
     points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
-    snapshot, later, book = draw_contacts(chunk, people, lives, points, numbers.contacts)
-    contracts = draw_contracts(chunk, people, lives, book, numbers.contracts)
-    orders = draw_orders(chunk, people, book, numbers.orders)
+    snapshot, later, contact_keys = draw_contacts(chunk, people, lives, points, numbers.contacts)
+    contracts = draw_contracts(chunk, people, lives, contact_keys, numbers.contracts)
+    orders = draw_orders(chunk, people, contact_keys, numbers.orders)
     reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
-    visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
-    consents = draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors)
-    edits = draw_edits(chunk, people, points, book, numbers.edits)
+    visits, visitors = draw_visits(chunk, people, points, contact_keys, numbers.visits)
+    consents = draw_consents(
+        chunk, people, lives, points=points, contact_keys=contact_keys, visitors=visitors
+    )
+    edits = draw_edits(chunk, people, points, contact_keys, numbers.edits)
     changed = changes(chunk, people, lives, points)
 
     asleep = _asleep(chunk, snapshot, contracts)

@@ -122,7 +122,7 @@ PLANTED: Final = (
         "same_code_other_century_sign",
         PERUSTIEDOT,
         0,
-        "two people whose codes differ in the sign only",
+        "two people with codes that differ in the sign only",
     ),
     Case("twin", PERUSTIEDOT, 0, "same birth date, surname and address; other first name"),
     # population register: change messages
@@ -167,7 +167,7 @@ PLANTED: Final = (
         "code_correction_null_active",
         MUUTOKSET,
         15,
-        "PASSIIVI whose aktiivinenHenkilotunnus is null",
+        "PASSIIVI with aktiivinenHenkilotunnus null",
     ),
     Case(
         "code_correction_empty_group", MUUTOKSET, 15, "HENKILOTUNNUS_KORJAUS and nothing else in it"
@@ -248,7 +248,10 @@ PLANTED: Final = (
     Case("record_id_missing", CONTACTS, 20, "no Record ID"),
     Case("contact_impossible_date", CONTACTS, 20, "Create Date 31 June"),
     Case(
-        "duplicate_typing_error", CONTACTS, 2500, "a second contact of the person, a name misspelt"
+        "duplicate_typing_error",
+        CONTACTS,
+        2500,
+        "a second contact of the person, a name misspelled",
     ),
     Case("duplicate_email_alias", CONTACTS, 1800, "a second contact, plus-addressed e-mail"),
     Case("duplicate_email_capitals", CONTACTS, 1200, "a second contact, e-mail in capitals"),
@@ -357,7 +360,7 @@ PLANTED: Final = (
     Case("visit_without_time", VISITS, 20, "neither serverTimestamp nor firstActionTimestamp"),
     Case("visit_negative_duration", VISITS, 20, "visitDuration below zero"),
     Case("visit_error_element", VISITS, 10, 'an element {"result":"error","message":...}'),
-    Case("website_only", VISITS, 0, "a visitor whom no other source knows"),
+    Case("website_only", VISITS, 0, "a visitor that no other source knows"),
     Case("visit_exact_duplicate", VISITS, 60, "the same element twice in one file"),
     # edits of one's own data
     Case("edit_part_of_a_name", EDITS, 20, "a family name without given names"),

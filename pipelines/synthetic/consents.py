@@ -24,7 +24,7 @@ from pipelines.synthetic.arrow_text import (
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
 from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
-from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.lives import Lives
 from pipelines.synthetic.people import People
 from pipelines.synthetic.planting import Chunk, in_case
@@ -175,14 +175,14 @@ def draw_consents(
     lives: Lives,
     *,
     points: ContactPoints,
-    book: ContactBook,
+    contact_keys: ContactKeys,
     visitors: Ints,
 ) -> Records | None:
     """The consent events of the chunk, by all kinds of keys; None where there are none."""
     log = _Log(chunk, people, chunk.rng("consents"))
-    _choices(log, points, book)
+    _choices(log, points, contact_keys)
     _cookies(log, visitors)
-    _prohibitions(log, lives, points, book)
+    _prohibitions(log, lives, points, contact_keys)
     _strangers(log)
     if not log.parts:
         return None
@@ -193,19 +193,19 @@ def draw_consents(
     )
 
 
-def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
+def _choices(log: _Log, points: ContactPoints, contact_keys: ContactKeys) -> None:
     """Marketing and profiling choices of people with a contact, and those they took back."""
     rng, people = log.rng, log.people
-    minor = people.age(log.chunk.days.last_no)[book.rows] < 18
-    who = np.repeat(book.rows, np.maximum(rng.poisson(0.72, len(book.rows)), minor))
+    minor = people.age(log.chunk.days.last_no)[contact_keys.rows] < 18
+    who = np.repeat(contact_keys.rows, np.maximum(rng.poisson(0.72, len(contact_keys.rows)), minor))
     count = len(who)
     minor = people.age(log.chunk.days.last_no)[who] < 18
     arrow = pa.array(who)
     kind = np.searchsorted(np.cumsum([0.62, 0.18, 0.11, 0.09]), rng.random(count), side="right")
     kind = np.array([_EMAIL, _PHONE, _CUSTOMER, _CONTACT])[np.minimum(kind, 3)]
-    no_number = (kind == _CUSTOMER) & pc.equal(book.customer_number.take(arrow), "").to_numpy(
-        zero_copy_only=False
-    )
+    no_number = (kind == _CUSTOMER) & pc.equal(
+        contact_keys.customer_number.take(arrow), ""
+    ).to_numpy(zero_copy_only=False)
     kind = np.where(no_number | (kind == _PHONE) & (points.phone[who] < 0), _EMAIL, kind)
     email = points.email.take(arrow)
     purpose = np.where(minor | (rng.random(count) < 0.12), _PROFILING, _MARKETING)
@@ -222,7 +222,11 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     key = either(
         kind == _EMAIL,
         email,
-        either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who])),
+        either(
+            kind == _CUSTOMER,
+            contact_keys.customer_number.take(arrow),
+            number(contact_keys.record_id[who]),
+        ),
     )
     key = either(
         kind == _PHONE, phone_text(points.phone[who], rng.integers(0, SPELLINGS, count)), key
@@ -304,7 +308,9 @@ def _cookies(log: _Log, visitors: Ints) -> None:
     )
 
 
-def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactBook) -> None:
+def _prohibitions(
+    log: _Log, lives: Lives, points: ContactPoints, contact_keys: ContactKeys
+) -> None:
     """Prohibitions from the register and from a list, and grants that try to override them."""
     forbidding = np.flatnonzero(lives.prohibited)
     day, seconds = log.when(len(forbidding))
@@ -323,7 +329,7 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
         versioned=False,
     )
     reachable = np.zeros(len(log.people), np.bool_)
-    reachable[book.rows] = True
+    reachable[contact_keys.rows] = True
     place = log.planted("grant_after_prohibition", np.flatnonzero(reachable[forbidding]))
     again = np.maximum(log.chunk.days.next(day[place]), log.chunk.days.later(log.rng, len(place)))
     moment = np.maximum(log.chunk.days.day_no[again] * 86_400 - 1_800, seconds[place] + 60)
@@ -340,7 +346,9 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
         seconds=moment,
         day=again,
     )
-    listed = log.planted("list_prohibition", book.rows[points.phone[book.rows] >= 0])
+    listed = log.planted(
+        "list_prohibition", contact_keys.rows[points.phone[contact_keys.rows] >= 0]
+    )
     day, seconds = log.when(len(listed))
     log.add(
         listed,

@@ -56,8 +56,8 @@ def _century(birth: Ints) -> Ints:
     return (birth.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970) // 100
 
 
-class CodeBook:
-    """Hands out codes, none of them twice, however often it is asked."""
+class IdentityCodes:
+    """Issues identity codes of the test series, each of them once."""
 
     def __init__(self) -> None:
         self._used = np.zeros(120_000, np.int32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.synthetic.arrow_text import Ints, Mask, Text, choose, replaced
 from pipelines.synthetic.cases import CASES, NO_CASE, PERUSTIEDOT
-from pipelines.synthetic.identity_codes import CodeBook
+from pipelines.synthetic.identity_codes import IdentityCodes
 from pipelines.synthetic.names import draw_family, draw_given
 from pipelines.synthetic.people import CUSTOMER, YEAR, People
 from pipelines.synthetic.planting import Chunk, Planting
@@ -125,7 +125,7 @@ class Lives:
         return later
 
 
-def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, Lives]:
+def draw_lives(chunk: Chunk, people: People, codes: IdentityCodes) -> tuple[People, Lives]:
     """Draw everybody's life; return the people with their final names and codes."""
     rng = chunk.rng("lives")
     count = len(people)
@@ -233,7 +233,7 @@ def _rename(
     people: People,
     changes: dict[str, Ints],
     corrections: Ints,
-    codes: CodeBook,
+    codes: IdentityCodes,
 ) -> tuple[People, Ints, Ints, Text]:
     """Return the people in their final state, and names and codes of the basic data."""
     married = np.r_[changes["name_change_marriage"], changes["change_newer_first"]].astype(np.int64)

@@ -25,7 +25,7 @@ def plain_letters(name: str) -> str:
     return "".join(character for character in bare if character.isascii() and character.isalpha())
 
 
-def misspelt(name: str, way: int) -> str:
+def misspelled(name: str, way: int) -> str:
     """The name with one typing error; `way` picks which and where."""
     place = 1 + (way * 7 + len(name) * 3) % max(1, len(name) - 2)
     if len(name) < 4 or way == 2:
@@ -47,7 +47,7 @@ class NameTable:
     plain: Text
     initial: Text
     capitals: Text
-    misspelt: tuple[Text, ...]
+    misspelled: tuple[Text, ...]
     nickname: Text
     groups: dict[str, tuple[Ints, np.ndarray]]
 
@@ -72,8 +72,8 @@ def _table(rows: list[dict[str, str]], nicknames: dict[str, str]) -> NameTable:
         plain=vocabulary(map(plain_letters, names)),
         initial=vocabulary(name[0] for name in names),
         capitals=vocabulary(name.upper() for name in names),
-        misspelt=tuple(
-            vocabulary(misspelt(name, way) for name in names) for way in range(TYPING_ERRORS)
+        misspelled=tuple(
+            vocabulary(misspelled(name, way) for name in names) for way in range(TYPING_ERRORS)
         ),
         nickname=vocabulary(nicknames.get(name, name) for name in names),
         groups={

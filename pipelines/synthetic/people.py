@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.synthetic.arrow_text import Ints, Mask, Text, choose, replaced
-from pipelines.synthetic.identity_codes import CodeBook
+from pipelines.synthetic.identity_codes import IdentityCodes
 from pipelines.synthetic.names import draw_family, draw_given
 from pipelines.synthetic.places import Addresses, draw_addresses
 from pipelines.synthetic.planting import Chunk
@@ -170,8 +170,8 @@ def _names(
     return _Names(given, second, family, former)
 
 
-def draw_people(chunk: Chunk, codes: CodeBook) -> People:
-    """The chunk's people; codes come from the book that all chunks share."""
+def draw_people(chunk: Chunk, codes: IdentityCodes) -> People:
+    """The chunk's people; all chunks draw their codes from the same `codes`."""
     rng, count = chunk.rng("people"), chunk.people
     today = chunk.days.last_no
     roofs = _Roofs.draw(rng, count)

@@ -175,7 +175,7 @@ class Addresses:
 
 
 def draw_addresses(rng: np.random.Generator, language: Ints) -> Addresses:
-    """Return an address for each household; Swedish-speaking ones live where Swedish is spoken."""
+    """Return an address for each household, in a place of its language."""
     count = len(language)
     draw = rng.random(count)
     tables = places()

@@ -100,7 +100,7 @@ def in_case(case: Ints, *names: str) -> Mask:
 
 
 class Planting:
-    """Hands out rows for cases, each row to one case at most."""
+    """Assigns rows to cases, each row to one case at most."""
 
     def __init__(self, chunk: Chunk, rng: np.random.Generator, rows: int) -> None:
         self._chunk = chunk

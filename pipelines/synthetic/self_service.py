@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.synthetic.arrow_text import either, join, number, pick, vocabulary
 from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
-from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.crm.contracts import updated_text
 from pipelines.synthetic.people import CUSTOMER, People
 from pipelines.synthetic.planting import Chunk, Planting, Sequence
@@ -19,7 +19,11 @@ _LANGUAGES = vocabulary(["fi", "sv", "en"])
 
 
 def draw_edits(
-    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
+    chunk: Chunk,
+    people: People,
+    points: ContactPoints,
+    contact_keys: ContactKeys,
+    numbers: Sequence,
 ) -> Records | None:
     """The edits of the chunk's customers; None where there are none."""
     rng, days = chunk.rng("edits"), chunk.days
@@ -49,7 +53,7 @@ def draw_edits(
         '","edited_at":"',
         edited,
         '","subject_key_type":"customer_number","subject_key":"',
-        book.customer_number.take(pa.array(who)),
+        contact_keys.customer_number.take(pa.array(who)),
         '","changes":',
         changes,
         "}",

@@ -9,7 +9,7 @@ from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rul
 CODES = {
     "CRM-RECORD-ID": (
         "the contact has no Record ID, or a placeholder or a number that a spreadsheet cut short: "
-        "it cannot be told from another"
+        "it cannot be distinguished from another"
     ),
     "CRM-DATE": (
         "a date of a contact that has not opted out is in neither of the export's two formats, or "

@@ -168,17 +168,19 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
     return {name: median(run.get(name, 0.0) for run in runs) for name in names}
 
 
-def _seconds(found: Mapping[str, float], whole: float | None = None) -> str:
-    rows: list[list[object]] = [[name, f"{seconds:.1f}"] for name, seconds in _longest_first(found)]
-    total = sum(found.values())
+def _seconds(seconds_by_step: Mapping[str, float], whole: float | None = None) -> str:
+    rows: list[list[object]] = [
+        [name, f"{seconds:.1f}"] for name, seconds in _longest_first(seconds_by_step)
+    ]
+    total = sum(seconds_by_step.values())
     rows.append(["together", f"{total:.1f}"])
     if whole is not None:
         rows += [["starting up and in between", f"{whole - total:.1f}"], ["whole", f"{whole:.1f}"]]
     return table(["step", "seconds"], rows)
 
 
-def _longest_first(found: Mapping[str, float]) -> Iterable[tuple[str, float]]:
-    return sorted(found.items(), key=lambda item: -item[1])
+def _longest_first(seconds_by_step: Mapping[str, float]) -> Iterable[tuple[str, float]]:
+    return sorted(seconds_by_step.items(), key=lambda item: -item[1])
 
 
 if __name__ == "__main__":

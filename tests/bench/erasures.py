@@ -1,7 +1,7 @@
 """`python -m tests.bench.erasures`: what an erasure costs, of one request and of many, and in a
 lake with a longer history.
 
-- **many**: `register erase` of one request, of many whose records are in the same deliveries as
+- **many**: `register erase` of one request, of many with records in the same deliveries as
   the first one's, and of as many of anybody. The first is the registrant in the most deliveries, so
   that the pass over many opens no partition that the pass over one does not.
 - **history**: the steps of the erasure, without the rebuild of register and marts, in a lake and in
@@ -153,16 +153,17 @@ def _report(
 
     Seconds are of the `steps` of that name, else of the whole command.
     """
-    found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
+    measured: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
     for _ in range(repetitions):
         for name, (root, codes) in cases.items():
-            found[name].append(_erased(root, codes, folder / "erased", steps))
+            measured[name].append(_erased(root, codes, folder / "erased", steps))
             print(
-                f"{name}: {found[name][-1][0]:.1f} s, processor {found[name][-1][1]:.1f} s",
+                f"{name}: {measured[name][-1][0]:.1f} s, processor {measured[name][-1][1]:.1f} s",
                 flush=True,
             )
-    rows, first = [], [median(run[side] for run in next(iter(found.values()))) for side in (0, 1)]
-    for name, runs in found.items():
+    rows: list[list[object]] = []
+    first = [median(run[side] for run in next(iter(measured.values()))) for side in (0, 1)]
+    for name, runs in measured.items():
         middle = [median(run[side] for run in runs) for side in (0, 1)]
         ratios = [
             f"{seconds / of_first:.2f}" for seconds, of_first in zip(middle, first, strict=True)

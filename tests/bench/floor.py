@@ -31,7 +31,7 @@ def plan(inbox: Path, scratch: Path) -> dict[str, str]:
     """
     from assets.ingest.deliveries import MANIFEST
 
-    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    files: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for number, manifest in enumerate(sorted(inbox.rglob(f"*{MANIFEST}"))):
         declared = json.loads(manifest.read_text())
         path, encoding = (
@@ -42,12 +42,12 @@ def plan(inbox: Path, scratch: Path) -> dict[str, str]:
             copy = scratch / f"{number}-{path.name}"
             copy.write_text(path.read_text(encoding=encoding), encoding="utf-8")
             path, encoding = copy, "utf-8"
-        found[declared["dataset"], encoding].append(path)
+        files[declared["dataset"], encoding].append(path)
     return {
         dataset
         if encoding == "utf-8"
         else f"{dataset}_{ENCODINGS[encoding].replace('-', '_')}": _query(dataset, encoding, paths)
-        for (dataset, encoding), paths in sorted(found.items())
+        for (dataset, encoding), paths in sorted(files.items())
     }
 
 

@@ -2,7 +2,7 @@
 assets/register/model.json.
 
 The data root holds `register sample --registrants 100000`, taken in. What is written are levels,
-weights and passes.
+weights and blocking rules.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the locked versions of our libraries do with data that was meant to be gone; the design
+"""What the locked versions of our libraries do with data that was meant to be removed; the design
 leans on each answer.
 
 Measured before the product was built (docs/decisions/proof-of-erasure.md says where our versions

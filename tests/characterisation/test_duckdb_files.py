@@ -1,4 +1,4 @@
-"""DuckDB files: what is deleted in one can be read again; what is built anew without it cannot."""
+"""DuckDB files: what is deleted in one can be read again; what is rebuilt without it cannot."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def changed(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def told(path: Path, query: str) -> list[tuple[object, ...]]:
+def query_file(path: Path, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(query).fetchall()
 
 
 def with_older_header(path: Path) -> Path:
-    """A copy of the file whose newer header is overwritten by the older one."""
+    """A copy of the file with its newer header overwritten by the older one."""
     content = bytearray(path.read_bytes())
     turns = [struct.unpack_from("<Q", content, at + 8)[0] for at in HEADERS]
     older, newer = HEADERS if turns[0] < turns[1] else HEADERS[::-1]
@@ -62,8 +62,8 @@ def with_older_header(path: Path) -> Path:
     return swapped
 
 
-def found(path: Path) -> int:
-    return int(str(told(path, f"SELECT count(*) FROM people WHERE name = '{MARKER}'")[0][0]))
+def rows_with_marker(path: Path) -> int:
+    return int(str(query_file(path, f"SELECT count(*) FROM people WHERE name = '{MARKER}'")[0][0]))
 
 
 @pytest.mark.parametrize("then", AFTERWARDS)
@@ -73,11 +73,11 @@ def test_what_was_changed_in_place_comes_back_with_the_older_header(
 ) -> None:
     path = people(tmp_path / "people.duckdb")
     changed(path, IN_PLACE[how], *AFTERWARDS[then])
-    assert found(path) == 0
-    assert found(with_older_header(path)) == 1
+    assert rows_with_marker(path) == 0
+    assert rows_with_marker(with_older_header(path)) == 1
 
 
-@pytest.mark.parametrize("how", ["COPY FROM DATABASE", "built anew"])
+@pytest.mark.parametrize("how", ["COPY FROM DATABASE", "rebuilt"])
 def test_a_fresh_file_has_nothing_under_its_older_header(how: str, tmp_path: Path) -> None:
     """The swap does not fail: the file opens, and is an empty database. "No table there" is what
     proves it.
@@ -92,8 +92,8 @@ def test_a_fresh_file_has_nothing_under_its_older_header(how: str, tmp_path: Pat
             if how == "COPY FROM DATABASE"
             else "CREATE TABLE fresh.people AS SELECT * FROM old.people"
         )
-    assert told(fresh, "SELECT count(*) FROM people") == [(ROWS - 1,)]
-    assert told(with_older_header(fresh), "SELECT count(*) FROM duckdb_tables()") == [(0,)]
+    assert query_file(fresh, "SELECT count(*) FROM people") == [(ROWS - 1,)]
+    assert query_file(with_older_header(fresh), "SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert MARKER.encode() not in fresh.read_bytes()
 
 
@@ -101,7 +101,7 @@ def stored(path: Path, table: str = "people") -> set[object]:
     """Rows that the file stores, by column: deleted ones too."""
     return {
         row[0]
-        for row in told(
+        for row in query_file(
             path,
             (
                 f"SELECT sum(count) FROM pragma_storage_info('{table}') WHERE segment_type <> "
@@ -111,14 +111,14 @@ def stored(path: Path, table: str = "people") -> set[object]:
     }
 
 
-def test_stored_rows_tell_of_a_delete_that_left_them_there(tmp_path: Path) -> None:
+def test_stored_rows_show_a_delete_that_left_them_there(tmp_path: Path) -> None:
     path = people(tmp_path / "people.duckdb")
     changed(path, IN_PLACE["DELETE"])
-    assert told(path, "SELECT count(*) FROM people") == [(ROWS - 1,)]
+    assert query_file(path, "SELECT count(*) FROM people") == [(ROWS - 1,)]
     assert stored(path) == {ROWS}
 
 
-def test_free_blocks_tell_of_a_table_that_was_replaced_and_not_of_a_small_delete(
+def test_free_blocks_show_a_replaced_table_and_not_a_small_delete(
     tmp_path: Path,
 ) -> None:
     deleted, replaced = people(tmp_path / "deleted.duckdb"), people(tmp_path / "replaced.duckdb")
@@ -131,8 +131,8 @@ def test_free_blocks_tell_of_a_table_that_was_replaced_and_not_of_a_small_delete
         "CHECKPOINT",
     )
     free = "SELECT free_blocks FROM pragma_database_size()"
-    assert told(deleted, free) == [(0,)]
-    assert int(str(told(replaced, free)[0][0])) > 0
+    assert query_file(deleted, free) == [(0,)]
+    assert int(str(query_file(replaced, free)[0][0])) > 0
 
 
 @pytest.mark.parametrize(("storage", "hidden_by"), [("v1.0.0", "FSST"), ("latest", "DICT_FSST")])
@@ -151,7 +151,7 @@ def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_i
                 ELSE 'person ' || i END || ' in Helsinki, Finland' AS name
                 FROM range(60_000) AS t(i)"""
         )
-    assert told(
+    assert query_file(
         path,
         (
             "SELECT DISTINCT compression FROM pragma_storage_info('people') WHERE segment_type = "
@@ -179,9 +179,11 @@ def test_an_enum_keeps_a_value_that_no_row_has(tmp_path: Path) -> None:
         connection.execute(f"ATTACH '{fresh}' AS fresh")
         connection.execute("COPY FROM DATABASE old TO fresh")
     for file in (path, fresh):
-        assert found(file) == 0
+        assert rows_with_marker(file) == 0
         assert MARKER in str(
-            told(file, "SELECT data_type FROM duckdb_columns() WHERE table_name = 'people'")[0][0]
+            query_file(file, "SELECT data_type FROM duckdb_columns() WHERE table_name = 'people'")[
+                0
+            ][0]
         )
         assert MARKER.encode() in file.read_bytes()
 
@@ -214,7 +216,9 @@ def killed(code: str, seen: Path, folder: Path) -> None:
     assert seen.exists()
 
 
-def test_the_log_of_a_killed_process_holds_a_row_that_was_deleted_already(tmp_path: Path) -> None:
+def test_the_log_of_a_killed_process_contains_a_row_that_was_already_deleted(
+    tmp_path: Path,
+) -> None:
     code = f"""
         import duckdb, pathlib, time
         connection = duckdb.connect("people.duckdb")
@@ -245,11 +249,13 @@ def test_spilled_data_outlives_a_killed_process_in_plain_text(tmp_path: Path) ->
     assert any(MARKER.encode() in path.read_bytes() for path in spilled)
 
 
-def test_whoever_holds_the_old_file_open_makes_a_second_connect_read_it_too(tmp_path: Path) -> None:
+def test_a_process_with_the_old_file_open_makes_a_second_connect_read_it_too(
+    tmp_path: Path,
+) -> None:
     path, fresh = people(tmp_path / "people.duckdb"), people(tmp_path / "fresh.duckdb")
     changed(fresh, IN_PLACE["DELETE"])
     with duckdb.connect(str(path), read_only=True) as holder:
         holder.execute("SELECT 1").fetchall()
         fresh.replace(path)
-        assert found(path) == 1
-    assert found(path) == 0
+        assert rows_with_marker(path) == 1
+    assert rows_with_marker(path) == 0

@@ -38,7 +38,7 @@ def test_a_slice_of_a_table_pickles_what_was_cut_off() -> None:
     assert MARKER.encode() not in pickle.dumps(table.take([1, 2]))
 
 
-def test_a_slice_of_a_table_written_to_parquet_does_not_hold_what_was_cut_off(
+def test_a_slice_of_a_table_written_to_parquet_does_not_contain_what_was_cut_off(
     tmp_path: Path,
 ) -> None:
     pq.write_table(

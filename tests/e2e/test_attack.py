@@ -1,7 +1,7 @@
 """An attack on an erasure: odd records in odd spellings, and then every byte of the data root
 searched by other means.
 
-What was planted is gone, redacted within records of others, or counted on the certificate. The
+What was planted is removed, redacted within records of others, or counted on the certificate. The
 search here is plain Python and shares nothing with the product: every text is unescaped and reduced
 to letters and digits.
 """
@@ -158,7 +158,9 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     deliver(root, FIRST_DAY, SECOND_DAY)
     plant(DataRoot(root))
     refresh(DataRoot(root), TODAY)
-    assert {"raw", "staged", "register"} <= {Path(path).parts[1] for path in found(reduced(root))}
+    assert {"raw", "staged", "register"} <= {
+        Path(path).parts[1] for path in files_containing(reduced(root))
+    }
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--identity-code", CODE
     ).out.strip()
@@ -216,9 +218,11 @@ def reduced(root: Path) -> dict[str, str]:
     return files
 
 
-def found(files: dict[str, str], sought: set[str] = THEIRS) -> list[str]:
+def files_containing(files: dict[str, str], identifiers: set[str] = THEIRS) -> list[str]:
     return [
-        path for path, text in files.items() if any(identifier in text for identifier in sought)
+        path
+        for path, text in files.items()
+        if any(identifier in text for identifier in identifiers)
     ]
 
 
@@ -228,7 +232,7 @@ def test_the_erasure_is_proven_and_certified(attacked: Attacked) -> None:
 
 
 def test_no_spelling_of_any_identifier_is_left_in_any_byte(attacked: Attacked) -> None:
-    assert found(attacked.left) == []
+    assert files_containing(attacked.left) == []
 
 
 def test_of_their_odd_records_nothing_else_is_left_either(attacked: Attacked) -> None:
@@ -237,14 +241,14 @@ def test_of_their_odd_records_nothing_else_is_left_either(attacked: Attacked) ->
     """
     unsure = (CODE.replace("-", ""), LEAVES.customer_number.lower())
     sure = [number for number, text in enumerate(UNREADABLE) if text not in unsure]
-    gone = {f"{MARKER}{number}" for number in sure if number > 9}
-    assert found(attacked.left, gone) == []
+    odd = {f"{MARKER}{number}" for number in sure if number > 9}
+    assert files_containing(attacked.left, odd) == []
 
 
 def test_unreadable_records_of_bystanders_and_others_records_stay(attacked: Attacked) -> None:
     kept = {f"{MARKER}{len(UNREADABLE) + number}" for number in range(len(BYSTANDERS))}
     kept |= {f"kept{number}" for number in range(len(MENTIONS))}
-    assert [text for text in sorted(kept) if not found(attacked.left, {text})] == []
+    assert [text for text in sorted(kept) if not files_containing(attacked.left, {text})] == []
 
 
 def test_what_remains_is_counted_with_its_reason(attacked: Attacked) -> None:

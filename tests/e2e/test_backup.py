@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import console_script, register
-from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.data_roots import contents, copied, files_containing
 from tests.support.killing import killed_at
 from tests.support.namesakes import AGAIN, LEAVES
 
@@ -51,12 +51,12 @@ def test_a_restore_killed_again_and_again_brings_nobody_back(
     before = contents(root)
     for moment, pattern in MOMENTS.items():
         assert killed_at(root, pattern, "restore", generation, "--as-of", AGAIN), moment
-        assert found_anywhere(root / "lake", LEAVES.identifiers) == []
+        assert files_containing(root / "lake", LEAVES.identifiers) == []
     ended = console_script(root, "restore", generation, "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert register(root, "refresh", "--as-of", AGAIN).code == 0
     assert contents(root) == before
-    assert found_anywhere(root, LEAVES.identifiers) == []
+    assert files_containing(root, LEAVES.identifiers) == []
     assert sorted(path.name for path in root.glob(".re*")) == []
     ended = register(root, "verify", "--json")
     assert (ended.code, ended.data["findings"]) == (0, [])

@@ -1,5 +1,5 @@
-"""A registrant who asks to be erased is gone from every file and mart, and stays gone; a namesake
-is not touched.
+"""A registrant who asks to be erased is removed from every file and mart, and does not come back;
+a namesake is not touched.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import pytest
 
 from tests.support.commands import Ended, console_script, refresh, register
 from tests.support.data_roots import (
-    book,
     contents,
     copied,
-    found_anywhere,
+    files_containing,
+    ledger_entries,
     parquet_rows,
     registrant_of,
     rows_of,
@@ -63,7 +63,9 @@ def erased(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
 
 
 def test_before_the_erasure_the_person_is_found_in_every_layer(before: Path) -> None:
-    layers = {"/".join(Path(path).parts[:2]) for path in found_anywhere(before, LEAVES.identifiers)}
+    layers = {
+        "/".join(Path(path).parts[:2]) for path in files_containing(before, LEAVES.identifiers)
+    }
     assert {
         "lake/raw",
         "lake/staged",
@@ -91,7 +93,7 @@ def test_a_request_is_answered_with_an_opaque_id(erased: Erased) -> None:
     assert re.fullmatch(r"Q[0-9A-Z]+", erased.request_id)
 
 
-def test_the_command_says_what_it_did_without_identifiers(erased: Erased) -> None:
+def test_the_command_reports_what_it_did_without_identifiers(erased: Erased) -> None:
     assert (erased.erased.code, erased.erased.err) == (0, "")
     assert erased.request_id in erased.erased.out
     assert "closed" in erased.erased.out
@@ -102,13 +104,13 @@ def test_the_command_says_what_it_did_without_identifiers(erased: Erased) -> Non
 
 @pytest.mark.clause("P9.1")
 def test_nothing_of_the_person_is_left_in_any_file(erased: Erased) -> None:
-    assert found_anywhere(erased.after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert files_containing(erased.after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
 
 
 def test_the_accounts_keep_the_order_without_its_person(erased: Erased) -> None:
     """1336/1997, 2:10 (GDPR 17(3)(b)); after the same files came again, too."""
     for root in (erased.after, erased.again):
-        assert {Path(path).name for path in found_anywhere(root, [LEAVES.order_number])} == {
+        assert {Path(path).name for path in files_containing(root, [LEAVES.order_number])} == {
             "orders.parquet",
             "segregated_orders.parquet",
         }
@@ -147,7 +149,7 @@ def test_everyone_else_is_untouched(erased: Erased) -> None:
 def test_what_was_removed_is_counted_as_suppressed_and_every_record_stays_accounted_for(
     erased: Erased,
 ) -> None:
-    entries = book(erased.after)
+    entries = ledger_entries(erased.after)
     assert all(entry.conserved and not entry.removing for entry in entries)
     per_dataset = {entry.dataset: entry.suppressed for entry in entries}
     assert per_dataset == {
@@ -162,7 +164,7 @@ def test_what_was_removed_is_counted_as_suppressed_and_every_record_stays_accoun
     }
 
 
-def test_the_closed_request_holds_no_identifiers(erased: Erased) -> None:
+def test_the_closed_request_contains_no_identifiers(erased: Erased) -> None:
     kept = json.loads((erased.after / "requests" / f"{erased.request_id}.json").read_text())
     assert (kept["state"], kept["given"], kept["resolved"]) == ("closed", [], [])
     assert sum(kept["removed"].values()) > 0
@@ -178,11 +180,11 @@ def test_a_closed_request_is_not_carried_out_again(erased: Erased, tmp_path: Pat
 @pytest.mark.clause("P9.1")
 def test_the_same_files_do_not_bring_them_back(erased: Erased) -> None:
     assert (erased.came_again.code, erased.came_again.err) == (0, "")
-    assert found_anywhere(erased.again, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert files_containing(erased.again, [*LEAVES.identifiers, LEAVES.contract_number]) == []
 
 
 def test_redelivered_records_count_as_suppressed(erased: Erased) -> None:
-    entries = [entry for entry in book(erased.again) if entry.day == AGAIN]
+    entries = [entry for entry in ledger_entries(erased.again) if entry.day == AGAIN]
     assert {entry.dataset: entry.suppressed for entry in entries} == {
         "perustiedot": 1,
         "muutokset": 1,
@@ -193,7 +195,7 @@ def test_redelivered_records_count_as_suppressed(erased: Erased) -> None:
         "consent_log": 1,
         "credit_reports": 1,
     }
-    assert all(entry.conserved for entry in book(erased.again))
+    assert all(entry.conserved for entry in ledger_entries(erased.again))
 
 
 def test_the_namesake_is_the_same_registrant_after_the_files_came_again(erased: Erased) -> None:
@@ -231,4 +233,4 @@ def test_a_mailbox_of_two_registrants_means_neither(before: Path, tmp_path: Path
     assert len(ended.err.splitlines()) == 1
     assert SHARED not in ended.err
     assert contents(root) == contents(before)
-    assert all(entry.suppressed == 0 for entry in book(root))
+    assert all(entry.suppressed == 0 for entry in ledger_entries(root))

@@ -11,11 +11,11 @@ from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import writer
 from tests.support.commands import AS_OF, Refreshed, refresh, register, start
 from tests.support.data_roots import (
-    book,
     contents,
     copied,
     differing,
     inbox_files,
+    ledger_entries,
     leftovers,
     unfinished_runs,
 )
@@ -24,7 +24,7 @@ from tests.support.killing import kill, killed_after, killed_at
 # Files that are just written, renamed to their names or removed: moments between two steps.
 MOMENTS = {
     "raw is being written": "lake/raw/*/*/.unfinished-*",
-    "raw is there, the book perhaps not": "lake/raw/*/*/*.parquet",
+    "raw is there, the delivery ledger perhaps not": "lake/raw/*/*/*.parquet",
     "an original is about to go": "inbox/*.csv",
     "a day is being staged": "lake/staged/*/*/.unfinished-*",
     "a day is staged": "lake/staged/*/*/*/records.parquet",
@@ -38,16 +38,18 @@ MOMENTS = {
 def disturbed(
     sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[str]]:
-    """A data root whose refresh was killed at each of the moments, then at random ones, and then
-    ran to its end.
+    """A data root with a refresh that was killed at each of the moments, then at random ones, and
+    then ran to its end.
     """
     root = copied(sampled, tmp_path_factory.mktemp("killed") / "data")
     killed = [
         moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "refresh", *AS_OF)
     ]
-    chance = random.Random(2018)
+    generator = random.Random(2018)
     for _ in range(2):
-        killed_after(root, refreshed.ended.seconds * chance.uniform(0.35, 0.9), "refresh", *AS_OF)
+        killed_after(
+            root, refreshed.ended.seconds * generator.uniform(0.35, 0.9), "refresh", *AS_OF
+        )
     ended = refresh(root)
     assert (ended.code, ended.err) == (0, "")
     return root, killed
@@ -57,11 +59,11 @@ def test_the_refresh_was_killed_at_every_moment(disturbed: tuple[Path, list[str]
     assert disturbed[1] == list(MOMENTS)
 
 
-def test_a_refresh_killed_again_and_again_ends_as_an_undisturbed_one(
+def test_a_refresh_killed_again_and_again_ends_like_an_undisturbed_refresh(
     disturbed: tuple[Path, list[str]], refreshed: Refreshed
 ) -> None:
     assert differing(contents(disturbed[0]), refreshed.contents) == []
-    assert book(disturbed[0]) == book(refreshed.root)
+    assert ledger_entries(disturbed[0]) == ledger_entries(refreshed.root)
 
 
 def test_killed_refreshes_leave_nothing_behind(disturbed: tuple[Path, list[str]]) -> None:
@@ -109,7 +111,7 @@ ERASURE_MOMENTS = {
 }
 
 
-def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(
+def test_an_erasure_killed_again_and_again_ends_like_an_undisturbed_erasure(
     refreshed: Refreshed, tmp_path: Path
 ) -> None:
     disturbed = copied(refreshed.root, tmp_path / "disturbed")
@@ -131,7 +133,7 @@ def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(
     ended = register(disturbed, "erase", *AS_OF)
     assert (ended.code, ended.err) == (0, "")
     assert differing(contents(disturbed), contents(undisturbed)) == []
-    assert book(disturbed) == book(undisturbed)
+    assert ledger_entries(disturbed) == ledger_entries(undisturbed)
     assert leftovers(disturbed) == []
     assert unfinished_runs(disturbed) == []
 

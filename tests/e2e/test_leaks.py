@@ -1,5 +1,5 @@
-"""Nothing of the data reaches Dagster's storage, the book, a log or a mart that the policy keeps it
-from, also when things go wrong.
+"""Nothing of the data reaches Dagster's storage, the delivery ledger, a log or a mart that the
+policy keeps it from, also when things go wrong.
 """
 
 from __future__ import annotations
@@ -366,7 +366,7 @@ class Taken:
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
-    """A data root whose every field was marked, after a refresh."""
+    """A data root with a marker in every field, after a refresh."""
     root = tmp_path_factory.mktemp("marked") / "data"
     data_root = DataRoot(root)
     data_root.create()
@@ -375,20 +375,20 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     return Taken(root, refresh(root))
 
 
-def told_in(text: str | bytes) -> list[str]:
+def markers_in(text: str | bytes) -> list[str]:
     whole = text.lower() if isinstance(text, bytes) else text.encode().lower()
     return [marker for marker in MARKERS if marker.lower().encode() in whole]
 
 
-def told_under(folder: Path) -> dict[str, list[str]]:
+def markers_under(folder: Path) -> dict[str, list[str]]:
     """Which files under the folder hold a marker, or have one in their name."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert paths
-    found = {
-        str(path.relative_to(folder)): told_in(path.name) + told_in(path.read_bytes())
+    markers_by_path = {
+        str(path.relative_to(folder)): markers_in(path.name) + markers_in(path.read_bytes())
         for path in paths
     }
-    return {path: markers for path, markers in found.items() if markers}
+    return {path: markers for path, markers in markers_by_path.items() if markers}
 
 
 def texts_of_mart(root: Path, purpose: str) -> str:
@@ -402,7 +402,7 @@ def texts_of_mart(root: Path, purpose: str) -> str:
 PURPOSES = tuple(MARTS)
 
 
-def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken) -> None:
+def test_the_marked_records_were_ingested_and_the_odd_records_were_not(taken: Taken) -> None:
     raw = "\n".join(
         text for _, texts in texts_of_parquet(taken.root / "lake" / "raw") for text in texts
     ).lower()
@@ -431,27 +431,27 @@ def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken
         )
 
 
-def test_the_refused_ones_are_told_in_one_line(taken: Taken) -> None:
+def test_the_refused_deliveries_are_reported_in_one_line(taken: Taken) -> None:
     assert taken.ended.code == 1
     assert len(taken.ended.err.splitlines()) == 1
     assert "DEL-" in taken.ended.err
 
 
-def test_nothing_is_told_to_the_terminal(taken: Taken) -> None:
-    assert (told_in(taken.ended.out), told_in(taken.ended.err)) == ([], [])
+def test_nothing_is_printed_to_the_terminal(taken: Taken) -> None:
+    assert (markers_in(taken.ended.out), markers_in(taken.ended.err)) == ([], [])
 
 
 @pytest.mark.clause("P8.1")
 @pytest.mark.parametrize("folder", ["dagster", "lake/deliveries", "lake/refused"])
-def test_nothing_is_told_to_what_is_not_the_data(taken: Taken, folder: str) -> None:
-    assert told_under(taken.root / folder) == {}
+def test_nothing_is_written_outside_the_data(taken: Taken, folder: str) -> None:
+    assert markers_under(taken.root / folder) == {}
 
 
-def test_names_of_files_in_the_lake_tell_nothing(taken: Taken) -> None:
+def test_names_of_files_in_the_lake_disclose_nothing(taken: Taken) -> None:
     assert [
         path
         for path in (taken.root / "lake").rglob("*")
-        if told_in(str(path.relative_to(taken.root)))
+        if markers_in(str(path.relative_to(taken.root)))
     ] == []
 
 
@@ -612,9 +612,9 @@ def test_an_error_that_quotes_data_leaves_its_kind_and_place_alone(
         r"\w+(Exception|Error) at (assets|tests)/\S+\.py:\d+ in \w+; its message is withheld",
         described,
     ), described
-    assert told_under(root / "dagster") == {}
+    assert markers_under(root / "dagster") == {}
     captured = capfd.readouterr()
-    assert [told_in(text) for text in (events, captured.out, captured.err, caplog.text)] == [
+    assert [markers_in(text) for text in (events, captured.out, captured.err, caplog.text)] == [
         [],
         [],
         [],
@@ -622,13 +622,15 @@ def test_an_error_that_quotes_data_leaves_its_kind_and_place_alone(
     ]
 
 
-def test_a_command_that_fails_says_its_kind_and_place_in_one_line(
-    taken: Taken, tmp_path: Path
-) -> None:
+def test_a_failed_command_reports_kind_and_place_in_one_line(taken: Taken, tmp_path: Path) -> None:
     root = copied(taken.root, tmp_path / "data")
     wrong_types(next((root / "lake" / "staged").rglob("names.parquet")))
     (root / "lake" / "register" / "built.json").unlink()
     ended = refresh(root)
     assert ended.code == 1
-    assert (told_in(ended.out), told_in(ended.err), told_under(root / "dagster")) == ([], [], {})
+    assert (markers_in(ended.out), markers_in(ended.err), markers_under(root / "dagster")) == (
+        [],
+        [],
+        {},
+    )
     assert len(ended.err.splitlines()) == 1

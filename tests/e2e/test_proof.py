@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.support.commands import Ended, console_script, register
-from tests.support.data_roots import copied, found_anywhere, parquet_rows
+from tests.support.data_roots import copied, files_containing, parquet_rows
 from tests.support.killing import killed_at
 from tests.support.namesakes import AGAIN, LEAVES, STAYS
 
@@ -48,12 +48,12 @@ def certificate(root: Path, request_id: str) -> Path:
 def test_while_the_request_is_open_its_identifiers_are_found_in_the_bytes_of_every_layer(
     proven: Proven,
 ) -> None:
-    found = {
+    places = {
         finding["where"]
         for finding in proven.looked.data["findings"]
         if finding["code"] == "PROOF-BYTES"
     }
-    assert {"raw", "staged", "register", "marts.contracts", "marts.credit_decision"} <= found
+    assert {"raw", "staged", "register", "marts.contracts", "marts.credit_decision"} <= places
     assert proven.looked.code == 1
     assert not [
         value for value in LEAVES.identifiers if value in proven.looked.out + proven.looked.err
@@ -88,7 +88,7 @@ def test_an_erasure_is_certified_without_identifiers(proven: Proven) -> None:
         for value in (*LEAVES.identifiers, *STAYS.identifiers)
         if any(value in page for page in pages)
     ]
-    assert found_anywhere(proven.closed, LEAVES.identifiers) == []
+    assert files_containing(proven.closed, LEAVES.identifiers) == []
 
 
 def test_the_request_s_partition_shows_a_summary_of_its_certificate(proven: Proven) -> None:
@@ -196,5 +196,5 @@ def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_
     ]
     assert register(root, "verify", "--certificates").code == 0
     assert register(root, "verify").code == 0
-    assert found_anywhere(root, LEAVES.identifiers) == []
+    assert files_containing(root, LEAVES.identifiers) == []
     assert list((root / "requests" / "evidence").iterdir()) == []

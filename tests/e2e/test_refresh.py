@@ -17,12 +17,12 @@ from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
 from tests.support.commands import Refreshed, refresh, register
 from tests.support.data_roots import (
-    book,
     contents,
     copied,
     delivery_days,
     differing,
     inbox_files,
+    ledger_entries,
     leftovers,
     unfinished_runs,
 )
@@ -39,7 +39,7 @@ def test_the_first_refresh_ends_well_with_a_table_of_everything(refreshed: Refre
 
 
 def test_every_delivered_record_is_accounted_for(refreshed: Refreshed, sampled: Path) -> None:
-    entries = book(refreshed.root)
+    entries = ledger_entries(refreshed.root)
     promised: dict[tuple[str, str], int] = {}
     for path in inbox_files(sampled):
         if path.name.endswith(".manifest.json"):
@@ -49,7 +49,7 @@ def test_every_delivered_record_is_accounted_for(refreshed: Refreshed, sampled: 
     assert [entry.delivery_id for entry in entries if not entry.conserved] == []
 
 
-def test_originals_are_gone_from_the_inbox(refreshed: Refreshed) -> None:
+def test_originals_are_removed_from_the_inbox(refreshed: Refreshed) -> None:
     assert inbox_files(refreshed.root) == []
 
 
@@ -79,9 +79,9 @@ def test_a_second_refresh_finds_nothing_new_and_is_quick(
     assert differing(contents(root), refreshed.contents) == []
 
 
-def test_a_refresh_tells_machines_the_same(refreshed: Refreshed, tmp_path: Path) -> None:
+def test_a_refresh_reports_the_same_to_machines(refreshed: Refreshed, tmp_path: Path) -> None:
     output = refresh(copied(refreshed.root, tmp_path / "data"), "--json").data
-    entries = book(refreshed.root)
+    entries = ledger_entries(refreshed.root)
     assert output["new"] is False
     assert sum(source["delivered"] for source in output["sources"].values()) == sum(
         entry.delivered for entry in entries
@@ -104,7 +104,7 @@ def test_the_same_deliveries_again_change_nothing(
     ended = refresh(root)
     assert (ended.code, ended.err) == (0, "")
     assert inbox_files(root) == []
-    assert book(root) == book(refreshed.root)
+    assert ledger_entries(root) == ledger_entries(refreshed.root)
     assert differing(contents(root), refreshed.contents) == []
 
 
@@ -120,8 +120,11 @@ def test_days_taken_in_one_by_one_and_out_of_order_give_the_same_register(
     assert differing(contents(root), refreshed.contents) == []
     # A record that raw had already let go of when its predecessor came late keeps the outcome
     # `staged`: the sum is what holds.
-    assert [(entry.delivery_id, entry.staged + entry.duplicates) for entry in book(root)] == [
-        (entry.delivery_id, entry.staged + entry.duplicates) for entry in book(refreshed.root)
+    assert [
+        (entry.delivery_id, entry.staged + entry.duplicates) for entry in ledger_entries(root)
+    ] == [
+        (entry.delivery_id, entry.staged + entry.duplicates)
+        for entry in ledger_entries(refreshed.root)
     ]
 
 
@@ -273,7 +276,7 @@ def with_refusals(
 
 
 @pytest.mark.parametrize("time", [0, 1])
-def test_refusals_end_the_refresh_with_one_line_that_tells_nothing_personal(
+def test_refusals_end_the_refresh_with_one_line_without_personal_data(
     with_refusals: tuple[Path, list[Path], list[object]], time: int
 ) -> None:
     _, _, ended = with_refusals
@@ -284,12 +287,12 @@ def test_refusals_end_the_refresh_with_one_line_that_tells_nothing_personal(
         assert secret not in ended[time].err + ended[time].out
 
 
-def test_refused_deliveries_stay_and_the_good_one_goes_in(
+def test_refused_deliveries_stay_and_the_valid_delivery_is_ingested(
     with_refusals: tuple[Path, list[Path], list[object]],
 ) -> None:
     root, bad, _ = with_refusals
     assert [path.name for path in bad if not path.exists()] == []
-    assert [entry.delivered for entry in book(root)] == [1]
+    assert [entry.delivered for entry in ledger_entries(root)] == [1]
     assert len(contents(root)["register/registrants"]) == 1
 
 
@@ -301,7 +304,7 @@ def test_refused_deliveries_do_not_make_every_refresh_start_over(
 
 
 @pytest.mark.parametrize("character", NOT_IN_PATHS)
-def test_a_data_root_whose_path_would_be_taken_for_a_pattern_is_refused(
+def test_a_data_root_with_a_path_that_reads_as_a_pattern_is_refused(
     character: str, tmp_path: Path
 ) -> None:
     ended = register(tmp_path / f"a{character}b", "refresh")

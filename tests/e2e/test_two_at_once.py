@@ -19,19 +19,19 @@ from tests.support.commands import (
     start,
 )
 from tests.support.data_roots import (
-    book,
     contents,
     copied,
     delivery_days,
     differing,
     inbox_files,
+    ledger_entries,
     leftovers,
     mart_tables,
     unfinished_runs,
 )
 
 
-def test_two_refreshes_at_once_end_as_one_does(
+def test_two_concurrent_refreshes_end_like_a_single_refresh(
     refreshed: Refreshed, sampled: Path, tmp_path: Path
 ) -> None:
     root = copied(sampled, tmp_path / "data")
@@ -41,7 +41,7 @@ def test_two_refreshes_at_once_end_as_one_does(
     waited = [err for _, err in outputs if err]
     assert waited in ([], ["waiting: another run is writing to this data root\n"])
     assert differing(contents(root), refreshed.contents) == []
-    assert book(root) == book(refreshed.root)
+    assert ledger_entries(root) == ledger_entries(refreshed.root)
     assert inbox_files(root) == leftovers(root) == unfinished_runs(root) == []
 
 

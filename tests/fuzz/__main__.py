@@ -29,22 +29,20 @@ def main() -> int:
     started = time.monotonic()
     until = started + 60 * asked.minutes
     findings = Findings()
-    chance = random.Random(asked.seed)
+    rng = random.Random(asked.seed)
     catalogue = list(every_mutation())
-    chance.shuffle(catalogue)
+    rng.shuffle(catalogue)
     waiting = iter(catalogue)
     cells = [odd for odd in values.catalogue() if odd.cell and len(odd.cell) < 100]
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=asked.folder) as folder:
         rounds = Rounds(Path(folder), findings, lambda text: _tell(started, text), until=until)
         while time.monotonic() < until:
             chosen = list(islice(waiting, asked.records // 2))
-            chosen += random_mutations(chance, asked.records - len(chosen))
-            shared = [
-                item for odd in chance.sample(cells, _SHARED) for item in shared_mutations(odd)
-            ]
+            chosen += random_mutations(rng, asked.records - len(chosen))
+            shared = [item for odd in rng.sample(cells, _SHARED) for item in shared_mutations(odd)]
             items = rounds.numbered([*shared, *_few_alone(chosen)])
             good = rounds.take_in(items)
-            chance.shuffle(good)
+            rng.shuffle(good)
             good.sort(key=lambda item: item.number >= FIRST_ODD + len(shared))
             rounds.refresh(good[: asked.together + len(shared)])
             if asked.findings:

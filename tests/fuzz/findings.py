@@ -13,7 +13,7 @@ _SHOWN = 12
 
 
 @dataclass
-class Found:
+class Finding:
     """One distinct failure: how often, and in which fields and with which values it was seen."""
 
     times: int = 0
@@ -26,13 +26,13 @@ class Findings:
     """Failures by what did not hold and where."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], Found] = {}
+        self.entries: dict[tuple[str, str], Finding] = {}
 
     def add(self, items: Iterable[Mutation], failure: Failure) -> bool:
         """Note a failure of these items; returns whether it is a new one."""
         key = (failure.invariant, failure.detail)
-        new = key not in self.found
-        entry = self.found.setdefault(key, Found())
+        new = key not in self.entries
+        entry = self.entries.setdefault(key, Finding())
         entry.times += 1
         culprits = list(items)
         for item in culprits[:_SHOWN]:
@@ -44,13 +44,13 @@ class Findings:
         return new
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.entries)
 
     def text(self) -> str:
         """The failures as Markdown, the most frequent first."""
         lines = []
         for (invariant, detail), entry in sorted(
-            self.found.items(), key=lambda item: -item[1].times
+            self.entries.items(), key=lambda item: -item[1].times
         ):
             lines += [
                 f"### {invariant}: {detail}",

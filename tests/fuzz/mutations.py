@@ -271,28 +271,30 @@ def shared_mutations(odd: Odd, times: int = 2) -> Iterator[Mutation]:
             candidate for candidate in KINDS[source, dataset] if candidate.__name__ == kind
         )(0)
         if (source, dataset) in CSV:
-            found = [_of_cell(source, dataset, kind, field, [odd]) for field in fields]
+            mutations_by_place = [_of_cell(source, dataset, kind, field, [odd]) for field in fields]
         else:
             paths = [path for path in leaves(record) if spelled(path, record) in fields]
-            found = [_of_value(source, dataset, kind, path, record, [odd]) for path in paths]
-        for mutations in found:
+            mutations_by_place = [
+                _of_value(source, dataset, kind, path, record, [odd]) for path in paths
+            ]
+        for mutations in mutations_by_place:
             for mutation in mutations:
                 yield from [mutation] * times
 
 
-def random_mutations(chance: random.Random, count: int) -> Iterator[Mutation]:
+def random_mutations(rng: random.Random, count: int) -> Iterator[Mutation]:
     """Random values in random fields."""
     kinds = list(_kinds())
     for _ in range(count):
-        source, dataset, kind, make = chance.choice(kinds)
-        record = make(chance.randrange(1000))
+        source, dataset, kind, make = rng.choice(kinds)
+        record = make(rng.randrange(1000))
         if (source, dataset) in CSV:
-            path: Path = (chance.choice(list(record)),)
+            path: Path = (rng.choice(list(record)),)
         else:
-            path = chance.choice(list(leaves(record)))
+            path = rng.choice(list(leaves(record)))
         original = _at(record, path)
         text = original if isinstance(original, str) else as_json(original)
-        (odd,) = random_values(chance, text, 1)
+        (odd,) = random_values(rng, text, 1)
         mutations = (
             _of_cell(source, dataset, kind, str(path[0]), [odd])
             if (source, dataset) in CSV

@@ -117,14 +117,16 @@ class Rounds:
             if not unlocated:
                 break
             try:
-                broken = broken or self._found(items, limited, unlocated)
+                broken = broken or self._search(items, limited, unlocated)
             except _SearchOver:
                 self._add(items, unlocated[0])
                 return []
             items = [item for item in items if item not in broken]
         return [*items, *(item for item in located if item not in items)]
 
-    def _found(self, items: list[Mutation], probe: Probe, failures: list[Failure]) -> set[Mutation]:
+    def _search(
+        self, items: list[Mutation], probe: Probe, failures: list[Failure]
+    ) -> set[Mutation]:
         """Some culprits, and the items with their values: in other fields those do the same."""
         self.tell(f"looking for who it is: {failures[0].invariant}: {failures[0].detail}")
         broken: set[Mutation] = set()

@@ -28,18 +28,18 @@ def every() -> list[Mutation]:
 @pytest.fixture(scope="module")
 def chosen(every: list[Mutation]) -> list[Mutation]:
     """As many odd records of each dataset, the same in every run; few with files of their own."""
-    chance = random.Random(20261120)
-    shuffled = chance.sample(every, len(every))
+    rng = random.Random(20261120)
+    shuffled = rng.sample(every, len(every))
     shared = [
         item for text in _PLACEHOLDERS for item in shared_mutations(text_value("shared", text))
     ]
-    found = []
+    picked = []
     for source, dataset in KINDS:
         theirs = [item for item in shuffled if (item.source, item.dataset) == (source, dataset)]
-        found += [item for item in theirs if not item.alone][:_OF_EACH_DATASET]
-        found += [item for item in theirs if item.alone][:4]
-    chance.shuffle(found)
-    return [*shared, *found]
+        picked += [item for item in theirs if not item.alone][:_OF_EACH_DATASET]
+        picked += [item for item in theirs if item.alone][:4]
+    rng.shuffle(picked)
+    return [*shared, *picked]
 
 
 def test_an_odd_value_stops_loses_and_changes_nothing_but_its_own_record(
@@ -50,7 +50,7 @@ def test_an_odd_value_stops_loses_and_changes_nothing_but_its_own_record(
     rounds = Rounds(tmp_path, findings, lambda text: None, halvings=10)
     good = rounds.take_in(rounds.numbered(chosen))
     rounds.refresh(good[: len(chosen) // 4 + _TOGETHER])
-    assert not findings.found, findings.text()
+    assert not findings.entries, findings.text()
 
 
 def test_every_field_meets_every_value(every: list[Mutation]) -> None:
@@ -72,5 +72,5 @@ def test_a_value_of_a_record_in_a_message_is_noticed() -> None:
     assert not leaked("no such name", [item])
 
 
-def test_a_failure_is_the_same_whoever_it_was_found_by() -> None:
+def test_a_failure_of_another_record_is_the_same_failure() -> None:
     assert Failure("lost", "crm", (1,)) == Failure("lost", "crm", (2,))

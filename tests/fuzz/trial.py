@@ -132,16 +132,16 @@ def deliver(
 ) -> Delivered:
     """Deliver the items among ordinary records; those that must be alone, in files of their own."""
     everything = list(items)
-    together = [(item.number, item.text()) for item in everything if not item.alone]
+    shared_file = [(item.number, item.text()) for item in everything if not item.alone]
     ordinary = [(number, _ordinary(source, dataset, number)) for number in controls]
     for place, record in enumerate(ordinary):
-        together.insert(round(place * len(together) / max(len(ordinary) - 1, 1)), record)
+        shared_file.insert(round(place * len(shared_file) / max(len(ordinary) - 1, 1)), record)
     expected = {}
-    if together:
+    if shared_file:
         columns = list(KINDS[source, dataset][0](0))
-        data = _file(source, dataset, [text for _, text in together], columns)
-        path = put(data_root, source, DAY, dataset, data, len(together))
-        expected[deliveries.sha256(path)] = [number for number, _ in together]
+        data = _file(source, dataset, [text for _, text in shared_file], columns)
+        path = put(data_root, source, DAY, dataset, data, len(shared_file))
+        expected[deliveries.sha256(path)] = [number for number, _ in shared_file]
     for number, item in enumerate(everything):
         if item.alone:
             columns = item.header() if (source, dataset) in CSV else []
@@ -173,9 +173,9 @@ def _file(source: str, dataset: str, texts: list[str], columns: list[str]) -> by
 
 
 def _dataset(source: str, dataset: str) -> Dataset:
-    found = _SOURCES[source].dataset(dataset)
-    assert found is not None
-    return found
+    declared = _SOURCES[source].dataset(dataset)
+    assert declared is not None
+    return declared
 
 
 def take_in(
@@ -206,31 +206,31 @@ def _ingest_and_stage(
         again = staged_again(data_root, source, done.entries)
     with step("stage", items):
         staged.stage(data_root, source, {entry.day for entry in done.entries} | again)
-    book = {entry.sha256: entry for entry in deliveries.book(data_root, source.name)}
+    entries = {entry.sha256: entry for entry in deliveries.ledger(data_root, source.name)}
     failures = []
     for digest, numbers in expected.items():
-        entry = book.get(digest)
+        entry = entries.get(digest)
         if entry is None:
-            why = sorted({why for _, why in done.refused})
-            failures.append(Failure("one record refuses a whole delivery", "; ".join(why)))
+            reasons = sorted({reason for _, reason in done.refused})
+            failures.append(Failure("one record refuses a whole delivery", "; ".join(reasons)))
         elif entry.delivered != len(numbers):
             failures.append(
                 Failure("records lost", f"{source.name} counts {entry.delivered - len(numbers):+d}")
             )
-    for entry in book.values():
+    for entry in entries.values():
         if not entry.conserved:
             failures.append(Failure("not conserved", f"{source.name}.{entry.dataset}"))
     with step("checking conservation", items):
-        if staged.lost_by_key(data_root, book.values()):
+        if staged.lost_by_key(data_root, entries.values()):
             failures.append(Failure("lost by key", source.name))
-    for _, why in done.refused:
-        if leaked(why, items):
-            failures.append(Failure("a refusal holds a value", why.split(":")[0]))
+    for _, reason in done.refused:
+        if leaked(reason, items):
+            failures.append(Failure("a refusal holds a value", reason.split(":")[0]))
     return failures
 
 
 def _cells_kept(data_root: DataRoot, items: list[Mutation]) -> list[Failure]:
-    """Raw has every cell of a row whose file has another header and was accepted, but no
+    """Raw has every cell of a row in a file that was accepted with another header, but no
     password.
     """
     payloads = [
@@ -266,8 +266,8 @@ def _numbers_in(text: str) -> set[int]:
 def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered) -> list[Failure]:
     """Python can read every value staged, and every sound record of raw can be handed out."""
     failures = []
-    book = {
-        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.book(data_root)
+    numbers_by_delivery = {
+        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.ledger(data_root)
     }
 
     def attempt(name: str, what: Callable[[], object], delivery: str, record_no: int) -> None:
@@ -275,7 +275,7 @@ def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered)
             with step(name):
                 what()
         except Stopped as stopped:
-            numbers = tuple(book[delivery][record_no : record_no + 1])
+            numbers = tuple(numbers_by_delivery[delivery][record_no : record_no + 1])
             failures.append(replace(stopped.failure, numbers=numbers))
 
     for path in data_root.files("raw"):
@@ -302,7 +302,7 @@ def _hand_out(dataset: Dataset, payload: str) -> bytes:
 def unexpected(data_root: DataRoot) -> Counter[str]:
     """Codes in quarantine that stand for a fault of our code, not of the data."""
     codes: Counter[str] = Counter()
-    for entry in deliveries.book(data_root):
+    for entry in deliveries.ledger(data_root):
         codes.update(
             {code: count for code, count in (entry.codes or {}).items() if code == "REC-UNEXPECTED"}
         )
@@ -315,7 +315,7 @@ Rows = dict[str, list[str]]
 def control_rows(data_root: DataRoot, source: str, dataset: str) -> Rows:
     """Canonical rows of the controls' records, and what is in quarantine of them, by table."""
     texts = [_ordinary(source, dataset, number) for number in CONTROLS]
-    found: Rows = defaultdict(list)
+    rows_by_table: Rows = defaultdict(list)
     keys = _control_keys(data_root, source, texts)
     for path in [
         *data_root.files("staged", source, name="*/*"),
@@ -325,8 +325,8 @@ def control_rows(data_root: DataRoot, source: str, dataset: str) -> Rows:
         rows = pq.read_table(path)
         theirs = rows.filter(pc.is_in(rows["record_key"], value_set=pa.array(sorted(keys))))
         for record in theirs.drop_columns("record_no").to_pylist():
-            found[table].append(json.dumps(record, sort_keys=True, default=str))
-    return {table: sorted(rows) for table, rows in found.items()}
+            rows_by_table[table].append(json.dumps(record, sort_keys=True, default=str))
+    return {table: sorted(rows) for table, rows in rows_by_table.items()}
 
 
 def _control_keys(data_root: DataRoot, source: str, texts: list[str]) -> set[str]:
@@ -410,16 +410,16 @@ def _checked_register(
     data_root: DataRoot, built: building.Built, items: list[Mutation]
 ) -> list[Failure]:
     with step("the register's quality checks", items):
-        found = integrity_checks.check(data_root)
+        counts = integrity_checks.check(data_root)
     if "two_identity_codes" in integrity_checks.CHECKS:
-        found["two_identity_codes"] = int(str(built.links.get("two_code_clusters", 0)))
+        counts["two_identity_codes"] = int(str(built.links.get("two_code_clusters", 0)))
     failures = [
         Failure(
             "a check of the register fails",
             name,
             _of_one_code(data_root) if name == "one_identity_code" else (),
         )
-        for name, count in found.items()
+        for name, count in counts.items()
         if count
     ]
     return failures + _joined(data_root)
@@ -433,12 +433,12 @@ def _register(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
 
 
 def _of_one_code(data_root: DataRoot) -> tuple[int, ...]:
-    """The invented persons of registrants that have a code which another one has, too."""
+    """The invented persons of registrants with a code that another registrant has, too."""
     several = """SELECT registrant_id FROM registrants WHERE identity_code IN (
         SELECT identity_code FROM registrants GROUP BY identity_code HAVING count(*) > 1)"""
     everybody = _everybody(data_root)
-    found = [everybody.get(registrant, set()) for (registrant,) in _register(data_root, several)]
-    return tuple(sorted(set().union(*found)))
+    persons = [everybody.get(registrant, set()) for (registrant,) in _register(data_root, several)]
+    return tuple(sorted(set().union(*persons)))
 
 
 @cache
@@ -455,11 +455,11 @@ def _keys() -> dict[str, int]:
 def _everybody(data_root: DataRoot) -> dict[str, set[int]]:
     """The invented persons of each registrant, by their source persons in two sources."""
     ours = _keys()
-    found: dict[str, set[int]] = defaultdict(set)
+    persons: dict[str, set[int]] = defaultdict(set)
     for registrant, key in _register(data_root, "SELECT registrant_id, person_key FROM membership"):
         if key in ours:
-            found[registrant].add(ours[key])
-    return found
+            persons[registrant].add(ours[key])
+    return persons
 
 
 def _joined(data_root: DataRoot) -> list[Failure]:
@@ -472,7 +472,7 @@ def _joined(data_root: DataRoot) -> list[Failure]:
 
 
 def registrant_rows(data_root: DataRoot) -> list[str]:
-    """Golden rows of the controls, without what names deliveries."""
+    """Golden records of the controls, without what names deliveries."""
     codes = ", ".join(f"'{person(number).identity_code}'" for number in CONTROLS)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -188,45 +188,43 @@ def catalogue() -> list[Odd]:
     return list({odd.json_text: odd for odd in (*values, *tokens, *breaking, *large)}.values())
 
 
-def random_values(chance: random.Random, original: str, count: int) -> Iterator[Odd]:
+def random_values(rng: random.Random, original: str, count: int) -> Iterator[Odd]:
     """Values of no catalogue: parts of odd values around the original, random dates, characters."""
     texts = (*DATES, *NUMBERS, *PLACEHOLDERS, *IDENTIFIERS, *TEXTS, *CONTROLS)
     for _ in range(count):
-        first, second = (text[:40] for text in chance.sample(texts, 2))
-        yield text_value("random", chance.choice(_ways(chance, original[:200], first, second))())
+        first, second = (text[:40] for text in rng.sample(texts, 2))
+        yield text_value("random", rng.choice(_ways(rng, original[:200], first, second))())
 
 
-def _ways(chance: random.Random, original: str, first: str, second: str):
+def _ways(rng: random.Random, original: str, first: str, second: str):
     def cut() -> str:
-        place = chance.randrange(len(original) + 1)
+        place = rng.randrange(len(original) + 1)
         return original[:place] + first + original[place:]
 
     def characters() -> str:
         ranges = ((0x00, 0x7F), (0x80, 0x2FF), (0x300, 0x36F), (0x2000, 0x206F), (0xE000, 0x10FFFF))
-        low, high = chance.choice(ranges)
-        return "".join(chr(chance.randint(low, high)) for _ in range(chance.randint(1, 12)))
+        low, high = rng.choice(ranges)
+        return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 12)))
 
     def moment() -> str:
-        year = chance.choice((0, 1, 999, 1582, 1900, 2026, 2262, 9999, 10_000, 99_999, 294_247))
-        year += chance.randint(-1, 1)
-        day = f"{year:04d}-{chance.randint(0, 13):02d}-{chance.randint(0, 32):02d}"
-        time = chance.choice(
+        year = rng.choice((0, 1, 999, 1582, 1900, 2026, 2262, 9999, 10_000, 99_999, 294_247))
+        year += rng.randint(-1, 1)
+        day = f"{year:04d}-{rng.randint(0, 13):02d}-{rng.randint(0, 32):02d}"
+        time = rng.choice(
             ("", "T00:00:00Z", " 24:00", "T23:59:59+14:00", "T12:00:00+02", " 1:00 PM")
         )
         return day + time
 
     def number() -> str:
-        digits = "".join(chance.choice("0123456789") for _ in range(chance.choice((1, 9, 18, 30))))
-        return (
-            chance.choice(("", "-", "+")) + digits + chance.choice(("", ".5", "e9", "E+11", ",1"))
-        )
+        digits = "".join(rng.choice("0123456789") for _ in range(rng.choice((1, 9, 18, 30))))
+        return rng.choice(("", "-", "+")) + digits + rng.choice(("", ".5", "e9", "E+11", ",1"))
 
     return (
         lambda: original + first,
         lambda: first + original,
         cut,
         lambda: first + second,
-        lambda: original[: chance.randrange(len(original) + 1)],
+        lambda: original[: rng.randrange(len(original) + 1)],
         lambda: original[::-1],
         original.swapcase,
         characters,

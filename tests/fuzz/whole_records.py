@@ -39,8 +39,8 @@ class Person:
 @cache
 def person(number: int) -> Person:
     """The person of that number, always the same."""
-    chance = random.Random(f"person {number}")
-    given, family, street = (_word(chance) for _ in range(3))
+    rng = random.Random(f"person {number}")
+    given, family, street = (_word(rng) for _ in range(3))
     born = date(1940, 1, 1) + timedelta(days=number // 50 + number % 50 * 366)
     identity_code = code(f"{born:%d%m%y}-{900 + number % 50}")
     return Person(
@@ -58,10 +58,8 @@ def person(number: int) -> Person:
     )
 
 
-def _word(chance: random.Random) -> str:
-    return "".join(
-        chance.choice("bdfghjklmnprstv") + chance.choice("aeiouy") for _ in range(5)
-    ).title()
+def _word(rng: random.Random) -> str:
+    return "".join(rng.choice("bdfghjklmnprstv") + rng.choice("aeiouy") for _ in range(5)).title()
 
 
 def _address(who: Person, group: str, operation: str | None, **more: Any) -> Record:

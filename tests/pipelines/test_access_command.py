@@ -17,7 +17,7 @@ from assets.rights import verification
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
 from pipelines.cli import access, backup, rectification
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.access_world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
 from tests.support.registers import TODAY, take_in, typed
 
@@ -35,7 +35,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
 
 
 def ask(data_root: DataRoot, right: str, identifier: str) -> str:
-    """A request of somebody whose identity has been verified."""
+    """A request with a verified identity."""
     request_id = ledger.receive(data_root, right, "written", [identifier], NOW)
     verification.verified(data_root, request_id, "identity_document", NOW)
     return request_id
@@ -57,7 +57,7 @@ def test_counts_are_printed_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("right", "identifier", "why"),
+    ("right", "identifier", "reason"),
     [
         ("erasure", f"identity_code:{SELF_CODE}", "one of erasure, not of access"),
         ("access", "customer_number:C-NOBODY", "nobody in the register"),
@@ -65,18 +65,18 @@ def test_counts_are_printed_and_nothing_else(
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(
-    known: DataRoot, tmp_path: Path, right: str, identifier: str, why: str
+    known: DataRoot, tmp_path: Path, right: str, identifier: str, reason: str
 ) -> None:
     answer = typed(
         known, access.access, ask(known, right, identifier), "--out", str(tmp_path / "one.zip")
     )
     assert answer.exit_code == 1
-    assert why in answer.output
+    assert reason in answer.output
     assert identifier.partition(":")[2] not in answer.output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_handed_to_somebody_who_is_not_verified(known: DataRoot, tmp_path: Path) -> None:
+def test_nothing_is_handed_out_without_verified_identity(known: DataRoot, tmp_path: Path) -> None:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 1

@@ -21,7 +21,7 @@ from assets.register import information_duty
 from assets.storage.data_root import DataRoot
 from pipelines.cli.notice import notice
 from pipelines.cli.report import inform, report
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import basic_data
 from tests.support.population_register_messages import code, home_address, name, person
 from tests.support.registers import refresh, registrant
@@ -171,9 +171,9 @@ class TestInforming:
 
 class TestChecks:
     def check(self, data_root: DataRoot, day: str) -> dg.AssetCheckResult:
-        found = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
-        assert isinstance(found, dg.AssetCheckResult)
-        return found
+        result = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
+        assert isinstance(result, dg.AssetCheckResult)
+        return result
 
     @pytest.mark.clause("P6.6")
     def test_somebody_overdue_warns_by_count_and_stops_nothing(

@@ -45,9 +45,9 @@ class Daemon:
     def tick(self, *asks: Ask, ends: dg.DagsterRunStatus = FAILURE) -> int:
         """How many runs are started; each ends at once."""
         with dg.build_sensor_context(self.instance, cursor=self.cursor) as context:
-            found = attempts.requests(context, asks)
-        self.cursor = found.cursor
-        new = [request for request in found.run_requests or [] if request.run_key not in self.keys]
+            result = attempts.requests(context, asks)
+        self.cursor = result.cursor
+        new = [request for request in result.run_requests or [] if request.run_key not in self.keys]
         for request in new:
             self.keys.append(str(request.run_key))
             run = dg.DagsterRun(

@@ -19,13 +19,13 @@ DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 6, 30)).map(str), max_size=
 def test_every_day_is_in_one_stretch_and_stretches_are_more_than_a_week_apart(
     days: set[str],
 ) -> None:
-    found = ranges(days)
-    assert found == sorted(found)
-    assert all(sum(first <= day <= last for first, last in found) == 1 for day in days)
-    assert all(first in days and last in days for first, last in found)
+    stretches = ranges(days)
+    assert stretches == sorted(stretches)
+    assert all(sum(first <= day <= last for first, last in stretches) == 1 for day in days)
+    assert all(first in days and last in days for first, last in stretches)
     gaps = [
         date.fromisoformat(later[0]) - date.fromisoformat(earlier[1])
-        for earlier, later in itertools.pairwise(found)
+        for earlier, later in itertools.pairwise(stretches)
     ]
     assert all(gap > timedelta(days=7) for gap in gaps)
 

@@ -20,7 +20,7 @@ from pipelines import notifications
 from pipelines.definitions import build_definitions
 from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
 from schemas.delivery import RefusedDeliveryError
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
 
 SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents", "self"}
@@ -103,8 +103,8 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
 
 
 def selected(definitions: dg.Definitions, job: str) -> set[str]:
-    found = definitions.resolve_job_def(job).asset_layer.selected_asset_keys
-    return {key.path[0] for key in found}
+    keys = definitions.resolve_job_def(job).asset_layer.selected_asset_keys
+    return {key.path[0] for key in keys}
 
 
 class TestDefinitions:
@@ -112,10 +112,10 @@ class TestDefinitions:
         dg.Definitions.validate_loadable(definitions)
 
     def test_groups_are_the_way_of_the_data(self, specs: dict[str, dg.AssetSpec]) -> None:
-        found: dict[str, set[str]] = {}
+        groups: dict[str, set[str]] = {}
         for key, spec in specs.items():
-            found.setdefault(str(spec.group_name), set()).add(key)
-        assert found == GROUPS
+            groups.setdefault(str(spec.group_name), set()).add(key)
+        assert groups == GROUPS
 
     def test_jobs_select_what_they_are_named_for(self, definitions: dg.Definitions) -> None:
         named = {job.name for job in definitions.jobs or []}
@@ -202,7 +202,7 @@ class TestDefinitions:
 
 
 class TestAssets:
-    def test_each_says_what_it_is_and_whose(self, specs: dict[str, dg.AssetSpec]) -> None:
+    def test_each_has_a_description_and_an_owner(self, specs: dict[str, dg.AssetSpec]) -> None:
         assert [key for key, spec in specs.items() if not spec.description] == []
         assert [key for key, spec in specs.items() if not spec.owners] == []
         assert [key for key, spec in specs.items() if not spec.kinds] == []

@@ -98,8 +98,10 @@ def test_what_cannot_be_is_wrong_usage_and_leaves_nothing(words: list[str], tmp_
 
 def options(command: click.Command, context: click.Context) -> list[click.Parameter]:
     if isinstance(command, click.Group):
-        found = [command.get_command(context, name) for name in command.list_commands(context)]
-        return [option for sub in found if sub for option in options(sub, context)]
+        subcommands = [
+            command.get_command(context, name) for name in command.list_commands(context)
+        ]
+        return [option for sub in subcommands if sub for option in options(sub, context)]
     return list(command.params)
 
 

@@ -247,11 +247,14 @@ def test_events_of_many_partitions_are_written_in_a_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    store, one_by_one = SqliteEventLogStorage.store_event, []
+    store, single_events = SqliteEventLogStorage.store_event, []
     monkeypatch.setattr(
         EventLogStorage,
         "store_event",
-        lambda storage, event: (one_by_one.append(event.dagster_event_type), store(storage, event)),
+        lambda storage, event: (
+            single_events.append(event.dagster_event_type),
+            store(storage, event),
+        ),
     )
     with instance_in(tmp_path, monkeypatch) as instance:
         assert cut_all(instance).success
@@ -259,8 +262,8 @@ def test_events_of_many_partitions_are_written_in_a_batch(
         dg.DagsterEventType.ASSET_MATERIALIZATION,
         dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     }
-    assert one_by_one
-    assert not of_assets & set(one_by_one)
+    assert single_events
+    assert not of_assets & set(single_events)
 
 
 def test_events_written_in_a_batch_are_those_written_one_by_one(

@@ -118,7 +118,7 @@ def test_every_blocking_check_has_a_section_in_the_guide() -> None:
 
 
 class TestRefresh:
-    """`register refresh` of one person, whose register does not pass a check."""
+    """`register refresh` of one person, with a register that does not pass a check."""
 
     @pytest.fixture
     def data_root(self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> DataRoot:

@@ -48,17 +48,17 @@ def ran(instance: dg.DagsterInstance) -> str:
 
 
 def counts(data_root: DataRoot) -> dict[str, int]:
-    found = {}
+    rows_per_table = {}
     for path in sorted(data_root.dagster.rglob("*.db")):
         connection = sqlite3.connect(path)
         for (table,) in connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table'"
         ).fetchall():
-            found[f"{path.name}/{table}"] = connection.execute(
+            rows_per_table[f"{path.name}/{table}"] = connection.execute(
                 f"SELECT count(*) FROM {table}"
             ).fetchone()[0]
         connection.close()
-    return found
+    return rows_per_table
 
 
 def test_of_zero_days_old_is_what_was_typed_today_too(

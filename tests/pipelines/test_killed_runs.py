@@ -89,7 +89,9 @@ def test_the_daemon_sees_to_it_within_the_request_sensor_s_time(
     assert status(instance, run) == FAILED
 
 
-def test_who_ends_leaves_no_mark(data_root: DataRoot, instance: dg.DagsterInstance) -> None:
+def test_a_writer_that_ends_leaves_no_mark(
+    data_root: DataRoot, instance: dg.DagsterInstance
+) -> None:
     run = going_on(instance, **HEADLESS)
     with writer(data_root):
         assert (data_root.root / "writer.lock").read_text() == COMMAND

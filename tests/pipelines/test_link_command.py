@@ -162,7 +162,7 @@ class TestOnto:
         with duckdb.connect(str(stages), read_only=True) as connection:
             return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall())
 
-    def test_adds_who_arrives_and_answers_for_them(self, people, stages, capsys, monkeypatch):
+    def test_adds_new_records_and_returns_their_clusters(self, people, stages, capsys, monkeypatch):
         before = self.clusters(stages)
         code, out, _ = run(
             capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet")
@@ -188,7 +188,9 @@ class TestOnto:
         )
         assert self.clusters(stages) == after
 
-    def test_a_full_run_keeps_names_and_tells_the_drift(self, people, stages, capsys, monkeypatch):
+    def test_a_full_run_keeps_cluster_ids_and_reports_the_drift(
+        self, people, stages, capsys, monkeypatch
+    ):
         run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))
         before = self.clusters(stages)
         code, out, _ = run(capsys, monkeypatch, *arguments(people, "--stages", stages, "--json"))
@@ -254,11 +256,11 @@ class TestTablesBesideThePeople:
                 assert (
                     run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
                 )
-                found = connection.execute(
+                clusters = connection.execute(
                     f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid "
                     f"IN ('{first}', '{other}')"
                 ).fetchall()
-                assert len(found) == (1 if same == "true" else 2)
+                assert len(clusters) == (1 if same == "true" else 2)
 
     def test_aliases_need_identity_numbers(self, people, capsys, monkeypatch):
         (people / "roles.yaml").write_text(
@@ -293,8 +295,8 @@ def test_odd_names_of_columns_do_no_harm(people, capsys, monkeypatch):
         (people / "roles.yaml").write_text(json.dumps(roles))
         code, _, err = run(capsys, monkeypatch, *arguments(people, file="odd.parquet"))
         assert (code, err) == (0, "")
-        found = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
-    assert found['k"ey'] == values['k"ey']
+        clusters = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
+    assert clusters['k"ey'] == values['k"ey']
 
 
 def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""`register why`, `export`, `profile` and `withdraw` as they are typed: what they answer, what they
+"""`register why`, `export`, `profile` and `withdraw` as they are typed: what they print, what they
 refuse, and no value of anyone.
 """
 
@@ -26,7 +26,7 @@ PERSONAL = ("Nimi1", "Aaltonen", "Bergström", "n1@example.fi", "n2@example.fi")
 
 @pytest.fixture(scope="module")
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
-    """Two contacts, both of whom have granted e-mail marketing; one also targeted advertising."""
+    """Two contacts, both with consent to e-mail marketing; one also targeted advertising."""
     made = DataRoot(tmp_path_factory.mktemp("commands") / "data")
     made.create()
     deliver_all(
@@ -57,9 +57,9 @@ def mailed(data_root: DataRoot) -> set[str]:
         return {row[0] for row in connection.execute("SELECT given_names FROM by_email").fetchall()}
 
 
-def test_why_tells_every_channel_with_its_rules(data_root: DataRoot) -> None:
-    found = output(data_root, why, of(data_root, "Nimi1"), "direct_marketing")
-    channels = {channel["channel"]: channel for channel in found["channels"]}
+def test_why_lists_every_channel_with_its_rules(data_root: DataRoot) -> None:
+    explained = output(data_root, why, of(data_root, "Nimi1"), "direct_marketing")
+    channels = {channel["channel"]: channel for channel in explained["channels"]}
     assert {name: channel["admitted"] for name, channel in channels.items()} == {
         "email": True,
         "sms": False,
@@ -70,17 +70,17 @@ def test_why_tells_every_channel_with_its_rules(data_root: DataRoot) -> None:
     assert "ADM-CONSENT" in asked(data_root, why, of(data_root, "Nimi1"), "direct_marketing").output
 
 
-def test_why_refuses_an_id_that_is_none(data_root: DataRoot) -> None:
+def test_why_refuses_an_unknown_id(data_root: DataRoot) -> None:
     answer = asked(data_root, why, "R0000000000000000", "direct_marketing")
     assert answer.exit_code != 0
     assert "R0000000000000000" in answer.output or "registrant" in answer.output
 
 
-def test_why_refuses_a_mart_that_is_none(data_root: DataRoot) -> None:
+def test_why_refuses_an_unknown_mart(data_root: DataRoot) -> None:
     assert "direct_marketing" in asked(data_root, why, of(data_root, "Nimi1"), "marketing").output
 
 
-def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
+def test_an_export_that_relies_on_privacy_shield_is_refused_and_writes_nothing(
     data_root: DataRoot, tmp_path: Path
 ) -> None:
     answer = asked(
@@ -96,16 +96,16 @@ def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
     assert not (tmp_path / "audience.csv").exists()
 
 
-def test_profile_tells_what_is_in_use_or_that_nothing_is(data_root: DataRoot) -> None:
-    found = output(data_root, profile, of(data_root, "Nimi1"))
-    assert set(found) <= {"admitted", "values"}
+def test_profile_lists_what_is_in_use_or_that_nothing_is(data_root: DataRoot) -> None:
+    answered = output(data_root, profile, of(data_root, "Nimi1"))
+    assert set(answered) <= {"admitted", "values"}
     assert asked(data_root, profile, of(data_root, "Nimi1")).output.strip()
 
 
 def test_withdraw_takes_the_registrant_out_of_the_mart_now(data_root: DataRoot) -> None:
     before = mailed(data_root)
     assert {"Nimi1", "Nimi2"} <= before
-    found = output(
+    answered = output(
         data_root,
         withdraw,
         "--contact-id",
@@ -115,7 +115,7 @@ def test_withdraw_takes_the_registrant_out_of_the_mart_now(data_root: DataRoot) 
         "--channel",
         "email",
     )
-    assert found == {"purpose": "direct_marketing", "channel": "email", "registrants": 1}
+    assert answered == {"purpose": "direct_marketing", "channel": "email", "registrants": 1}
     assert mailed(data_root) == before - {"Nimi1"}
     assert (
         len(rows(data_root, "FROM choice_log WHERE origin = 'consents:self-service'", "choice_log"))

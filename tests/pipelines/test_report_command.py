@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from assets.documents import data_model
 from pipelines.cli.report import report
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 
 def test_the_data_model_is_written_to_the_file_that_is_named(tmp_path: Path) -> None:

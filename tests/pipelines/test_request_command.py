@@ -96,7 +96,7 @@ def test_a_script_that_forgets_an_option_gets_a_usage_error(data_root: DataRoot)
         assert typed(*words).exit_code == 2
 
 
-def test_whoever_types_is_asked_for_what_is_missing(
+def test_missing_options_are_prompted_for(
     data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal:
@@ -134,7 +134,7 @@ def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(
     assert ledger.every(data_root)[0].given == (f"identity_code:{LEAVES.identity_code}",)
 
 
-def test_the_list_tells_days_and_states_and_nobody(data_root: DataRoot) -> None:
+def test_the_list_has_days_and_states_and_no_personal_data(data_root: DataRoot) -> None:
     request_id = asked(
         "access", "--received", str(datetime.now(data_root.policy.zone).date() - timedelta(days=10))
     )
@@ -155,7 +155,7 @@ def test_the_list_tells_days_and_states_and_nobody(data_root: DataRoot) -> None:
     assert "received" in typed("show", request_id).output
 
 
-def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(data_root: DataRoot) -> None:
+def test_what_was_stated_is_shown_only_on_request(data_root: DataRoot) -> None:
     request_id = asked("rectification", "--set", "family_name=Esimerkki-Uusi")
     assert "Esimerkki-Uusi" not in typed("show", request_id).output
     shown = CliRunner().invoke(request_steps.request, ["show", request_id, "--private"]).output
@@ -175,28 +175,28 @@ def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(data_root: DataRoo
     )
 
 
-def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(data_root: DataRoot) -> None:
+def test_an_unclear_request_lists_its_candidates_and_is_decided(data_root: DataRoot) -> None:
     request_id = output("erasure", "--channel", "written", "--email", SHARED)["request_id"]
-    [found] = output("find", request_id)
-    assert (found["state"], len(found["candidates"])) == ("unclear", 2)
+    [request] = output("find", request_id)
+    assert (request["state"], len(request["candidates"])) == ("unclear", 2)
     chosen = registrant_of(data_root, SPOUSES[0][0])
     assert chosen in typed("find", request_id).output
     assert output("decide", request_id, "--registrant", chosen)["state"] == "received"
     assert ledger.pending(data_root) == [request_id]
 
 
-def test_a_preview_tells_counts(data_root: DataRoot) -> None:
+def test_a_preview_shows_counts(data_root: DataRoot) -> None:
     seen = output("preview", asked("erasure"))
     assert (seen["bystanders"], seen["layers"]["raw"]) == (0, 9)
     assert "Bystanders: 0" in typed("preview", seen["request_id"]).output
 
 
-def test_nobody_found_is_corrected_or_closed_as_that(data_root: DataRoot) -> None:
+def test_a_request_without_a_match_is_corrected_or_closed(data_root: DataRoot) -> None:
     nobody = output("erasure", "--channel", "written", "--customer-number", "C7777777")[
         "request_id"
     ]
-    [found] = output("find", nobody)
-    assert (found["state"], found["left_out"]) == ("unclear", 0)
+    [request] = output("find", nobody)
+    assert (request["state"], request["left_out"]) == ("unclear", 0)
     assert "nobody" in typed("preview", nobody).output
     corrected = output("correct", nobody, "--customer-number", LEAVES.customer_number)
     assert corrected["state"] == "received"
@@ -210,20 +210,22 @@ def test_what_is_not_theirs_is_left_out_by_command(data_root: DataRoot) -> None:
     output("find", request_id)
     output("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
     assert f"phone:{LEAVES.phone}" in ledger.load(data_root, request_id).left_out
-    [found] = output("find", request_id)
-    assert found["left_out"] == 1
+    [request] = output("find", request_id)
+    assert request["left_out"] == 1
     assert "Left out: 1" in typed("preview", request_id).output
     for words in ([], ["--not-theirs", "phone"], ["--not-theirs", "planet:1"]):
         assert typed("correct", request_id, *words).exit_code == 2
 
 
-def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(data_root: DataRoot) -> None:
+def test_refusing_an_erasure_that_has_begun_reports_the_rows_already_erased(
+    data_root: DataRoot,
+) -> None:
     request_id = asked("erasure")
     output("find", request_id)
     erasing.find(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
-    assert "0 rows had gone before and cannot come back" in answer.output
+    assert "0 rows had been removed before and cannot come back" in answer.output
     assert ledger.load(data_root, request_id).outcome == "refused"
 
 

@@ -36,31 +36,31 @@ def output(root: Path, *words: str) -> Any:
     return json.loads(answer.output)
 
 
-def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
-    found = output(root, "--as-of", str(TODAY), "--dry-run")
+def test_a_dry_run_lists_rule_category_and_layer(root: Path) -> None:
+    report = output(root, "--as-of", str(TODAY), "--dry-run")
     assert {
         "rule": "RET-VISITS-25M",
         "category": "website",
         "layer": "staged",
         "effect": "delete",
         "rows": 1,
-    } in found["gone"]
-    assert found["rules"]["RET-VISITS-25M"] == sum(
-        removal["rows"] for removal in found["gone"] if removal["rule"] == "RET-VISITS-25M"
+    } in report["gone"]
+    assert report["rules"]["RET-VISITS-25M"] == sum(
+        removal["rows"] for removal in report["gone"] if removal["rule"] == "RET-VISITS-25M"
     )
-    assert "RET-DIET-14D" in found["no_data"]
+    assert "RET-DIET-14D" in report["no_data"]
     assert "RET-VISITS-25M" in asked(root, "--as-of", str(TODAY), "--dry-run").output
 
 
 def test_a_forecast_has_24_months_and_a_bar_for_each(root: Path) -> None:
-    found = output(root, "--as-of", str(TODAY), "--forecast")
-    assert next(iter(found["months"])) == "2026-11"
-    assert len(found["months"]) == 24
-    assert sum(found["months"].values()) == sum(removal["rows"] for removal in found["due"])
+    report = output(root, "--as-of", str(TODAY), "--forecast")
+    assert next(iter(report["months"])) == "2026-11"
+    assert len(report["months"]) == 24
+    assert sum(report["months"].values()) == sum(removal["rows"] for removal in report["due"])
     assert "█" in asked(root, "--as-of", str(TODAY), "--forecast").output
 
 
-def test_what_if_is_told_with_the_supposed_period(root: Path) -> None:
+def test_what_if_shows_the_supposed_period(root: Path) -> None:
     assert (
         output(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")[
             "rules"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.delivery import Manifest, RefusedDeliveryError
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 PURPOSES = load_policy().purposes
 GOOD: dict[str, Any] = {
@@ -67,16 +67,16 @@ def test_a_hash_is_the_same_in_either_case() -> None:
     ],
 )
 def test_a_wrong_field_is_named_with_what_it_must_be(field: str, value: Any, why: str) -> None:
-    told = refusal(json.dumps({**GOOD, field: value}).encode())
-    assert told.startswith("DEL-MANIFEST: ")
-    assert why in told
-    assert WORD not in told
+    message = refusal(json.dumps({**GOOD, field: value}).encode())
+    assert message.startswith("DEL-MANIFEST: ")
+    assert why in message
+    assert WORD not in message
 
 
 def test_all_missing_fields_are_named_at_once() -> None:
-    told = refusal(b"{}")
-    assert "records is missing" in told
-    assert "sha256 is missing" in told
+    message = refusal(b"{}")
+    assert "records is missing" in message
+    assert "sha256 is missing" in message
 
 
 @pytest.mark.parametrize(

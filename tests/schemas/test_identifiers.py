@@ -1,4 +1,4 @@
-"""One canonical form per identifier, and when it is valid: held against the libraries that know
+"""One canonical form per identifier, and when it is valid: compared with the libraries that know
 best."""
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class TestBusinessId:
         self, numbers: list[tuple[int, int]]
     ) -> None:
         ids = [f"{number:07}-{digit}" for number, digit in numbers]
-        assert valid("business_id_valid", ids) == [ytunnus.is_valid(one) for one in ids]
+        assert valid("business_id_valid", ids) == [
+            ytunnus.is_valid(business_id) for business_id in ids
+        ]
 
     def test_the_old_form_of_six_digits_gets_its_nought(self) -> None:
         assert canonical("business_id_canonical", ["112038-9", " 0112038-9", None]) == [
@@ -257,9 +259,9 @@ class TestPhone:
         number = f"{prefix}{rest}"
         peers = {
             phonenumbers.format_number(
-                phonenumbers.parse(one, "FI"), phonenumbers.PhoneNumberFormat.E164
+                phonenumbers.parse(spelling, "FI"), phonenumbers.PhoneNumberFormat.E164
             )
-            for one in written(number)
+            for spelling in written(number)
         }
         assert (
             set(canonical("phone_canonical", list(written(number)))) == peers == {f"+358{number}"}
@@ -471,7 +473,7 @@ def test_a_text_that_is_no_business_id_is_not_valid(written_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "other"),
+    ("kind", "first", "second"),
     [
         ("customer_number", "c-1001x", "C-1001X"),
         ("user_id", "c-1001x", "C-1001X"),
@@ -480,14 +482,16 @@ def test_a_text_that_is_no_business_id_is_not_valid(written_id: str) -> None:
     ],
 )
 def test_capitals_do_not_matter_in_what_people_type_or_what_is_drawn_at_random(
-    kind: str, one: str, other: str
+    kind: str, first: str, second: str
 ) -> None:
-    assert len(set(canonical(f"{kind}_canonical", [one, other]))) == 1
+    assert len(set(canonical(f"{kind}_canonical", [first, second]))) == 1
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "other"),
+    ("kind", "first", "second"),
     [("opaque_id", "001Ab1", "001ab1"), ("email_canonical", "a+shop@example.fi", "a@example.fi")],
 )
-def test_ids_of_systems_and_plus_addresses_are_told_apart(kind: str, one: str, other: str) -> None:
-    assert len(set(canonical(kind, [one, other]))) == 2
+def test_ids_of_systems_and_plus_addresses_stay_distinct(
+    kind: str, first: str, second: str
+) -> None:
+    assert len(set(canonical(kind, [first, second]))) == 2

@@ -5,23 +5,23 @@ from __future__ import annotations
 import pytest
 
 from schemas.columns import categories
-from schemas.law import IDENTIFYING
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.legal_constraints import IDENTIFYING
+from schemas.policy.loader import load_policy
 
 POLICY = load_policy()
 
 
 def usable(purpose: str) -> set[str]:
     """The categories that the policy lets the purpose use, and those that its mart has."""
-    return {name for name, one in POLICY.categories.items() if purpose in one.purposes} | {
-        category for model in MARTS.get(purpose, ()) for category in categories(model).values()
-    }
+    return {
+        name for name, category in POLICY.categories.items() if purpose in category.purposes
+    } | {category for model in MARTS.get(purpose, ()) for category in categories(model).values()}
 
 
 @pytest.mark.clause("P4.1", "P4.4")
 @pytest.mark.parametrize("purpose", ["products_and_services", "analytics"])
-def test_who_is_analysed_is_not_told(purpose: str) -> None:
+def test_purposes_of_analysis_use_no_identifying_category(purpose: str) -> None:
     assert not usable(purpose) & IDENTIFYING
 
 

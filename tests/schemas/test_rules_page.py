@@ -14,18 +14,19 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
-from schemas import backup, conflicts, eligibility, profiles, proof, requests, staged
+from schemas import backup, eligibility, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
-from schemas.policy import load_policy
+from schemas.policy import conflicts
+from schemas.policy.loader import load_policy
 from schemas.raw import FAULTS
 from schemas.validation import BUILT_IN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
 SOURCES = {
-    one.name: importlib.import_module(f"schemas.sources.{one.name}")
-    for one in pkgutil.iter_modules(schemas.sources.__path__)
+    source.name: importlib.import_module(f"schemas.sources.{source.name}")
+    for source in pkgutil.iter_modules(schemas.sources.__path__)
 }
 
 CATALOGUES: dict[str, Mapping[str, object]] = {
@@ -33,7 +34,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "faults": FAULTS,
     "links": dict.fromkeys(LINK_RULES, ""),
     "retention": load_policy().retention,
-    "admission": eligibility.CODES,
+    "eligibility": eligibility.CODES,
     "profiles": profiles.CODES,
     "conflicts": conflicts.CODES,
     "proof": proof.CODES,
@@ -44,14 +45,14 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
 
 def models(module: ModuleType) -> Iterator[type[TableModel]]:
     """The module's own models of tables."""
-    for one in vars(module).values():
+    for member in vars(module).values():
         if (
-            isinstance(one, type)
-            and issubclass(one, TableModel)
-            and one.__module__ == module.__name__
-            and one.to_schema().name != one.__name__
+            isinstance(member, type)
+            and issubclass(member, TableModel)
+            and member.__module__ == module.__name__
+            and member.to_schema().name != member.__name__
         ):
-            yield one
+            yield member
 
 
 def codes(model: type[TableModel]) -> set[str]:
@@ -94,13 +95,13 @@ def test_the_page_names_every_rule_of_the_canonical_frames() -> None:
     assert missing(given) == []
 
 
-def test_the_page_tells_how_the_codes_of_columns_end() -> None:
+def test_the_page_lists_the_endings_of_the_codes_of_columns() -> None:
     assert missing({f"<TABLE>-<COLUMN>-{ending}" for ending in BUILT_IN.values()}) == []
 
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
-    said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    said += [
+    texts = [text for module in SOURCES.values() for text in module.CODES.values()]
+    texts += [
         text
         for catalogue in (
             REFUSALS,
@@ -112,7 +113,7 @@ def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
         )
         for text in catalogue.values()
     ]
-    assert [text for text in said if text not in PAGE] == []
+    assert [text for text in texts if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
@@ -124,5 +125,5 @@ def test_the_page_names_no_rule_that_is_not_given() -> None:
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
-    told = {line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `")}
-    assert sorted(code for code in told if code not in known and "<" not in code) == []
+    listed = {line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `")}
+    assert sorted(code for code in listed if code not in known and "<" not in code) == []

@@ -22,8 +22,8 @@ CONTRACT = """0::BIGINT AS record_no, 'k' AS record_key, 0::BIGINT AS position, 
 def codes(*rows: str) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         batch = connection.execute(" UNION ALL ".join(rows)).to_arrow_table()
-    found = failures(Contracts, batch)
-    return sorted(zip(found["row"].to_pylist(), found["code"].to_pylist(), strict=True))
+    failed = failures(Contracts, batch)
+    return sorted(zip(failed["row"].to_pylist(), failed["code"].to_pylist(), strict=True))
 
 
 def contract(**columns: str) -> str:
@@ -42,13 +42,13 @@ def test_so_has_a_moment(text: str) -> None:
 
 
 def test_the_failures_of_other_rows_are_found_beside_it() -> None:
-    found = codes(
+    failed = codes(
         contract(),
         contract(starts_on="DATE 'infinity'", ends_on="DATE '99999-01-01'"),
         contract(currency="'euro'"),
         contract(starts_on="NULL::DATE"),
     )
-    assert found == [
+    assert failed == [
         (1, "CONTRACTS-ENDS-ON-RANGE"),
         (1, "CONTRACTS-STARTS-ON-RANGE"),
         (2, "CONTRACTS-CURRENCY-FORMAT"),

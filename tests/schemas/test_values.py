@@ -218,7 +218,7 @@ def test_a_crm_s_export_has_two_forms(
 def test_midnight_utc_may_stand_behind_a_bureau_s_date(
     connection: duckdb.DuckDBPyConnection, text: str, day: date | None
 ) -> None:
-    (found,) = connection.execute(
+    (read_day,) = connection.execute(
         "SELECT calendar_day(without_midnight($1))", [text]
     ).fetchone() or (None,)
-    assert found == day
+    assert read_day == day

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.policy import POLICY_FILE, load_policy
-from schemas.policy_text import PolicyError
+from schemas.policy.diagnostics import PolicyError
+from schemas.policy.loader import POLICY_FILE, load_policy
 
 
 @functools.cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
-    return found
+    policy: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    return policy
 
 
 def written() -> dict[str, Any]:

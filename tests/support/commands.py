@@ -31,8 +31,8 @@ class Ended:
     @property
     def data(self) -> dict[str, Any]:
         """What it printed for machines."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
+        data: dict[str, Any] = json.loads(self.out)
+        return data
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A contact whose address was corrected."""
+"""A contact with a corrected address."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def delivery_days(root: Path) -> list[str]:
     return sorted({path.parent.name for path in inbox_files(root)})
 
 
-def book(root: Path) -> list[Entry]:
+def ledger_entries(root: Path) -> list[Entry]:
     return [
         Entry(**json.loads(path.read_text()))
         for path in sorted((root / "lake" / "deliveries").rglob("*.json"))
@@ -61,13 +61,13 @@ def mart_tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def contents(root: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of every table of the register and of every mart."""
-    found = {
+    tables = {
         f"register/{path.stem}": parquet_rows(path)
         for path in sorted((root / "lake" / "register").glob("*.parquet"))
     }
     for mart in sorted((root / "marts").glob("*.duckdb")):
-        found |= {f"{mart.stem}/{name}": rows for name, rows in mart_tables(mart).items()}
-    return found
+        tables |= {f"{mart.stem}/{name}": rows for name, rows in mart_tables(mart).items()}
+    return tables
 
 
 def differing(
@@ -104,34 +104,34 @@ def texts_of_parquet(root: Path) -> Iterator[tuple[Path, list[str]]]:
         yield path, [str(value) for row in parquet_rows(path) for value in row if value is not None]
 
 
-def found_anywhere(root: Path, values: list[str]) -> list[str]:
+def files_containing(root: Path, values: list[str]) -> list[str]:
     """Which files under the root, the inbox aside, hold one of the values: tables read as text, all
     else as bytes.
     """
-    found = set()
+    files = set()
     for path, texts in texts_of_parquet(root):
-        found |= {
+        files |= {
             str(path.relative_to(root)) for value in values if any(value in text for text in texts)
         }
     for path in (root / "marts").glob("*.duckdb"):
         cells = [str(value) for rows in mart_tables(path).values() for row in rows for value in row]
-        found |= {
+        files |= {
             str(path.relative_to(root)) for value in values if any(value in text for text in cells)
         }
     for path in root.rglob("*"):
         if path.is_file() and path.relative_to(root).parts[0] != "inbox":
             bytes_ = path.read_bytes()
-            found |= {str(path.relative_to(root)) for value in values if value.encode() in bytes_}
-    return sorted(found)
+            files |= {str(path.relative_to(root)) for value in values if value.encode() in bytes_}
+    return sorted(files)
 
 
 def rows_of(root: Path, registrant_id: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of register and marts that is under one registrant."""
-    found = {
+    tables = {
         table: [row for row in rows if registrant_id in row]
         for table, rows in contents(root).items()
     }
-    return {table: rows for table, rows in found.items() if rows}
+    return {table: rows for table, rows in tables.items() if rows}
 
 
 def registrant_of(root: Path, identity_code: str) -> str:

@@ -27,9 +27,9 @@ __all__ = [
 
 def registrant_of(data_root: DataRoot, value: str) -> str:
     """The id of the one registrant that is known by the value."""
-    found = {
+    registrants = {
         row["registrant_id"]
         for row in rows(data_root, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")
     }
-    assert len(found) == 1
-    return str(found.pop())
+    assert len(registrants) == 1
+    return str(registrants.pop())

@@ -1,5 +1,5 @@
-"""The known registrants with odd records besides: of the one who leaves, and of others whose texts
-mention her.
+"""The known registrants with odd records besides: of the one who leaves, and of others with texts
+that mention her.
 
 Each record has a marker, a word that stands nowhere else, by which a test says what became of it.
 """
@@ -201,12 +201,12 @@ def _consents() -> list[dict[str, str]]:
 
 def texts_in_lake(data_root: DataRoot) -> str:
     """Everything in raw and staged, as one text."""
-    found = []
+    spellings = []
     with connect(data_root) as connection:
         for layer in ("raw", "staged", "quarantine"):
             for path in (data_root.lake / layer).rglob("*.parquet"):
                 rows = connection.execute(
                     f"SELECT COLUMNS(*)::VARCHAR FROM {parquet(path)}"
                 ).fetchall()
-                found += [str(value) for row in rows for value in row]
-    return "\n".join(found)
+                spellings += [str(value) for row in rows for value in row]
+    return "\n".join(spellings)

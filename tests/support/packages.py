@@ -14,5 +14,5 @@ def unzipped(path: Path) -> dict[str, bytes]:
 
 
 def content(path: Path, name: str = "access.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(unzipped(path)[name])
-    return found
+    parsed: dict[str, Any] = json.loads(unzipped(path)[name])
+    return parsed

@@ -1,4 +1,4 @@
-"""Queries: the value of one that has one row, and sessions that a test looks into."""
+"""The single value that a query returns, and sessions that a test looks into."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from assets.storage import sessions
 
 
-def one(connection: duckdb.DuckDBPyConnection, query: str) -> object:
+def scalar(connection: duckdb.DuckDBPyConnection, query: str) -> object:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]

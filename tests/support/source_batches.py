@@ -44,7 +44,7 @@ class Staged:
     codes: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     row_codes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def one(self, table: str) -> dict[str, Any]:
+    def only(self, table: str) -> dict[str, Any]:
         assert len(self.tables[table]) == 1, f"{len(self.tables[table])} rows of {table}"
         return self.tables[table][0]
 
@@ -126,14 +126,14 @@ def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:
         frames = [
             (frame, connection.execute(frame.query).to_arrow_table()) for frame in dataset.frames
         ]
-    found = [(frame, rows, _failed(frame.model, rows)) for frame, rows in frames]
-    for frame, _, wrong in found:
+    validated = [(frame, rows, _failed(frame.model, rows)) for frame, rows in frames]
+    for frame, _, wrong in validated:
         for record, code, _ in wrong:
             if frame.essential:
                 done.codes[record].add(code)
             else:
                 done.row_codes[table_name(frame.model)].add(code)
-    for frame, rows, wrong in found:
+    for frame, rows, wrong in validated:
         failed = {row for _, _, row in wrong}
         done.tables[table_name(frame.model)] = [
             row

@@ -1,5 +1,5 @@
-"""The standing proof after each refresh: nobody who has been erased is in any layer, before
-anything is built or published from it.
+"""The proof in each refresh: nobody who has been erased is in any layer, before anything is built
+or published from it.
 """
 
 import dagster as dg
@@ -19,12 +19,12 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
         [finding.code, finding.where, finding.count, finding.request_id]
         for finding in sorted(findings)
     ]
-    found = sum(finding.count for finding in findings)
+    total = sum(finding.count for finding in findings)
     return dg.AssetCheckResult(
         passed=not findings,
-        description=stops("nobody_erased", found or len(findings)),
+        description=stops("nobody_erased", total or len(findings)),
         metadata={
-            "found": found,
+            "found": total,
             "where": counts_table(["rule", "where", "count", "request"], rows),
         },
     )
@@ -35,14 +35,14 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
     name="nobody_erased",
     blocking=True,
     description=(
-        "quarantine, staged and register hold no identifier whose keyed hash is on the "
+        "quarantine, staged and register contain no identifier whose keyed hash is on the "
         "suppression list (PROOF-SUPPRESSED)"
     ),
 )
 @without_values
 def nobody_erased_in_register(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
     """Stop the marts when someone erased is back."""
-    findings = identifiers.found_in_register(data_root)
+    findings = identifiers.remaining_in_register(data_root)
     if not findings:
         build_state.note_passed(data_root, "nobody_erased")
     return _result(findings)

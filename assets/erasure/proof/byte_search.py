@@ -86,16 +86,16 @@ class RequestedIdentifiers:
         """Return how often the bytes contain an identifier, by request. Letters A to Z are taken as
         a to z.
         """
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         if not self._by_start:
-            return found
+            return counts
         content = content.lower()
         for at in self._windows.places(content):
             for length, alike in self._by_start.get(
                 int.from_bytes(content[at : at + SHORTEST], "little"), {}
             ).items():
-                found.update(alike.get(content[at : at + length], ()))
-        return found
+                counts.update(alike.get(content[at : at + length], ()))
+        return counts
 
 
 def _slots(
@@ -128,7 +128,7 @@ def in_duckdb(data_root: DataRoot, requested: RequestedIdentifiers, path: Path) 
 
 def in_sqlite(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     """Search the pages as they are, free ones too, and values that are packed with zlib."""
-    found = in_bytes(requested, path)
+    counts = in_bytes(requested, path)
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         connection.text_factory = bytes
@@ -140,10 +140,10 @@ def in_sqlite(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 for value in row:
                     if isinstance(value, bytes) and value.startswith(_ZLIB):
-                        found.update(requested.find(_unpacked(value)))
+                        counts.update(requested.find(_unpacked(value)))
     finally:
         connection.close()
-    return found
+    return counts
 
 
 def _unpacked(value: bytes) -> bytes:
@@ -155,15 +155,15 @@ def _unpacked(value: bytes) -> bytes:
 
 def in_bytes(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     """Search the file's bytes as they are."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with path.open("rb") as file:
         kept = b""
         while content := file.read(CHUNK):
             # What was kept is shorter than the longest form, so nothing is counted whole twice
             # unless it is short: any count is one too many.
-            found.update(requested.find(kept + content))
+            counts.update(requested.find(kept + content))
             kept = (kept + content)[-(requested.longest - 1) :]
-    return found
+    return counts
 
 
 def in_file(
@@ -173,12 +173,12 @@ def in_file(
     finding of its own.
     """
     try:
-        found = _in_any(data_root, requested, path)
+        counts = _in_any(data_root, requested, path)
     except (duckdb.Error, sqlite3.Error, OSError):
         return [Finding("PROOF-UNREADABLE", where, 1)] if path.exists() else []
     return [
         Finding("PROOF-BYTES", where, count, request_id)
-        for request_id, count in sorted(found.items())
+        for request_id, count in sorted(counts.items())
     ]
 
 

@@ -33,8 +33,14 @@ def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
         *_bound(certificate.get("suppression")),
     ]
     decisions = [
-        [category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")]
-        for category, one in certificate["decisions"].items()
+        [
+            category,
+            decision["decision"],
+            decision["rows"],
+            decision.get("ground", ""),
+            decision.get("until", ""),
+        ]
+        for category, decision in certificate["decisions"].items()
     ]
     return [
         ("This certificate", ("what", "value"), about),
@@ -52,17 +58,26 @@ def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
         (
             "What may remain, and why",
             ("what", "count", "reason"),
-            [[one["what"], one["count"], one["reason"]] for one in certificate.get("remains", ())],
+            [
+                [kind["what"], kind["count"], kind["reason"]]
+                for kind in certificate.get("remains", ())
+            ],
         ),
         (
             "What was verified, and how",
             ("what", "how", "examined"),
-            [[one["what"], one.get("how", ""), one["examined"]] for one in certificate["proof"]],
+            [
+                [step["what"], step.get("how", ""), step["examined"]]
+                for step in certificate["proof"]
+            ],
         ),
         (
             "What to know",
             ("code", "where", "count"),
-            [[one["code"], one["where"], one["count"]] for one in certificate["warnings"]],
+            [
+                [warning["code"], warning["where"], warning["count"]]
+                for warning in certificate["warnings"]
+            ],
         ),
         (
             "Files rewritten",
@@ -70,7 +85,7 @@ def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
             _hashes(certificate["files"]),
         ),
         (
-            "Built anew",
+            "Rebuilt",
             ("file", "SHA-256 before", "SHA-256 after"),
             _hashes(certificate["published"]),
         ),
@@ -102,7 +117,7 @@ def _bound(bound: dict[str, Any] | None) -> list[list[object]]:
 
 
 def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:
-    return [[path["file"], path["before"] or "none", path["after"] or "gone"] for path in files]
+    return [[path["file"], path["before"] or "none", path["after"] or "removed"] for path in files]
 
 
 def markdown(certificate: dict[str, Any], digest: str) -> str:

@@ -39,7 +39,7 @@ from assets.storage.canonical_json import NotCanonicalError, canonical, parse_ca
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import categories
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.staged import CANONICAL
 
 FIRST = "0" * 64
@@ -57,8 +57,8 @@ RISKS = (
         "Copies that were taken out of the data root by other means than `register backup` are "
         "not known to the register."
     ),
-    "Backups in the data root were sealed anew without the registrant. Those that were made "
-    "before in other folders hold them until their key is "
+    "Backups in the data root were encrypted again without the registrant. Those that were "
+    "made before in other folders contain them until their key is "
     "destroyed, on the day that stands above at the latest; a restore replays this erasure "
     "before anything is read.",
     (
@@ -179,7 +179,11 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
     kill leaves is the beginning of what was to be written.
     """
     length, last = first, before = _end(data_root)
-    new = [one for one in contents if not path_of(data_root, str(one["request_id"])).exists()]
+    new = [
+        content
+        for content in contents
+        if not path_of(data_root, str(content["request_id"])).exists()
+    ]
     files: dict[Path, bytes] = {}
     for content in new:
         request_id = str(content["request_id"])
@@ -205,7 +209,7 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
     _log_heads(data_root)
     if new:
         _write_end(data_root, length, last)
-    return [summary(data_root, str(one["request_id"])) for one in contents]
+    return [summary(data_root, str(content["request_id"])) for content in contents]
 
 
 def _log_heads(data_root: DataRoot) -> None:
@@ -218,8 +222,12 @@ def _log_heads(data_root: DataRoot) -> None:
     chain_heads.append(
         data_root,
         [
-            Head(one["certificate"]["sequence"], one["certificate"]["request_id"], one["hash"])
-            for one in _in_order(data_root)[logged:]
+            Head(
+                document["certificate"]["sequence"],
+                document["certificate"]["request_id"],
+                document["hash"],
+            )
+            for document in _in_order(data_root)[logged:]
         ],
     )
 
@@ -232,13 +240,18 @@ def head(data_root: DataRoot) -> Head | None:
 
 def summary(data_root: DataRoot, request_id: str) -> Issued:
     """Return the certificate of a request, as the closing asset shows it."""
-    found = json.loads(path_of(data_root, request_id).read_bytes())
-    certificate = found["certificate"]
+    document = json.loads(path_of(data_root, request_id).read_bytes())
+    certificate = document["certificate"]
     decisions = {
-        category: str(one["decision"]) for category, one in certificate["decisions"].items()
+        category: str(decision["decision"])
+        for category, decision in certificate["decisions"].items()
     }
     return Issued(
-        request_id, certificate["sequence"], found["hash"], certificate["rows_removed"], decisions
+        request_id,
+        certificate["sequence"],
+        document["hash"],
+        certificate["rows_removed"],
+        decisions,
     )
 
 
@@ -263,12 +276,12 @@ def _end(data_root: DataRoot) -> tuple[int, str]:
     )
     length, last = int(noted["length"]), str(noted["last"])
     if length != sum(1 for _ in folder(data_root).glob("Q*.json")):
-        for found in _in_order(data_root):
+        for document in _in_order(data_root):
             if (
-                found["certificate"]["sequence"] == length + 1
-                and found["certificate"]["previous"] == last
+                document["certificate"]["sequence"] == length + 1
+                and document["certificate"]["previous"] == last
             ):
-                length, last = length + 1, found["hash"]
+                length, last = length + 1, document["hash"]
                 _write_end(data_root, length, last)
     return length, last
 
@@ -279,8 +292,10 @@ def _write_end(data_root: DataRoot, length: int, last: str, issuing: int = 0) ->
 
 
 def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
-    found = [json.loads(path.read_bytes()) for path in sorted(folder(data_root).glob("Q*.json"))]
-    return sorted(found, key=lambda one: int(one["certificate"]["sequence"]))
+    documents = [
+        json.loads(path.read_bytes()) for path in sorted(folder(data_root).glob("Q*.json"))
+    ]
+    return sorted(documents, key=lambda document: int(document["certificate"]["sequence"]))
 
 
 def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
@@ -291,20 +306,20 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
         elsewhere: Heads kept outside the data root's files of certificates, by where: Dagster's.
 
     Returns:
-        What was found, by request id where it is known; empty when the chain is whole.
+        The findings, by request id where it is known; none when the chain is whole.
     """
     findings: list[Finding] = []
     intact: list[dict[str, Any]] = []
     for path in sorted(folder(data_root).glob("Q*.json")):
         try:
-            found = parse_canonical(path.read_bytes())
-            code = _tampered(data_root, path.stem, found)
+            document = parse_canonical(path.read_bytes())
+            code = _tampered(data_root, path.stem, document)
         except (ValueError, KeyError, TypeError, AttributeError):
-            code, found = "CERT-CHANGED", {}
+            code, document = "CERT-CHANGED", {}
         if code:
             findings.append(Finding(code, "certificates", 1, path.stem))
         else:
-            intact.append(found)
+            intact.append(document)
     return sorted(
         {
             *findings,
@@ -323,14 +338,14 @@ def _check_heads(
     data_root: DataRoot, intact: list[dict[str, Any]], elsewhere: Mapping[str, Head]
 ) -> list[Finding]:
     """Compare the certificates with the log of heads, and both with the copies of the last head."""
-    hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in intact}
+    hashes = {document["certificate"]["sequence"]: str(document["hash"]) for document in intact}
     try:
         logged = chain_heads.read(data_root)
         backed_up = chain_heads.copied(data_root, data_root.root / "backups")
     except NotCanonicalError:
         return [Finding("CERT-HEADS", "certificates", 1)]
     findings = []
-    if [one.sequence for one in logged] != list(range(1, len(logged) + 1)):
+    if [head.sequence for head in logged] != list(range(1, len(logged) + 1)):
         findings.append(Finding("CERT-HEADS", "certificates", 1))
     for request in logged:
         if request.sequence not in hashes and not path_of(data_root, request.request_id).exists():
@@ -384,7 +399,7 @@ def _check_strangers(data_root: DataRoot) -> list[Finding]:
     """
     certified = issued(data_root) | _open_requests(data_root)
     ours = {CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
-    ours |= {f"{one}.{kind}" for one in certified for kind in ("json", "md", "html")}
+    ours |= {f"{request_id}.{kind}" for request_id in certified for kind in ("json", "md", "html")}
     there = folder(data_root).iterdir() if folder(data_root).is_dir() else ()
     strangers = sum(
         1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
@@ -392,23 +407,24 @@ def _check_strangers(data_root: DataRoot) -> list[Finding]:
     return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
 
 
-def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> str:
-    certificate = found["certificate"]
-    if set(found) != {"certificate", "hash", "pages", "seal"}:
+def _tampered(data_root: DataRoot, request_id: str, document: dict[str, Any]) -> str:
+    certificate = document["certificate"]
+    if set(document) != {"certificate", "hash", "pages", "seal"}:
         return "CERT-CHANGED"
     if not hmac.compare_digest(
-        str(found["seal"]), _seal(data_root, {"hash": found["hash"], "pages": found["pages"]})
+        str(document["seal"]),
+        _seal(data_root, {"hash": document["hash"], "pages": document["pages"]}),
     ):
         return (
             "CERT-INSERTED"
-            if hashlib.sha256(canonical(certificate)).hexdigest() == found["hash"]
+            if hashlib.sha256(canonical(certificate)).hexdigest() == document["hash"]
             else "CERT-CHANGED"
         )
-    if hashlib.sha256(canonical(certificate)).hexdigest() != found["hash"]:
+    if hashlib.sha256(canonical(certificate)).hexdigest() != document["hash"]:
         return "CERT-CHANGED"
     if certificate["request_id"] != request_id:
         return "CERT-ORDER"
-    for kind, digest in found["pages"].items():
+    for kind, digest in document["pages"].items():
         page = path_of(data_root, request_id, kind)
         if not page.exists() or hashlib.sha256(page.read_bytes()).hexdigest() != digest:
             return "CERT-CHANGED"
@@ -419,8 +435,8 @@ def _check_order(intact: Iterable[dict[str, Any]], accused: set[str]) -> list[Fi
     """Walk along the chain; a gap that an accused certificate explains is not reported twice."""
     findings = []
     sequence, last = 0, FIRST
-    for found in sorted(intact, key=lambda one: int(one["certificate"]["sequence"])):
-        certificate = found["certificate"]
+    for document in sorted(intact, key=lambda document: int(document["certificate"]["sequence"])):
+        certificate = document["certificate"]
         if certificate["sequence"] == sequence:
             findings.append(Finding("CERT-INSERTED", "certificates", 1, certificate["request_id"]))
         elif certificate["sequence"] != sequence + 1:
@@ -430,7 +446,7 @@ def _check_order(intact: Iterable[dict[str, Any]], accused: set[str]) -> list[Fi
                 )
         elif certificate["previous"] != last:
             findings.append(Finding("CERT-ORDER", "certificates", 1, certificate["request_id"]))
-        sequence, last = certificate["sequence"], found["hash"]
+        sequence, last = certificate["sequence"], document["hash"]
     return findings
 
 
@@ -448,7 +464,7 @@ def _check_end(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Findin
         whole = False
     if not whole:
         return [Finding("CERT-CHAIN", "certificates", 1)]
-    highest = max((int(one["certificate"]["sequence"]) for one in intact), default=0)
+    highest = max((int(document["certificate"]["sequence"]) for document in intact), default=0)
     present = sum(1 for _ in folder(data_root).glob("Q*.json"))
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]

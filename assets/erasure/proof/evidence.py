@@ -58,8 +58,8 @@ def note_published(data_root: DataRoot) -> None:
         _write(
             path,
             {
-                str(one.relative_to(data_root.root)): _before(data_root, one)
-                for one in _published(data_root)
+                str(file.relative_to(data_root.root)): _before(data_root, file)
+                for file in _published(data_root)
             },
         )
 
@@ -85,8 +85,8 @@ def _published(data_root: DataRoot) -> list[Path]:
 def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Note which rows of a delivery go, are retained and are redacted.
 
-    The connection has what `matching.find_gone` makes, `retained(record_no, rule, until)` and
-    `requested_identifiers(identifier, request_id)`.
+    The connection has what `matching.find_matched_records` makes,
+    `retained(record_no, rule, until)` and `requested_identifiers(identifier, request_id)`.
     """
     path = folder(data_root) / f"{entry.delivery_id}.json"
     known = {
@@ -171,11 +171,11 @@ def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
 def _find_requests_of_records(
     connection: duckdb.DuckDBPyConnection, files: dict[str, Path]
 ) -> None:
-    """Make `record_requests(record_no, request_id)` of the records in `gone`."""
+    """Make `record_requests(record_no, request_id)` of the records in `matched_records`."""
     queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
     for layer, path in files.items():
         if layer == "raw":
-            rows = f"{parquet(path)} AS stored SEMI JOIN gone USING (record_no)"
+            rows = f"{parquet(path)} AS stored SEMI JOIN matched_records USING (record_no)"
             record_matching.find_matches(connection, f"(FROM {rows})", "matching_identifiers")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
@@ -185,8 +185,8 @@ def _find_requests_of_records(
             )
         elif layer != "staged.records":
             queries.append(
-                f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored JOIN gone
-                    USING (record_no)
+                f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored
+                JOIN matched_records USING (record_no)
                 JOIN requested_identifiers ON stored.person_key = md5(identifier)"""
             )
     connection.execute(
@@ -202,35 +202,35 @@ def _write(path: Path, content: object) -> None:
 
 def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidence]:
     """Return the notes on each of the requests, with the present hashes of the files; a file that
-    is gone has none.
+    no longer exists has none.
     """
-    found = {request_id: Evidence() for request_id in request_ids}
+    notes = {request_id: Evidence() for request_id in request_ids}
     for path in sorted(folder(data_root).glob("*.json")):
         if path.stem == PUBLISHED:
             continue
         noted = json.loads(path.read_text())
-        concerned = [request_id for request_id in noted["rows"] if request_id in found]
+        concerned = [request_id for request_id in noted["rows"] if request_id in notes]
         files = (
             {
-                layer: _now(data_root, one["file"], one["before"])
-                for layer, one in noted["files"].items()
+                layer: _now(data_root, change["file"], change["before"])
+                for layer, change in noted["files"].items()
             }
             if concerned
             else {}
         )
         for request_id in concerned:
-            found[request_id].rows.update(noted["rows"][request_id])
+            notes[request_id].rows.update(noted["rows"][request_id])
             redacted = noted.get("redacted", {}).get(request_id, {})
-            found[request_id].redacted.update(redacted)
+            notes[request_id].redacted.update(redacted)
             layers = sorted({*noted["rows"][request_id], *redacted})
-            found[request_id].files += [files[layer] for layer in layers]
-            for rule, one in noted.get("held", {}).get(request_id, {}).items():
-                whole = found[request_id].retained.setdefault(rule, {"rows": 0, "until": ""})
+            notes[request_id].files += [files[layer] for layer in layers]
+            for rule, retained in noted.get("held", {}).get(request_id, {}).items():
+                whole = notes[request_id].retained.setdefault(rule, {"rows": 0, "until": ""})
                 whole |= {
-                    "rows": int(str(whole["rows"])) + one["rows"],
-                    "until": max(str(whole["until"]), one["until"]),
+                    "rows": int(str(whole["rows"])) + retained["rows"],
+                    "until": max(str(whole["until"]), retained["until"]),
                 }
-    return found
+    return notes
 
 
 def published(data_root: DataRoot) -> list[dict[str, str | None]]:
@@ -238,7 +238,7 @@ def published(data_root: DataRoot) -> list[dict[str, str | None]]:
     path = folder(data_root) / f"{PUBLISHED}.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     names = sorted(
-        {*before, *(str(one.relative_to(data_root.root)) for one in _published(data_root))}
+        {*before, *(str(file.relative_to(data_root.root)) for file in _published(data_root))}
     )
     return [_now(data_root, name, before.get(name)) for name in names]
 
@@ -257,10 +257,10 @@ def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
         if path.stem != PUBLISHED
     ]
     names = {
-        one["file"]
+        change["file"]
         for each in noted
         if requested & set(each["rows"])
-        for one in each["files"].values()
+        for change in each["files"].values()
     }
     return [data_root.root / name for name in sorted(names) if (data_root.root / name).exists()]
 

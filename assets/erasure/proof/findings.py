@@ -10,7 +10,7 @@ from schemas.proof import WARNINGS
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """What was found, and where: a layer, table or kind of file.
+    """A finding of the proof, and where: a layer, table or kind of file.
 
     `request_id` is empty for what concerns all erasures alike. `places` are the records of a layer
     as `source/day/delivery/record`.

@@ -56,10 +56,10 @@ def expressions(model: type[TableModel]) -> list[str]:
     when the table has none.
     """
     names = arrow_schema(model).names
-    found = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
+    listed = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
     if {"type", "value"} <= set(names):
-        found += [_TYPED.format(name) for name in ("value", "replaced_by") if name in names]
-    return found
+        listed += [_TYPED.format(name) for name in ("value", "replaced_by") if name in names]
+    return listed
 
 
 def prepare(
@@ -166,13 +166,13 @@ def _in_table(
     reached = (
         "identifier NOT IN (SELECT identifier FROM contacts_of_others)" if contacts else "false"
     )
-    found = connection.execute(
+    counts = connection.execute(
         f"""SELECT request_id, count(*) FROM ({listed}) JOIN erased
             ON token = suppression_token(identifier)
         WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached})
             GROUP BY request_id ORDER BY request_id"""
     ).fetchall()
-    return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
+    return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in counts]
 
 
 def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
@@ -193,13 +193,13 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
         f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || "
         "content) WHERE len(faults) > 0"
     )
-    found = connection.execute(
+    counts = connection.execute(
         f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY "
         "request_id ORDER BY request_id"
     ).fetchall()
     return [
         Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id)
-        for request_id, count in found
+        for request_id, count in counts
     ]
 
 
@@ -268,18 +268,18 @@ def _confirmed(
     the few files that have any.
     """
     texts = Texts({identifier: [request_id] for identifier, request_id in named.items()})
-    found: set[str] = set()
+    identifiers: set[str] = set()
     for path in paths:
         records = by_record(texts, path, columns)
         if not records:
             continue
         aside = _set_aside(connection, path, chosen) & set(records)
-        found |= {
+        identifiers |= {
             identifier
             for number in {*records} - aside
             for identifier in records[number].identifiers
         }
-    return Counter(named[identifier] for identifier in found)
+    return Counter(named[identifier] for identifier in identifiers)
 
 
 def _set_aside(connection: duckdb.DuckDBPyConnection, path: Path, chosen: str) -> set[int]:
@@ -349,9 +349,9 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
     return findings
 
 
-def found_in_register(data_root: DataRoot) -> list[Finding]:
-    """Return what is left of anyone erased in quarantine, staged and register: the standing check
-    between register and marts.
+def remaining_in_register(data_root: DataRoot) -> list[Finding]:
+    """Return what is left of anyone erased in quarantine, staged and register: the check between
+    register and marts in each refresh.
     """
     with connect(data_root) as connection:
         if not prepare(data_root, connection):

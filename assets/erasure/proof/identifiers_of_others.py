@@ -29,10 +29,12 @@ def identifiers_of_others(
     To be called when the register has been rebuilt without the erased.
     """
     asked = list(requests)
-    known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
+    known = sorted(
+        {identifier for request in asked for identifier in (*request.given, *request.resolved)}
+    )
     # Before a request is resolved, the owners of its identifiers are unknown.
     named = {identifier for request in asked if request.resolved for identifier in request.given}
-    named -= {one for request in asked for one in request.resolved}
+    named -= {identifier for request in asked for identifier in request.resolved}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked_identifiers AS
         SELECT identifier, split_part(identifier, ':', 1) AS kind,
@@ -42,12 +44,12 @@ def identifiers_of_others(
     )
     _load_register(data_root, connection)
     shared = _contacts(data_root, connection) | _devices(data_root, connection)
-    accounts = {one.replace("email:", "user_id:", 1) for one in shared} & set(known)
+    accounts = {identifier.replace("email:", "user_id:", 1) for identifier in shared} & set(known)
     registered = connection.execute(
         "FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
     ).fetchall()
     anothers = named & {identifier for identifier, *_ in registered}
-    anothers |= {one for request in asked for one in request.left_out} & set(known)
+    anothers |= {identifier for request in asked for identifier in request.left_out} & set(known)
     return dict.fromkeys(anothers, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
 
 

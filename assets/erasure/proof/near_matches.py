@@ -1,12 +1,12 @@
 """Records that may be about the erased and carry no identifier of theirs: their name with their
 birth date or address.
 
-No rule can decide about these: a namesake may live next door. So they are found while the register
-still has the name, kept encrypted with the request, shown to a person, and removed only by that
-person's decision. What is left is counted on the certificate and never called gone.
+No rule can decide about these: a namesake may live next door. So they are searched while the
+register still has the name, kept encrypted with the request, shown to a person, and removed only by
+that person's decision. What is left is counted on the certificate and never called erased.
 
 Every text of raw is searched once, for any number of requests, for birth dates, streets and full
-names reduced to letters and digits (`text_search.Forms`); what is found is confirmed on the record.
+names reduced to letters and digits (`text_search.Forms`); each hit is confirmed on the record.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class _Known:
     @property
     def forms(self) -> set[bytes]:
         """Return what a record of theirs may contain, in letters and digits."""
-        found = {squeeze(written) for born in self.births for written in _written(born)}
+        forms = {squeeze(written) for born in self.births for written in _written(born)}
         for street in self.streets:
-            found |= {squeeze(street), squeeze(street.split()[0])}
+            forms |= {squeeze(street), squeeze(street.split()[0])}
         for given, family in self.names:
             for first in given.split():
-                found |= {squeeze(first + family), squeeze(family + first)}
-        return {form for form in found if len(form) >= SHORTEST}
+                forms |= {squeeze(first + family), squeeze(family + first)}
+        return {form for form in forms if len(form) >= SHORTEST}
 
     def in_text(self, text: str) -> tuple[str, ...]:
         """Return by what a record is near: nothing without a name of theirs."""
@@ -80,7 +80,7 @@ class _Known:
 
     @cached_property
     def _births(self) -> re.Pattern[str] | None:
-        written = sorted({re.escape(one) for born in self.births for one in _written(born)})
+        written = sorted({re.escape(text) for born in self.births for text in _written(born)})
         return re.compile(f"(?<![0-9])(?:{'|'.join(written)})(?![0-9])") if written else None
 
 
@@ -104,26 +104,28 @@ def gather(data_root: DataRoot, asked: Iterable[Request]) -> dict[str, list[dict
     Left out are records with an identifier of theirs, which are erased, and those that are
     certainly about somebody with another identity code.
     """
-    meant = [one for one in asked if one.registrants]
+    meant = [request for request in asked if request.registrants]
     with connect(data_root) as connection:
         known = _known(data_root, connection, meant)
         forms = Forms(
-            (form, request_id) for request_id, one in known.items() for form in sorted(one.forms)
+            (form, request_id)
+            for request_id, person in known.items()
+            for form in sorted(person.forms)
         )
         if not forms:
             return {}
         _load_certain(connection, meant)
-        found: dict[str, list[dict[str, Any]]] = {}
+        near_matches: dict[str, list[dict[str, Any]]] = {}
         for path in data_root.files("raw"):
             near = dict(_near(forms, known, path))
             for request_id, record_no in _uncertain(connection, path, near):
                 source, day = path.parts[-3:-1]
                 reference = f"{source}/{day}/{path.stem}/{record_no}"
                 by = near[record_no, request_id]
-                found.setdefault(request_id, []).append(
+                near_matches.setdefault(request_id, []).append(
                     {"reference": reference, "by": list(by), "decision": ""}
                 )
-    return found
+    return near_matches
 
 
 def _known(
@@ -138,7 +140,7 @@ def _known(
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erasing AS
         SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
-        [[one for one, _ in pairs], [one for _, one in pairs]],
+        [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     )
     known = {request.request_id: _Known() for request in meant}
     for request_id, given, call, family, born, precision, street in connection.execute(
@@ -150,13 +152,13 @@ def _known(
         SELECT request_id, unnest([street, street_sv]) AS street
         FROM addresses JOIN erasing USING (registrant_id)"""
     ).fetchall():
-        one = known[request_id]
+        person = known[request_id]
         if family and (given or call):
-            one.names.add((f"{given or ''} {call or ''}".strip(), family))
+            person.names.add((f"{given or ''} {call or ''}".strip(), family))
         if born and precision in (None, "day"):
-            one.births.add(born)
+            person.births.add(born)
         if street and re.search("[0-9]", street):
-            one.streets.add(street)
+            person.streets.add(street)
     return known
 
 
@@ -166,7 +168,15 @@ def _load_certain(connection: duckdb.DuckDBPyConnection, meant: list[Request]) -
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE theirs AS SELECT unnest($1::VARCHAR[]) AS identifier",
-        [sorted({one for request in meant for one in (*request.given, *request.resolved)})],
+        [
+            sorted(
+                {
+                    identifier
+                    for request in meant
+                    for identifier in (*request.given, *request.resolved)
+                }
+            )
+        ],
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE certainly_others AS
@@ -218,30 +228,30 @@ def _uncertain(
                 OR starts_with(identifier, 'identity_code:')
                     AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1)))
         SELECT request_id, record_no FROM near ANTI JOIN certain USING (record_no) ORDER BY ALL""",
-        [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
+        [[record_no for record_no, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     ).fetchall()
 
 
 def record(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> dict[str, Request]:
-    """Find the near matches of open requests that were found, and encrypt them with the requests.
+    """Find the near matches of open resolved requests, and encrypt them with the requests.
 
     What was decided before stays decided.
     """
     with ledger.changing(data_root):
         loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
-        open_ones = [
+        open_requests = [
             request
             for request in loaded
             if request.state != "closed" and request.right == "erasure"
         ]
-        found = gather(data_root, open_ones)
+        gathered = gather(data_root, open_requests)
         changed = {
-            request.request_id: _merged(request, found.get(request.request_id, []))
-            for request in open_ones
+            request.request_id: _merged(request, gathered.get(request.request_id, []))
+            for request in open_requests
         }
         differing = [
             changed[request.request_id]
-            for request in open_ones
+            for request in open_requests
             if changed[request.request_id] != request
         ]
         if differing:
@@ -249,14 +259,14 @@ def record(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> di
     return {request.request_id: changed.get(request.request_id, request) for request in loaded}
 
 
-def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
+def _merged(request: Request, gathered: list[dict[str, Any]]) -> Request:
     # When the erasure has begun the register may know no name any more to find them by.
     stays = {
         near["reference"]: near
         for near in request.near
         if near["decision"] or request.state == "erasing"
     }
-    fresh = {near["reference"]: near for near in found}
+    fresh = {near["reference"]: near for near in gathered}
     merged = {**fresh, **stays}
     return replace(request, near=tuple(merged[reference] for reference in sorted(merged)))
 
@@ -317,27 +327,27 @@ def decide(
 
 def to_remove(asked: Iterable[Request]) -> dict[tuple[str, str, str], list[tuple[int, str]]]:
     """Return what was decided to be removed: record and request, by source, day and delivery."""
-    found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    decided: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for request in asked:
         for near_match in request.near:
             if near_match["decision"] == "remove":
                 source, day, delivery, record_no = near_match["reference"].split("/")
-                found.setdefault((source, day, delivery), []).append(
+                decided.setdefault((source, day, delivery), []).append(
                     (int(record_no), request.request_id)
                 )
-    return found
+    return decided
 
 
 def kept(data_root: DataRoot, asked: Iterable[Request]) -> list[tuple[str, str]]:
     """Return request and content of the records of raw of which a person decided that they stay."""
-    found: list[tuple[str, str]] = []
+    contents: list[tuple[str, str]] = []
     with connect(data_root) as connection:
         for request in asked:
             for near in request.near:
                 if near["decision"] == "keep":
                     content = _column(data_root, connection, near, "content")
-                    found += [(request.request_id, content)] if content is not None else []
-    return found
+                    contents += [(request.request_id, content)] if content is not None else []
+    return contents
 
 
 def left(data_root: DataRoot, request: Request) -> Counter[str]:
@@ -354,11 +364,11 @@ def left(data_root: DataRoot, request: Request) -> Counter[str]:
 def texts(data_root: DataRoot, request: Request) -> dict[str, str]:
     """Return the near matches that raw still has, as they were delivered. Personal."""
     with connect(data_root) as connection:
-        found = {
+        payloads = {
             near_match["reference"]: _payload(data_root, connection, near_match)
             for near_match in request.near
         }
-    return {reference: text for reference, text in found.items() if text is not None}
+    return {reference: text for reference, text in payloads.items() if text is not None}
 
 
 def _payload(

@@ -1,5 +1,5 @@
 """What may remain of somebody erased: counted on the certificate with the reason, never called
-gone.
+erased.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEFT_OUT_REASON = "also somebody else's: records of others that name them stay a
 MENTIONED = "records whose text has what may be an identifier of the registrant"
 NEAR_REASONS = {
     KEPT_MENTION: "a person decided that it is none, or stays",
-    "": "not decided: nobody has said whether they are the registrant's",
+    "": "not decided: whether they are the registrant's is open",
     "keep": "a person decided that they are somebody else's",
     "remove": "a person decided that they are the registrant's; they are still there",
 }
@@ -28,8 +28,12 @@ def counted(
 ) -> list[dict[str, object]]:
     """Return what remains by kind, with count and reason; empty when nothing does."""
     kinds: list[tuple[str, int, str]] = [
-        (f"rows of category {category}, without their person", one.rows, f"held: {one.ground}")
-        for category, one in sorted(retained.items())
+        (
+            f"rows of category {category}, without their person",
+            retention.rows,
+            f"held: {retention.ground}",
+        )
+        for category, retention in sorted(retained.items())
     ]
     kinds += [
         ("identifiers", count, reason)

@@ -2,11 +2,11 @@
 it.
 
 Written apart from the removal on purpose: the proof shares no search with what it proves, so that a
-spelling which the removal does not know is found here. Only the canonical forms are common to both
-(`schemas.unusual_spellings`).
+spelling which the removal does not know is detected here. Only the canonical forms are common to
+both (`schemas.unusual_spellings`).
 
 A text is compared in two steps. Reduced to its lower-case ASCII letters and digits, it is looked up
-for one of `squeezed`; where one is found, the text around it, in NFKC without invisible characters,
+for one of `squeezed`; where one occurs, the text around it, in NFKC without invisible characters,
 must match `pattern`. What the pattern allows per kind of identifier:
 
 - identity code: lower case, anything but letters and digits between its digits, the date with its
@@ -151,10 +151,10 @@ def _is_word(value: str) -> bool:
 
 def _digests(kind: str, value: str) -> set[str]:
     """Return the person's key in staged tables, and a contact's hash for advertising platforms."""
-    found = {hashlib.md5(f"{kind}:{value}".encode(), usedforsecurity=False).hexdigest()}
+    digests = {hashlib.md5(f"{kind}:{value}".encode(), usedforsecurity=False).hexdigest()}
     if kind in ("email", "phone"):
-        found.add(hashlib.sha256(value.encode()).hexdigest())
-    return found
+        digests.add(hashlib.sha256(value.encode()).hexdigest())
+    return digests
 
 
 def _word(kind: str, value: str) -> str:
@@ -206,7 +206,7 @@ def _identity_code(code: str) -> tuple[set[bytes], str]:
     century = {"+": "18", "-": "19"}.get(sign, "19" if sign in "uvwxy" else "20")
     day, month, year = born[:2], born[2:4], born[4:]
     days = (born, f"{day}{month}{century}{year}", f"{century}{year}{month}{day}")
-    written = "|".join(WIDE_GAP.join(one) for one in days)
+    written = "|".join(WIDE_GAP.join(digits) for digits in days)
     short = rf"{day.lstrip('0')}[./ -]{{1,2}}{month.lstrip('0')}[./ -]{{1,2}}(?:{century})?{year}"
     individual, mark = WIDE_GAP.join(number), re.escape(sign)
     # Another century's sign makes it another person's.
@@ -215,7 +215,7 @@ def _identity_code(code: str) -> tuple[set[bytes], str]:
     checked = rf"{right}(?:(?<=[0-9a-z]{check})|{_NO_WORD_AFTER})(?![0-9])"
     compact = rf"{_BLANKS.join(born)}{_BLANKS}{mark}{_BLANKS}"
     unchecked = rf"(?:{compact}|(?:{written}|{short}){mark}){individual}[0-9a-z]?{_NO_WORD_AFTER}"
-    squeezed = {squeeze(one + middle + number) for one in days for middle in ("", sign)}
+    squeezed = {squeeze(digits + middle + number) for digits in days for middle in ("", sign)}
     short_day = day.lstrip("0") + month.lstrip("0")
     squeezed |= {
         squeeze(f"{short_day}{before}{year}{middle}{number}")

@@ -2,7 +2,7 @@
 the removal's.
 
 Every text of a table is reduced once to lower-case ASCII letters and digits, and eight of them at a
-time are looked up in a table of the spellings; what is found there is confirmed on the text itself
+time are looked up in a table of the spellings; what occurs there is confirmed on the text itself
 (`spellings`). So time does not depend on the number of identifiers, and memory is bounded by
 a batch. Texts that are escaped (URL, JSON, HTML; within each other, too) or not in ASCII are
 unescaped and brought to NFKC first: they are few.
@@ -87,10 +87,10 @@ _KEPT = _letters_and_digits()
 
 @dataclass
 class Hits:
-    """What was found, by request: written as usual (`usual`), and in another spelling (`unusual`).
+    """The hits by request: written as usual (`usual`), and in another spelling (`unusual`).
 
     `embedded` are identifiers that only stand within a longer word of somebody else's;
-    `identifiers` those that were found.
+    `identifiers` those that were hit.
     """
 
     usual: Counter[str] = field(default_factory=Counter)
@@ -99,7 +99,7 @@ class Hits:
     identifiers: set[str] = field(default_factory=set)
 
     def add(self, other: Hits) -> None:
-        """Add what was found elsewhere."""
+        """Add the hits of another search."""
         self.usual.update(other.usual)
         self.unusual.update(other.unusual)
         self.embedded |= other.embedded
@@ -247,8 +247,8 @@ def _read_otherwise(where: pa.Array, content: bytes) -> Iterator[tuple[pa.Array,
     texts = pa.array(content.decode("utf-8", "replace").split("\0"), pa.large_string())
     chosen = pc.match_substring_regex(texts, READ_OTHERWISE)
     if len(texts) == len(where):
-        for part, found in _joined(texts.filter(chosen), where.filter(chosen)):
-            yield part, _as_read(found)
+        for part, joined in _joined(texts.filter(chosen), where.filter(chosen)):
+            yield part, _as_read(joined)
 
 
 def _as_read(content: bytes) -> bytes:
@@ -307,17 +307,17 @@ def _character(escape: re.Match[str]) -> str:
     """Return what an escape, or a run of them, stands for; a control character is a blank."""
     written = escape[0]
     if written[0] == "%":
-        found = _decoded(unquote_to_bytes(written))
+        character = _decoded(unquote_to_bytes(written))
     elif written[0] == "&":
-        found = html.unescape(written)
+        character = html.unescape(written)
     elif written[1] == "\\":
-        found = "\\"
+        character = "\\"
     elif written[1] in "ux":
         units = written.encode().decode("unicode_escape")
-        found = units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        character = units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     else:
-        found = " "
-    return re.sub(r"[\x00-\x1f]", " ", found)
+        character = " "
+    return re.sub(r"[\x00-\x1f]", " ", character)
 
 
 def _decoded(content: bytes) -> str:
@@ -341,7 +341,7 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
         yield from _texts(column.keys)
         yield from _texts(column.items)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        decoded = [one.decode("utf-8", "replace") for one in column.drop_null().to_pylist()]
+        decoded = [value.decode("utf-8", "replace") for value in column.drop_null().to_pylist()]
         yield pa.array(decoded, pa.large_string())
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = column.drop_null().cast(pa.large_string())
@@ -392,7 +392,7 @@ def by_record(texts: Texts, path: Path, columns: list[str] | None = None) -> dic
     To be called for files that have some: halves that have none are left aside. `columns` limits
     the search to these.
     """
-    found: dict[int, Hits] = {}
+    records: dict[int, Hits] = {}
     read = None if columns is None else ["record_no", *columns]
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(PARQUET_ROWS, columns=read):
@@ -409,8 +409,8 @@ def by_record(texts: Texts, path: Path, columns: list[str] | None = None) -> dic
                     pending += [part.slice(0, half), part.slice(half)]
                 else:
                     number = part.column("record_no")[0].as_py()
-                    found.setdefault(number, Hits()).add(hits)
-    return found
+                    records.setdefault(number, Hits()).add(hits)
+    return records
 
 
 def in_duckdb(texts: Texts, connection: duckdb.DuckDBPyConnection, database: str) -> Hits:

@@ -53,7 +53,7 @@ SAMPLE_TRUTH = "truth"
 HOW = {
     "identifiers": (
         "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed "
-        "with the key and held against the suppression list"
+        "with the key and compared with the suppression list"
     ),
     "marts": (
         "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header "
@@ -113,19 +113,19 @@ def verify(
     work follows what they touched.
     """
     proof = Proof()
-    every = {one.request_id: one for one in ledger.every(data_root)}
+    every = {request.request_id: request for request in ledger.every(data_root)}
     proof.backups = _backups(
         data_root,
         [every[identifier] for identifier in request_ids]
         if request_ids is not None
-        else [one for one in every.values() if one.closed_at],
+        else [request for request in every.values() if request.closed_at],
     )
     chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
     with connect(data_root) as connection:
         _by_identifiers(data_root, connection, proof, request_ids)
-        open_ones = [one for one in chosen if one.state != "closed"]
-        if open_ones:
-            _by_bytes(data_root, connection, proof, open_ones, whole=whole)
+        open_requests = [request for request in chosen if request.state != "closed"]
+        if open_requests:
+            _by_bytes(data_root, connection, proof, open_requests, whole=whole)
     for where, path in _marts(data_root):
         proof.findings += mart_files.check(data_root, path, where)
         proof.examined["marts"] += 1
@@ -195,14 +195,14 @@ def _by_bytes(
     data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     proof: Proof,
-    open_ones: list[Request],
+    open_requests: list[Request],
     *,
     whole: bool,
 ) -> None:
     """Search texts of every layer, as the proof does not stop where the removal did; then bytes."""
-    others = identifiers_of_others(data_root, connection, open_ones)
+    others = identifiers_of_others(data_root, connection, open_requests)
     requests_of: dict[str, list[str]] = {}
-    for request in open_ones:
+    for request in open_requests:
         for identifier in {*request.given, *request.resolved}:
             reason = others.get(identifier) or (TOO_SHORT if not spelling_of(identifier) else "")
             if reason:
@@ -212,30 +212,32 @@ def _by_bytes(
                 if not byte_search.forms(identifier):
                     proof.left_out[request.request_id, SHORT] += 1
                 requests_of.setdefault(identifier, []).append(request.request_id)
-    found: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str, str]] = Counter()
     files = _files(
         data_root,
-        None if whole else evidence.touched(data_root, [one.request_id for one in open_ones]),
+        None
+        if whole
+        else evidence.touched(data_root, [request.request_id for request in open_requests]),
     )
     kept = {
         (request.request_id, near["reference"])
-        for request in open_ones
+        for request in open_requests
         for near in request.near
         if near["decision"] == "keep"
     }
-    search = _TextSearch(proof, requests_of, kept, found)
+    search = _TextSearch(proof, requests_of, kept, counts)
     search.run(data_root, connection, files)
     for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
         for identifier in identifiers_aside:
             for request_id in requests_of[identifier]:
                 proof.left_out[request_id, reason] += 1
     requested = byte_search.RequestedIdentifiers(
-        open_ones, {*others, *search.embedded, *search.kept}
+        open_requests, {*others, *search.embedded, *search.kept}
     )
     for path in files:
         proof.examined["bytes"] += 1
         for finding in byte_search.in_file(data_root, requested, path, _where(data_root, path)):
-            found[_code(finding.code, finding.where), finding.where, finding.request_id] += (
+            counts[_code(finding.code, finding.where), finding.where, finding.request_id] += (
                 finding.count
             )
     proof.findings += [
@@ -243,7 +245,7 @@ def _by_bytes(
             code, where, count, request_id,
             tuple(sorted(search.places.get((code, where, request_id), ()))),
         )
-        for (code, where, request_id), count in sorted(found.items())
+        for (code, where, request_id), count in sorted(counts.items())
     ]  # fmt: skip
 
 
@@ -255,8 +257,8 @@ class _TextSearch:
         proof: Takes what was examined, and the places.
         requests_of: By identifier, the requests that have it.
         decided: Request and reference of the records that a person decided to keep.
-        found: Counts by code, layer and request; added to.
-        places: The records in which it was found, by code, layer and request.
+        counts: Findings by code, layer and request; added to.
+        places: The records with findings, by code, layer and request.
         embedded: Identifiers that stand only within longer words of others.
         kept: Identifiers in records that were decided to stay.
     """
@@ -264,7 +266,7 @@ class _TextSearch:
     proof: Proof
     requests_of: Mapping[str, list[str]]
     decided: Set[tuple[str, str]]
-    found: Counter[tuple[str, str, str]]
+    counts: Counter[tuple[str, str, str]]
     places: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     embedded: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
@@ -283,7 +285,13 @@ class _TextSearch:
             if hits.identifiers:
                 self._add_records(texts, path, where)
         in_derived = (
-            Texts({one: ids for one, ids in self.requests_of.items() if one not in self.kept})
+            Texts(
+                {
+                    identifier: ids
+                    for identifier, ids in self.requests_of.items()
+                    if identifier not in self.kept
+                }
+            )
             if self.kept
             else texts
         )
@@ -302,7 +310,7 @@ class _TextSearch:
             hits = _texts_of(connection, texts, path)
         except (duckdb.Error, pa.ArrowException, OSError):
             if path.exists():
-                self.found["PROOF-UNREADABLE", where, ""] += 1
+                self.counts["PROOF-UNREADABLE", where, ""] += 1
             return Hits()
         self.embedded |= hits.embedded
         return hits
@@ -313,7 +321,7 @@ class _TextSearch:
                 if (request_id, reference) in self.decided:
                     self.kept |= hits.identifiers
                     continue
-                self.found[_code(code, where), where, request_id] += count
+                self.counts[_code(code, where), where, request_id] += count
                 if reference:
                     self.places.setdefault((code, where, request_id), set()).add(reference)
                     self.proof.places.setdefault(request_id, set()).add(reference)
@@ -351,11 +359,11 @@ def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
     aside = {data_root.secrets, data_root.spill / str(os.getpid()), data_root.root / SAMPLE_TRUTH}
     if touched is not None:
         aside |= {data_root.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
-    found: list[Path] = []
+    paths: list[Path] = []
     for folder, folders, names in os.walk(data_root.root):
         # What is left aside is not walked through: there may be years of it.
         folders[:] = [name for name in folders if Path(folder, name) not in aside]
-        found += [
+        paths += [
             path
             for name in names
             if (path := Path(folder, name)) not in aside
@@ -363,7 +371,7 @@ def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
             and path.is_file()
             and not path.is_symlink()
         ]
-    return [*sorted(found), *(touched or ())]
+    return [*sorted(paths), *(touched or ())]
 
 
 def _where(data_root: DataRoot, path: Path) -> str:

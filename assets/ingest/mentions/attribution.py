@@ -1,5 +1,5 @@
-"""Whose a record is that has somebody's identifiers in its text only: because it cannot be parsed,
-or is spelled otherwise.
+"""Attribution of records with identifiers in their text only: because the record cannot be parsed,
+or the identifier has another form.
 
 It is theirs when nothing in it is certainly somebody else's. Otherwise it stays, and what mentions
 them is redacted.
@@ -85,17 +85,19 @@ def attribute(
     for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
         number, text = row["record_no"], row["payload"]
         record = replace(record_of(row["identifiers"], row["faults"]), decided=number in decided)
-        found = spellings.find(text, wide=record.decided)
-        if not found:
+        mentions = spellings.find(text, wide=record.decided)
+        if not mentions:
             continue
         records[number] = record
         matches += _stated_odd(number, row["identifiers"], spellings)
         redacted = set(redaction.find(text, record))
-        matches += [_match(number, one, one in redacted) for one in found]
+        matches += [_match(number, mention, mention in redacted) for mention in mentions]
         named += [
             {"record_no": number, "kind": kind, "token": token} for kind, token in tokens(text)
         ]
-        stated += [{"record_no": number, "identifier": one} for one in row["identifiers"]]
+        stated += [
+            {"record_no": number, "identifier": identifier} for identifier in row["identifiers"]
+        ]
     _load(
         connection, "text_matches", matches,
         identifier="VARCHAR", place="VARCHAR", sure="BOOLEAN", redact="BOOLEAN",
@@ -113,10 +115,11 @@ def _stated_odd(
     by them, so they are sure.
     """
     return [
-        {**_match(number, replace(one, sure=True), redact=False), "place": DECLARED}
+        {**_match(number, replace(mention, sure=True), redact=False), "place": DECLARED}
         for kind, _, value in (identifier.partition(":") for identifier in identifiers)
-        for one in spellings.find(value)
-        if (one.start, one.end) == (0, len(value)) and one.identifier.startswith(f"{kind}:")
+        for mention in spellings.find(value)
+        if (mention.start, mention.end) == (0, len(value))
+        and mention.identifier.startswith(f"{kind}:")
     ]
 
 

@@ -147,7 +147,7 @@ def _characters(match: re.Match[str]) -> list[tuple[str, int]]:
     if run := match["url"]:
         content = bytes.fromhex(run.replace("%", ""))
         try:
-            return [(one, 3 * len(one.encode())) for one in content.decode()]
+            return [(character, 3 * len(character.encode())) for character in content.decode()]
         except UnicodeDecodeError:
             return [(chr(byte), 3) for byte in content]
     if code := match["hex"] or match["byte"]:
@@ -156,9 +156,9 @@ def _characters(match: re.Match[str]) -> list[tuple[str, int]]:
         return [(_SHORT.get(short, short), 2)]
     text = html.unescape(match[0])
     if text == match[0]:
-        return [(one, 1) for one in text]
+        return [(character, 1) for character in text]
     # An entity of two characters (there are a few) has its width in the last one.
-    return [(one, 1) for one in text[:-1]] + [(text[-1], len(match[0]) - len(text) + 1)]
+    return [(character, 1) for character in text[:-1]] + [(text[-1], len(match[0]) - len(text) + 1)]
 
 
 def _plain(given: Decoded) -> Decoded:

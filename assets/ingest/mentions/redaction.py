@@ -51,14 +51,17 @@ class Redaction:
     def find(self, text: str, record: Record) -> list[Mention]:
         """The mentions in a text that are to be redacted in a record that is not theirs."""
         return [
-            one
-            for one in self.spellings.find(text, wide=record.decided)
-            if not _is_own(one, text, record)
+            mention
+            for mention in self.spellings.find(text, wide=record.decided)
+            if not _is_own(mention, text, record)
             and (
                 record.decided
                 or not record.readable
-                or text[one.start : one.end] in record.codes
-                or ((one.sure or _is_long_number(one)) and not _is_field_number(one, text))
+                or text[mention.start : mention.end] in record.codes
+                or (
+                    (mention.sure or _is_long_number(mention))
+                    and not _is_field_number(mention, text)
+                )
             )
         ]
 

@@ -80,29 +80,29 @@ class Prefilter:
         if len(texts) == 0 or not self:
             return np.array([], np.int64)
         texts = texts.cast(pa.string())
-        found = self._among(_joined(texts))
+        indexes = self._among(_joined(texts))
         escaped = np.flatnonzero(_matching(texts, _ESCAPES))
         if len(escaped):
             unescaped = pc.replace_substring_regex(texts.take(pa.array(escaped)), _ESCAPES, "")
-            found = np.union1d(found, escaped[self._among(_joined(unescaped))])
+            indexes = np.union1d(indexes, escaped[self._among(_joined(unescaped))])
         hiding = np.flatnonzero(_matching(texts, HIDING))
         decoded = [
             _BETWEEN.join(squeezed(reading.text) for reading in readings(texts[index].as_py()))
             for index in hiding.tolist()
         ]
         if decoded:
-            also = self._among(b"".join(one + bytes([_END]) for one in decoded))
-            found = np.union1d(found, hiding[also])
-        return found
+            also = self._among(b"".join(text + bytes([_END]) for text in decoded))
+            indexes = np.union1d(indexes, hiding[also])
+        return indexes
 
     def _among(self, content: bytes) -> np.ndarray:
         """The numbers of the texts, each of which ends with a byte that no text has."""
         places = self._places(content)
-        for one in self._short:
-            at = content.find(one)
+        for fragment in self._short:
+            at = content.find(fragment)
             while at >= 0:
                 places.append(at)
-                at = content.find(one, at + 1)
+                at = content.find(fragment, at + 1)
         if not places:
             return np.array([], np.int64)
         ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _END)
@@ -171,11 +171,11 @@ def texts_of(model: type[TableModel]) -> list[str]:
         return []
     declared = model.to_schema().columns
     return [
-        one.name
-        for one in arrow_schema(model)
-        if one.type == pa.string()
-        and one.name not in STRUCTURED
-        and not any(check.name == "isin" for check in declared[one.name].checks)
+        field.name
+        for field in arrow_schema(model)
+        if field.type == pa.string()
+        and field.name not in STRUCTURED
+        and not any(check.name == "isin" for check in declared[field.name].checks)
     ]
 
 
@@ -194,12 +194,12 @@ def files_with_texts(data_root: DataRoot) -> list[tuple[str, Path, list[str]]]:
 def scan_lake(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter
 ) -> None:
-    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts
-    may contain a searched value.
+    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged with texts
+    that may contain a searched value.
 
-    One pass over all texts, a batch in memory per thread.
+    Reads all texts once, a batch in memory per thread.
     """
-    found: list[tuple[str, str, int]] = []
+    records: list[tuple[str, str, int]] = []
 
     def scan(layer: str, path: Path, columns: list[str]) -> list[tuple[str, str, int]]:
         delivery = path.parent.name if layer.startswith("staged") else path.stem
@@ -207,10 +207,10 @@ def scan_lake(
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for some in threads.map(
-            lambda one: scan(*one), files_with_texts(data_root) if prefilter else []
+            lambda file: scan(*file), files_with_texts(data_root) if prefilter else []
         ):
-            found += some
-    columns = [list(column) for column in zip(*found, strict=True)] if found else [[], [], []]
+            records += some
+    columns = [list(column) for column in zip(*records, strict=True)] if records else [[], [], []]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE worth_reading AS SELECT DISTINCT
             unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS layer,

@@ -3,7 +3,7 @@ run of digits in another.
 
 An e-mail address is compared by its canonical form. A phone is compared by the digits that people
 dial for it. An identity code may lack its sign or have a wrong check character, for its digits and
-the rest determine both or show whose it was meant to be; another sign is another person's. An
+the rest determine both or show which code was meant; another sign is another person's. An
 opaque id is compared as a whole word, or in the groups in which people write it, and is none when
 it is too short to be distinguished from any other number.
 
@@ -56,7 +56,7 @@ class Spellings:
 
     Args:
         identifiers: What to look for, any number.
-        country: Whose national telephone numbers a number without a calling code may be (ISO 3166).
+        country: ISO 3166 code; a number without a calling code may be a national number of it.
     """
 
     def __init__(self, identifiers: Iterable[str], country: str) -> None:
@@ -304,14 +304,16 @@ def tokens(text: str) -> set[tuple[str, str]]:
     """Everything in a text that may be an identifier, as pairs of a type and the token as it
     stands.
     """
-    found: set[tuple[str, str]] = set()
+    candidates: set[tuple[str, str]] = set()
     for plain in (reading.text for reading in readings(text)):
-        found |= {("email", f"{address.local}@{address.domain}") for address in addresses(plain)}
-        found |= {("identity_code", token) for token in _whole_codes(plain)}
-        found |= {("phone", plain[token.begin : token.end]) for token in phone_tokens(plain)}
+        candidates |= {
+            ("email", f"{address.local}@{address.domain}") for address in addresses(plain)
+        }
+        candidates |= {("identity_code", token) for token in _whole_codes(plain)}
+        candidates |= {("phone", plain[token.begin : token.end]) for token in phone_tokens(plain)}
         words = {match[0] for match in _OPAQUE.finditer(plain) if _is_distinctive(match[0])}
-        found |= {(kind, word) for word in words for kind in OPAQUE}
-    return found
+        candidates |= {(kind, word) for word in words for kind in OPAQUE}
+    return candidates
 
 
 def _whole_codes(plain: str) -> Iterator[str]:

@@ -64,8 +64,8 @@ _WHOLE_CODE = "[0-9]{6}[-+A-FU-Y]?[0-9]{3}[0-9A-Z]?"
 
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make known to the connection who is in the register, and the country; `suppression.prepare`
-    comes besides.
+    """Make `registered_others` and the macro `country_of_phones`; call
+    `suppression.prepare` as well.
     """
     know_others(data_root, connection)
     connection.execute(
@@ -87,12 +87,12 @@ def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redact
     if not identifiers:
         return None
     spellings = Spellings(identifiers, _country(connection))
-    found = rows.take(pa.array(Prefilter(spellings.fragments).candidates(texts)))
+    candidates = rows.take(pa.array(Prefilter(spellings.fragments).candidates(texts)))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE spelled AS SELECT unnest($1::VARCHAR[]) AS identifier",
         [sorted(identifiers)],
     )
-    records = attribute(connection, found, spellings)
+    records = attribute(connection, candidates, spellings)
     return Redaction(spellings, records) if records else None
 
 
@@ -230,7 +230,7 @@ _CODES = f"""SELECT DISTINCT parts[1] || parts[3] AS digits, parts[2] AS sign, p
 
 def listed_in_lake(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The identifiers on the list that any text of raw or staged mentions. Reads all of them."""
-    found: set[str] = set()
+    identifiers: set[str] = set()
     for _, path, columns in files_with_texts(data_root):
         with pq.ParquetFile(path) as file:
             readable = "faults" not in file.schema_arrow.names
@@ -246,8 +246,8 @@ def listed_in_lake(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
                             column
                         ].to_pylist()
                     )
-                    found |= listed_in(connection, texts, odd)
-    return found
+                    identifiers |= listed_in(connection, texts, odd)
+    return identifiers
 
 
 def _decoded(texts: pa.Array) -> pa.Array:

@@ -118,7 +118,8 @@ def _code_patterns(gap: str) -> list[re.Pattern[str]]:
 
 
 def code_end(text: str, end: int, check: str, *, wide: bool = False) -> tuple[int, bool] | None:
-    """Return where a code ends whose digits end at `end`, and whether it has the check character.
+    """Return the end of the code with its last digit at `end`, and whether it has the check
+    character.
 
     None when more follows than a wrong one: it is another token.
     """

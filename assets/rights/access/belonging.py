@@ -79,12 +79,12 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
         or not text.startswith("identity_code:")
         or text == f"identity_code:{row and row[0]}"
     }
-    alone = {one for one, alone in rows if alone}
+    alone = {identifier for identifier, alone in rows if alone}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE own_keys AS
         SELECT person_key FROM membership WHERE registrant_id = $1
-        UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one)
-            WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
+        UNION SELECT md5(identifier) FROM (SELECT unnest($2::VARCHAR[]) AS identifier)
+            WHERE md5(identifier) NOT IN (SELECT person_key FROM membership)""",
         [registrant_id, sorted(text for text in alone if not text.startswith("business_id:"))],
     )
     return Own(
@@ -96,7 +96,7 @@ def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
     """Addresses, phones and numbers that a source has stated of the registrant and the register no
     longer holds; nobody else's numbers.
     """
-    found: set[str] = set()
+    identifiers: set[str] = set()
     for model, identifier, unless in (
         (ContactPoints, "kind || ':' || match_key", "false"),
         (
@@ -111,8 +111,8 @@ def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
             WHERE person_key IN (SELECT person_key FROM own_keys)
                 AND NOT coalesce({unless}, true)"""
         ).fetchall()
-        found |= {one for (one,) in rows if one}
-    return found
+        identifiers |= {text for (text,) in rows if text}
+    return identifiers
 
 
 def records(
@@ -121,13 +121,15 @@ def records(
     """The registrant's records, by delivery. Cost: one look at the keys and identifiers of every
     delivery.
     """
-    found = []
-    for entry in deliveries.book(data_root):
+    delivered = []
+    for entry in deliveries.ledger(data_root):
         keyed = _by_key(data_root, connection, entry)
         unstaged, mentions = _by_identifier(data_root, connection, entry, mine, keyed)
         if keyed or unstaged or mentions:
-            found.append(Delivered(entry, tuple(sorted(keyed | unstaged)), tuple(sorted(mentions))))
-    return found
+            delivered.append(
+                Delivered(entry, tuple(sorted(keyed | unstaged)), tuple(sorted(mentions)))
+            )
+    return delivered
 
 
 def _by_key(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:

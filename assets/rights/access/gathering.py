@@ -39,7 +39,7 @@ from schemas.staged import CANONICAL
 
 Row = dict[str, Any]
 # Tables of the register that name no registrant, or record only that something was removed.
-NOT_OF_ONE = (
+NOT_SHOWN = (
     "segregated_orders",
     "segregated_consents",
     "visits_per_month",
@@ -77,7 +77,7 @@ class Gathered:
     records: list[Row] = field(default_factory=list)
     marts: list[Row] = field(default_factory=list)
     profile: list[Row] | None = None
-    held: dict[str, list[Row]] = field(default_factory=dict)
+    retained: dict[str, list[Row]] = field(default_factory=dict)
     withheld: dict[str, int] = field(default_factory=dict)
     released: list[Row] = field(default_factory=list)
 
@@ -113,15 +113,15 @@ def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
     done, every = _gather(data_root, registrant_id)
-    kept = [one for one in every if one.item not in released]
+    kept = [withheld for withheld in every if withheld.item not in released]
     done.withheld = {
-        "fields": sum(one.kind == "field" for one in kept),
-        "records": sum(one.kind == "record" for one in kept),
+        "fields": sum(withheld.kind == "field" for withheld in kept),
+        "records": sum(withheld.kind == "record" for withheld in kept),
     }
     done.released = [
-        {name: value for name, value in asdict(one).items() if name not in ("item", "kind")}
-        for one in every
-        if one.item in released
+        {name: value for name, value in asdict(withheld).items() if name not in ("item", "kind")}
+        for withheld in every
+        if withheld.item in released
     ]
     per_record = Counter((entry.delivery_id, entry.record_no) for entry in kept)
     for record in done.records:
@@ -158,8 +158,8 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
         done.records, kept_back = _as_delivered(data_root, connection, delivered)
         kept_back += _mentions(data_root, connection, delivered)
-        done.held = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
-        contents = [one.content for one, _ in kept_back]
+        done.retained = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
+        contents = [withheld.content for withheld, _ in kept_back]
         texts = [
             text
             for part in (done.register, done.statements, done.records, contents)
@@ -178,19 +178,22 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
     done.marts = [_in_mart(data_root, registrant_id, purpose) for purpose in MARTS]
     done.profile = _profile(data_root, registrant_id)
     return done, [
-        replace(one, content=redaction.everywhere(one.content, _without_others(keeping, carried)))
-        for one, carried in kept_back
+        replace(
+            withheld,
+            content=redaction.everywhere(withheld.content, _without_others(keeping, carried)),
+        )
+        for withheld, carried in kept_back
     ]
 
 
 def _of_the_register(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str
 ) -> dict[str, list[Row]]:
-    found = {}
+    tables = {}
     for table, model in TABLES.items():
-        if table not in NOT_OF_ONE and "registrant_id" in arrow_schema(model).names:
+        if table not in NOT_SHOWN and "registrant_id" in arrow_schema(model).names:
             read_register(data_root, connection, table, model)
-            found[table] = _rows(
+            tables[table] = _rows(
                 connection,
                 (
                     f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 "
@@ -204,7 +207,7 @@ def _of_the_register(
         "WHERE registrant_id = $1 ORDER BY ALL"
     )
     return {
-        **found,
+        **tables,
         "informed": _rows(connection, informed, registrant_id) if informed_path.exists() else [],
     }
 
@@ -227,12 +230,12 @@ def _statements(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> dict[str, list[Row]]:
     """What every source has stated of the registrant, past statements too, by canonical table."""
-    found: dict[str, list[Row]] = {table: [] for table in CANONICAL}
-    for one in delivered:
-        if not one.records:
+    statements: dict[str, list[Row]] = {table: [] for table in CANONICAL}
+    for delivery in delivered:
+        if not delivery.records:
             continue
-        for path in lake_rewrite.staged_files(data_root, one.entry):
-            if path.stem in found:
+        for path in lake_rewrite.staged_files(data_root, delivery.entry):
+            if path.stem in statements:
                 rows = _rows(
                     connection,
                     f"""SELECT * EXCLUDE (record_no, position, person_key) FROM {parquet(path)}
@@ -240,12 +243,12 @@ def _statements(
                     ORDER BY record_no, position""",
                 )
                 where = {
-                    "source": one.entry.source,
-                    "delivered_on": one.entry.day,
-                    "delivery_id": one.entry.delivery_id,
+                    "source": delivery.entry.source,
+                    "delivered_on": delivery.entry.day,
+                    "delivery_id": delivery.entry.delivery_id,
                 }
-                found[path.stem] += [{**where, **row} for row in rows]
-    return {table: rows for table, rows in found.items() if rows}
+                statements[path.stem] += [{**where, **row} for row in rows]
+    return {table: rows for table, rows in statements.items() if rows}
 
 
 def _as_delivered(
@@ -254,11 +257,13 @@ def _as_delivered(
     """The registrant's records as raw has them, minimised, with the rules by which one is in
     quarantine; and the fields that are withheld.
     """
-    found, kept_back = [], []
-    for one in delivered:
-        dataset = _DATASETS.get((one.entry.source, one.entry.dataset))
-        outcomes = _outcomes(data_root, connection, one)
-        for row in _rows_of_raw(data_root, connection, one.entry, one.records) if dataset else ():
+    records, kept_back = [], []
+    for delivery in delivered:
+        dataset = _DATASETS.get((delivery.entry.source, delivery.entry.dataset))
+        outcomes = _outcomes(data_root, connection, delivery)
+        for row in (
+            _rows_of_raw(data_root, connection, delivery.entry, delivery.records) if dataset else ()
+        ):
             # Of what could not be taken apart nothing is known: it is one field.
             content, fields = (
                 (None, [("", row["payload"])])
@@ -266,16 +271,16 @@ def _as_delivered(
                 else redaction.disclosed(dataset, row["payload"])  # type: ignore[arg-type]
             )
             kept_back += [
-                (_item("field", one.entry, row["record_no"], path, value), row["identifiers"])
+                (_item("field", delivery.entry, row["record_no"], path, value), row["identifiers"])
                 for path, value in fields
             ]
             outcome, codes = outcomes.get(row["record_no"], ("", []))
-            found.append(
+            records.append(
                 {
-                    "source": one.entry.source,
-                    "dataset": one.entry.dataset,
-                    "delivered_on": one.entry.day,
-                    "delivery_id": one.entry.delivery_id,
+                    "source": delivery.entry.source,
+                    "dataset": delivery.entry.dataset,
+                    "delivered_on": delivery.entry.day,
+                    "delivery_id": delivery.entry.delivery_id,
                     "record_no": row["record_no"],
                     "outcome": outcome,
                     "rules": codes,
@@ -283,7 +288,7 @@ def _as_delivered(
                     "carried": row["identifiers"],
                 }
             )
-    return found, kept_back
+    return records, kept_back
 
 
 def _mentions(
@@ -294,15 +299,15 @@ def _mentions(
         (
             _item(
                 "record",
-                one.entry,
+                delivery.entry,
                 row["record_no"],
                 "",
                 row["payload"] if row["faults"] else json.loads(row["payload"]),
             ),
             row["identifiers"],
         )
-        for one in delivered
-        for row in _rows_of_raw(data_root, connection, one.entry, one.mentions)
+        for delivery in delivered
+        for row in _rows_of_raw(data_root, connection, delivery.entry, delivery.mentions)
     ]
 
 
@@ -380,8 +385,8 @@ def _segregated_proofs(
     return _rows(
         connection,
         """SELECT * EXCLUDE (consented) FROM segregated_consents WHERE consented IN (
-            SELECT keyed_hash('consent|' || unnest([one, md5(one)]))
-                FROM (SELECT unnest($1::VARCHAR[]) AS one)) ORDER BY ALL""",
+            SELECT keyed_hash('consent|' || unnest([identifier, md5(identifier)]))
+                FROM (SELECT unnest($1::VARCHAR[]) AS identifier)) ORDER BY ALL""",
         sorted(mine.alone),
     )
 
@@ -446,8 +451,8 @@ def _in_mart(data_root: DataRoot, registrant_id: str, purpose: str) -> Row:
     return {
         "mart": purpose,
         "channels": [
-            plain(asdict(one))
-            for one in eligibility_explanation.explain(data_root, registrant_id, purpose)
+            plain(asdict(channel))
+            for channel in eligibility_explanation.explain(data_root, registrant_id, purpose)
         ],
     }
 
@@ -457,15 +462,15 @@ def _profile(data_root: DataRoot, registrant_id: str) -> list[Row] | None:
     or no mart is published.
     """
     try:
-        found = profile_explanation.profile(data_root, registrant_id)
+        attributes = profile_explanation.profile(data_root, registrant_id)
     except profile_explanation.NotPublishedError:
         return None
-    return None if found is None else [plain(asdict(one)) for one in found]
+    return None if attributes is None else [plain(asdict(attribute)) for attribute in attributes]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, *values: object) -> list[Row]:
     answer = connection.execute(query, list(values))
-    names = [one[0] for one in answer.description or ()]
+    names = [column[0] for column in answer.description or ()]
     return [plain(dict(zip(names, row, strict=True))) for row in answer.fetchall()]
 
 
@@ -474,9 +479,9 @@ def plain(value: Any) -> Any:
     rounded.
     """
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
+        return [plain(part) for part in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value

@@ -12,17 +12,17 @@ from typing import Any
 import yaml
 
 from schemas import eligibility, profiles
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 
 @cache
 def words() -> Mapping[str, Any]:
     """The names that `labels.yaml` gives, by kind and key."""
-    found: Mapping[str, Any] = yaml.safe_load(
+    texts: Mapping[str, Any] = yaml.safe_load(
         files("assets.rights.access").joinpath("labels.yaml").read_text(encoding="utf-8")
     )
-    return found
+    return texts
 
 
 def text(key: str, language: Language) -> str:

@@ -14,7 +14,7 @@ from assets.documents import notice
 from assets.rights.access import archive, labels, page, portable, spreadsheets
 from assets.rights.access.gathering import Gathered, Row, gather, plain
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 FORMAT = 1
@@ -53,33 +53,33 @@ def access(
     UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
     has the writer's lock.
     """
-    found = gather(data_root, registrant_id, released)
-    chosen_language = language or labels.chosen(data_root.policy, found.language)
+    gathered = gather(data_root, registrant_id, released)
+    chosen_language = language or labels.chosen(data_root.policy, gathered.language)
     content = {
         **_about(data_root.policy, request_id, now),
-        **asdict(found),
+        **asdict(gathered),
         "language": chosen_language,
         "circumstances": circumstances(data_root.policy, chosen_language, now.date()),
     }
     files = {
-        "access.html": page.html(data_root.policy, found, chosen_language, now),
+        "access.html": page.html(data_root.policy, gathered, chosen_language, now),
         "access.json": archive.as_json(content),
     }
     files |= {
         f"tables/{name}.csv": spreadsheets.table(rows)
-        for name, rows in _tables(found).items()
+        for name, rows in _tables(gathered).items()
         if rows
     }
     size = archive.write(data_root, out, files, now)
     return Packed(
         len(files),
         size,
-        sum(map(len, found.register.values())),
-        sum(map(len, found.statements.values())),
-        len(found.records),
-        found.withheld["fields"],
-        found.withheld["records"],
-        len(found.released),
+        sum(map(len, gathered.register.values())),
+        sum(map(len, gathered.statements.values())),
+        len(gathered.records),
+        gathered.withheld["fields"],
+        gathered.withheld["records"],
+        len(gathered.released),
         chosen_language,
     )
 
@@ -90,8 +90,8 @@ def portability(
     """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as
     `access` does.
     """
-    found = gather(data_root, registrant_id)
-    taken = portable.portable(data_root.policy, found)
+    gathered = gather(data_root, registrant_id)
+    taken = portable.portable(data_root.policy, gathered)
     files = {
         "portability.json": archive.as_json(
             {**_about(data_root.policy, request_id, now), "provided": taken}
@@ -108,7 +108,7 @@ def portability(
         0,
         0,
         0,
-        labels.chosen(data_root.policy, found.language),
+        labels.chosen(data_root.policy, gathered.language),
     )
 
 
@@ -130,9 +130,9 @@ def circumstances(policy: Policy, language: Language, today: date) -> dict[str, 
         "authority",
         "role",
     )
-    found = {name: _as_plain(facts[name]) for name in kept}
+    listed = {name: _as_plain(facts[name]) for name in kept}
     return {
-        **found,
+        **listed,
         "controller": policy.controller.model_dump(),
         "contact": {"address": policy.contact.address, "email": policy.contact.email},
     }
@@ -140,7 +140,7 @@ def circumstances(policy: Policy, language: Language, today: date) -> dict[str, 
 
 def _as_plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_as_plain(one) for one in value]
+        return [_as_plain(part) for part in value]
     return plain(vars(value)) if hasattr(value, "__dataclass_fields__") else plain(value)
 
 
@@ -153,7 +153,7 @@ def _about(policy: Policy, request_id: str, now: datetime) -> dict[str, Any]:
     return {**about, "policy": {"version": policy.version, "hash": policy.fingerprint}}
 
 
-def _tables(found: Gathered) -> dict[str, list[Row]]:
+def _tables(gathered: Gathered) -> dict[str, list[Row]]:
     """Every table of the package, by the name of its file."""
     marts: list[Row] = [
         {
@@ -162,18 +162,18 @@ def _tables(found: Gathered) -> dict[str, list[Row]]:
             "admitted": channel["admitted"],
             **rule,
         }
-        for mart in found.marts
+        for mart in gathered.marts
         for channel in mart["channels"]
         for rule in channel["rules"]
     ]
     return {
-        **{f"register-{name}": rows for name, rows in found.register.items()},
-        **{f"statements-{name}": rows for name, rows in found.statements.items()},
-        **{f"held-{name}": rows for name, rows in found.held.items()},
-        "records": _leaves(found.records, "outcome"),
-        "released": _leaves(found.released),
+        **{f"register-{name}": rows for name, rows in gathered.register.items()},
+        **{f"statements-{name}": rows for name, rows in gathered.statements.items()},
+        **{f"held-{name}": rows for name, rows in gathered.retained.items()},
+        "records": _leaves(gathered.records, "outcome"),
+        "released": _leaves(gathered.released),
         "marts": marts,
-        "profile": found.profile or [],
+        "profile": gathered.profile or [],
     }
 
 
@@ -182,12 +182,12 @@ def _leaves(delivered: list[Row], *more: str) -> list[Row]:
     return [
         {
             **{
-                name: one[name]
+                name: record[name]
                 for name in ("source", "dataset", "delivered_on", "record_no", *more)
             },
-            "field": f"{one.get('field', '')}.{path}".strip("."),
+            "field": f"{record.get('field', '')}.{path}".strip("."),
             "value": value,
         }
-        for one in delivered
-        for path, value in spreadsheets.leaves(one["content"])
+        for record in delivered
+        for path, value in spreadsheets.leaves(record["content"])
     ]

@@ -22,7 +22,7 @@ from assets.documents.pages import CONTENT_POLICY, STYLE
 from assets.rights.access import labels, spreadsheets
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.redaction import REDACTED
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 
@@ -44,13 +44,13 @@ class Section:
     nothing: str
 
 
-def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> bytes:
+def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) -> bytes:
     """The page in a language of the policy."""
 
     def text(key: str) -> str:
         return labels.text(key, language)
 
-    as_of = day_in_words(date.fromisoformat(found.as_of), language) if found.as_of else "-"
+    as_of = day_in_words(date.fromisoformat(gathered.as_of), language) if gathered.as_of else "-"
     environment = Environment(
         loader=PackageLoader("assets.rights.access", ""),
         undefined=StrictUndefined,
@@ -66,9 +66,9 @@ def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> 
         title=text("title").format(register=policy.register_name.name[language]),
         made=text("made").format(day=day_in_words(now.date(), language), as_of=as_of),
         intro=text("intro"),
-        withheld=text("withheld").format(redacted=REDACTED, **found.withheld),
+        withheld=text("withheld").format(redacted=REDACTED, **gathered.withheld),
         nothing=text("nothing"),
-        sections=_sections(policy, found, language),
+        sections=_sections(policy, gathered, language),
         notice_title=text("notice"),
         notice=_notice(policy, language, now.date()),
     )
@@ -83,7 +83,7 @@ def _notice(policy: Policy, language: Language, today: date) -> str:
     )
 
 
-def _sections(policy: Policy, found: Gathered, language: Language) -> list[Section]:
+def _sections(policy: Policy, gathered: Gathered, language: Language) -> list[Section]:
     nothing = labels.text("nothing", language)
 
     def section(key: str, grids: list[Grid], otherwise: str = nothing) -> Section:
@@ -96,33 +96,37 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
             if rows
         ]
 
-    registrants = found.register.get("registrants", [])
+    registrants = gathered.register.get("registrants", [])
     register = [
         _details(policy, labels.name("tables", "registrants", language), row, language)
         for row in registrants
     ]
     released = (
-        [section("released", [_released(policy, one, language) for one in found.released])]
-        if found.released
+        [section("released", [_released(policy, record, language) for record in gathered.released])]
+        if gathered.released
         else []
     )
     return [
         section(
             "register",
             register
-            + grids({name: rows for name, rows in found.register.items() if name != "registrants"}),
+            + grids(
+                {name: rows for name, rows in gathered.register.items() if name != "registrants"}
+            ),
         ),
-        section("marts", [_mart(policy, mart, language) for mart in found.marts]),
-        section("profile", _profile(policy, found, language), labels.text("no_profile", language)),
-        section("held", grids(found.held)),
-        section("statements", grids(found.statements)),
-        section("records", [_record(policy, record, language) for record in found.records]),
+        section("marts", [_mart(policy, mart, language) for mart in gathered.marts]),
+        section(
+            "profile", _profile(policy, gathered, language), labels.text("no_profile", language)
+        ),
+        section("held", grids(gathered.retained)),
+        section("statements", grids(gathered.statements)),
+        section("records", [_record(policy, record, language) for record in gathered.records]),
         *released,
     ]
 
 
 def _details(policy: Policy, title: str, row: Row, language: Language) -> Grid:
-    header = [labels.name("columns", one, language) for one in ("attribute", "value")]
+    header = [labels.name("columns", column, language) for column in ("attribute", "value")]
     return Grid(
         title,
         header,
@@ -176,13 +180,13 @@ def _mart(policy: Policy, row: Row, language: Language) -> Grid:
     return Grid(policy.purposes[row["mart"]].name[language], header, rows)
 
 
-def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
+def _profile(policy: Policy, gathered: Gathered, language: Language) -> list[Grid]:
     rows = [
         {
-            **{key: one[key] for key in ("attribute", "value", "inputs", "as_of", "rule")},
-            "meaning": labels.meaning(one["rule"], language),
+            **{key: attribute[key] for key in ("attribute", "value", "inputs", "as_of", "rule")},
+            "meaning": labels.meaning(attribute["rule"], language),
         }
-        for one in found.profile or ()
+        for attribute in gathered.profile or ()
     ]
     return [_grid(policy, labels.text("profile", language), rows, language)] if rows else []
 

@@ -1,8 +1,8 @@
 """What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on
 consent or contract.
 
-Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, in a column
-whose category comes from that source and is derived from nothing. *On consent or contract*: one of
+Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, in a column of
+a category that comes from that source and is derived from nothing. *On consent or contract*: one of
 the category's purposes has that basis, and the registrant has a contract or order, or has consented
 to that purpose. All of the register is processed automatically.
 """
@@ -15,7 +15,7 @@ from assets.documents.stored_data import technical
 from assets.rights.access.gathering import Gathered, Row
 from schemas.columns import categories
 from schemas.declarations import Declaration, declared
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from schemas.staged import CANONICAL
 
 # What stands beside the provided values, so that a row can be understood: its source and time.
@@ -24,13 +24,13 @@ _BESIDE = ("source", "stated_at")
 _KINDS = ("kind", "type")
 
 
-def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
+def portable(policy: Policy, gathered: Gathered) -> dict[str, list[Row]]:
     """Canonical table -> rows of what the registrant provided; without what a later statement of
     the same source has taken back.
     """
-    bases = purposes_on(found, policy)
+    bases = purposes_on(gathered, policy)
     taken = {}
-    for table, rows in found.statements.items():
+    for table, rows in gathered.statements.items():
         model = CANONICAL[table]
         declarations = declared(policy, model, "staged")
         kept = [
@@ -43,11 +43,11 @@ def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
     return taken
 
 
-def purposes_on(found: Gathered, policy: Policy) -> set[str]:
+def purposes_on(gathered: Gathered, policy: Policy) -> set[str]:
     """The purposes for which this registrant's data is processed on consent or contract."""
-    agreed = bool(found.register.get("contracts") or found.register.get("orders"))
+    agreed = bool(gathered.register.get("contracts") or gathered.register.get("orders"))
     consented = {
-        row["purpose"] for row in found.register.get("choices", []) if row["choice"] == "granted"
+        row["purpose"] for row in gathered.register.get("choices", []) if row["choice"] == "granted"
     }
     return {
         name

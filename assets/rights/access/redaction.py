@@ -50,11 +50,11 @@ class Redaction:
     ) -> None:
         self.mine = mine
         self._near, self._kept = frozenset(near), frozenset(kept)
-        self._own = frozenset(one.partition(":")[2].lower() for one in mine.known_by)
+        self._own = frozenset(identifier.partition(":")[2].lower() for identifier in mine.known_by)
         self._digits = frozenset(
-            re.sub(r"[^0-9]", "", one.partition(":")[2])[-9:].lstrip("0")
-            for one in mine.known_by
-            if one.startswith("phone:")
+            re.sub(r"[^0-9]", "", identifier.partition(":")[2])[-9:].lstrip("0")
+            for identifier in mine.known_by
+            if identifier.startswith("phone:")
         )
         self._names = frozenset(names)
 
@@ -73,14 +73,14 @@ class Redaction:
                     value,
                     flags=re.IGNORECASE,
                 )
-        value = _CODE.sub(self._unless(lambda one: one.lower() in self._own), value)
+        value = _CODE.sub(self._unless(lambda word: word.lower() in self._own), value)
         value = _EMAIL.sub(
-            self._unless(lambda one: one.lower().replace("%40", "@") in self._own), value
+            self._unless(lambda word: word.lower().replace("%40", "@") in self._own), value
         )
         value = _PHONE.sub(
             self._unless(
-                lambda one: (
-                    re.sub(r"[^0-9]", "", one.removeprefix("%2B").removeprefix("%2b"))[-9:].lstrip(
+                lambda word: (
+                    re.sub(r"[^0-9]", "", word.removeprefix("%2B").removeprefix("%2b"))[-9:].lstrip(
                         "0"
                     )
                     in self._digits
@@ -91,7 +91,7 @@ class Redaction:
         value = self._without_names(value)
         if not self._near or value.lower() in self._kept:
             return value
-        return _WORD.sub(self._unless(lambda one: one.lower() not in self._near), value)
+        return _WORD.sub(self._unless(lambda word: word.lower() not in self._near), value)
 
     def _unless(self, own: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:
         return lambda match: match.group() if own(match.group()) else REDACTED
@@ -121,33 +121,33 @@ def disclosed(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]
 
 
 def _kept(
-    found: Any,
+    content: Any,
     shape: Any,
     parts: Mapping[str, tuple[str, tuple[str, ...]]],
     path: str,
     withheld: list[tuple[str, Any]],
 ) -> Any:
-    if isinstance(shape, Mapping) and isinstance(found, dict):
-        below = {name: f"{path}.{name}".removeprefix(".") for name in found}
+    if isinstance(shape, Mapping) and isinstance(content, dict):
+        below = {name: f"{path}.{name}".removeprefix(".") for name in content}
         withheld += [
             (below[name], value)
-            for name, value in found.items()
+            for name, value in content.items()
             if name not in shape and value not in (None, "", [], {})
         ]
         return {
             name: _part(name, value, shape[name], parts, below[name], withheld)
-            for name, value in found.items()
+            for name, value in content.items()
             if name in shape
         }
-    if isinstance(shape, list) and isinstance(found, list):
+    if isinstance(shape, list) and isinstance(content, list):
         return [
-            _kept(one, shape[0], parts, f"{path}[{number}]", withheld)
-            for number, one in enumerate(found)
+            _kept(element, shape[0], parts, f"{path}[{number}]", withheld)
+            for number, element in enumerate(content)
         ]
-    if isinstance(shape, (Mapping, list)) or isinstance(found, (dict, list)):
-        withheld += [(path, found)] if found is not None else []
+    if isinstance(shape, (Mapping, list)) or isinstance(content, (dict, list)):
+        withheld += [(path, content)] if content is not None else []
         return None
-    return found
+    return content
 
 
 def _part(
@@ -158,20 +158,20 @@ def _part(
     path: str,
     withheld: list[tuple[str, Any]],
 ) -> Any:
-    """Of a list whose elements state their kind, those that are about the registrant alone."""
+    """Of a list of elements that state their kind, those that are about the registrant alone."""
     if name not in parts or not isinstance(value, list):
         return _kept(value, shape, parts, path, withheld)
     field, allowed = parts[name]
     theirs = {
-        number: isinstance(one, dict) and one.get(field) in allowed
-        for number, one in enumerate(value)
+        number: isinstance(element, dict) and element.get(field) in allowed
+        for number, element in enumerate(value)
     }
     withheld += [
-        (f"{path}[{number}]", one) for number, one in enumerate(value) if not theirs[number]
+        (f"{path}[{number}]", element) for number, element in enumerate(value) if not theirs[number]
     ]
     return [
-        _kept(one, shape[0], parts, f"{path}[{number}]", withheld)
-        for number, one in enumerate(value)
+        _kept(element, shape[0], parts, f"{path}[{number}]", withheld)
+        for number, element in enumerate(value)
         if theirs[number]
     ]
 
@@ -181,11 +181,11 @@ def every_text(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from every_text(one)
+        for part in value.values():
+            yield from every_text(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from every_text(one)
+        for part in value:
+            yield from every_text(part)
 
 
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:
@@ -193,8 +193,8 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {name: everywhere(one, change) for name, one in value.items()}
-    return [everywhere(one, change) for one in value] if isinstance(value, list) else value
+        return {name: everywhere(part, change) for name, part in value.items()}
+    return [everywhere(part, change) for part in value] if isinstance(value, list) else value
 
 
 def names_of_others(
@@ -221,7 +221,7 @@ def names_of_others(
     for table in ("registrants", "names"):
         read_register(data_root, connection, table, TABLES[table])
     ordered = sorted(pairs)
-    found = connection.execute(
+    names = connection.execute(
         """WITH requested_names AS (
             SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
         called AS (
@@ -240,9 +240,9 @@ def names_of_others(
         SELECT DISTINCT given, family FROM named SEMI JOIN requested_names USING (given, family)
         WHERE registrant_id <> $3 AND (given, family) NOT IN (SELECT (given, family) FROM named
             WHERE registrant_id = $3)""",
-        [[one for one, _ in ordered], [other for _, other in ordered], registrant_id],
+        [[first_word for first_word, _ in ordered], [other for _, other in ordered], registrant_id],
     ).fetchall()
-    return {(given, family) for given, family in found}
+    return {(given, family) for given, family in names}
 
 
 def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: str) -> set[str]:
@@ -251,12 +251,12 @@ def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: st
 
     Reads the register's tables, which the connection has under their names.
     """
-    found = connection.execute(
+    words = connection.execute(
         """WITH near AS (
-            SELECT other.registrant_id FROM registrants AS one JOIN registrants AS other
-                USING (street, postcode) WHERE one.registrant_id = $1
-            UNION SELECT other.registrant_id FROM contact_points AS one
-                JOIN contact_points AS other USING (kind, match_key) WHERE one.registrant_id = $1),
+            SELECT other.registrant_id FROM registrants AS own JOIN registrants AS other
+                USING (street, postcode) WHERE own.registrant_id = $1
+            UNION SELECT other.registrant_id FROM contact_points AS own
+                JOIN contact_points AS other USING (kind, match_key) WHERE own.registrant_id = $1),
         called AS (
             SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, call_name,
                 family_name)), ' ')) AS word FROM registrants
@@ -267,4 +267,4 @@ def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: st
             WHERE registrant_id = $1)""",
         [registrant_id],
     ).fetchall()
-    return {word for (word,) in found}
+    return {word for (word,) in words}

@@ -1,7 +1,7 @@
 """Tables as CSV that no spreadsheet takes for formulas. For people; machines read the JSON, in
 which nothing is changed.
 
-A cell whose text begins with `=`, `+`, `-`, `@`, a tab or a line break, also behind blanks or
+A cell with a text that begins with `=`, `+`, `-`, `@`, a tab or a line break, also behind blanks or
 characters that nobody sees, gets an apostrophe before that sign; so does what follows a comma,
 semicolon, bar, quote, tab or line break within a cell, because a spreadsheet that expects another
 separator begins a cell there. Every cell is quoted. Source: OWASP, "CSV Injection".
@@ -58,10 +58,10 @@ def leaves(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
     is left out.
     """
     if isinstance(value, Mapping):
-        for name, one in value.items():
-            yield from leaves(one, f"{path}.{name}" if path else str(name))
+        for name, part in value.items():
+            yield from leaves(part, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from leaves(one, f"{path}[{number}]")
+        for number, part in enumerate(value):
+            yield from leaves(part, f"{path}[{number}]")
     elif value not in (None, ""):
         yield path, value

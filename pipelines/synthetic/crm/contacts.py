@@ -102,7 +102,7 @@ _LANGUAGES = vocabulary([*LANGUAGES, ""])
 
 
 @dataclass(frozen=True)
-class ContactBook:
+class ContactKeys:
     """The CRM's keys of each person, for the other datasets; -1 and "" for none."""
 
     record_id: Ints
@@ -157,10 +157,10 @@ def _names(
     way, in_first = rng.integers(0, TYPING_ERRORS, count), rng.random(count) < 0.5
     for error in range(TYPING_ERRORS):
         first = either(
-            wrong & in_first & (way == error), pick(given.misspelt[error], first_no), first
+            wrong & in_first & (way == error), pick(given.misspelled[error], first_no), first
         )
         last = either(
-            wrong & ~in_first & (way == error), pick(family.misspelt[error], family_no), last
+            wrong & ~in_first & (way == error), pick(family.misspelled[error], family_no), last
         )
     first = either(
         in_case(case, "initial_only", "duplicate_abbreviated"),
@@ -204,7 +204,7 @@ def _written_time(seconds: Ints, american: Mask) -> Text:
 
 def draw_contacts(
     chunk: Chunk, people: People, lives: Lives, points: ContactPoints, record_ids: Sequence
-) -> tuple[Records, Records | None, ContactBook]:
+) -> tuple[Records, Records | None, ContactKeys]:
     """The first day's snapshot, later exports (None for none), and everybody's keys."""
     rng = chunk.rng("contacts")
     known = (people.kind == PROSPECT) | (
@@ -265,8 +265,8 @@ def draw_contacts(
         )
         if len(part)
     ]
-    book = ContactBook(record_id, customer_number, np.flatnonzero(known))
-    return snapshot, Records.concat(later) if later else None, book
+    contact_keys = ContactKeys(record_id, customer_number, np.flatnonzero(known))
+    return snapshot, Records.concat(later) if later else None, contact_keys
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipelines.synthetic.arrow_text import (
     vocabulary,
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
-from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.lives import Lives
 from pipelines.synthetic.people import CUSTOMER, YEAR, People
@@ -68,9 +68,9 @@ def updated_text(seconds: Ints, offset: Mask) -> Text:
     return either(offset, iso_time(seconds + 7_200, ending="+02:00"), iso_time(seconds))
 
 
-def contact_id_text(book: ContactBook, who: Ints) -> Text:
+def contact_id_text(contact_keys: ContactKeys, who: Ints) -> Text:
     """The contact's Record ID; empty where the person has no contact."""
-    return only(book.record_id[who] >= 0, number(book.record_id[who]))
+    return only(contact_keys.record_id[who] >= 0, number(contact_keys.record_id[who]))
 
 
 def _terms(
@@ -94,7 +94,7 @@ def _terms(
 
 
 def draw_contracts(
-    chunk: Chunk, people: People, lives: Lives, book: ContactBook, numbers: Sequence
+    chunk: Chunk, people: People, lives: Lives, contact_keys: ContactKeys, numbers: Sequence
 ) -> Records | None:
     """The contracts of the chunk's customers; None where nobody has one."""
     rng = chunk.rng("contracts")
@@ -125,7 +125,7 @@ def draw_contracts(
         | planting.has("contract_old_code")
         | planting.has("contract_code_checksum")
     )
-    contact = only(~planting.has("contract_without_contact"), contact_id_text(book, who))
+    contact = only(~planting.has("contract_without_contact"), contact_id_text(contact_keys, who))
     contact = either(
         planting.has("contract_unknown_contact"), join("9", padded(people.person[who], 9)), contact
     )
@@ -133,7 +133,7 @@ def draw_contracts(
     contract_number = either(planting.has("contract_number_missing"), "", known_number)
     product = pick(_PRODUCTS, rng.integers(0, len(_PRODUCTS), count))
     fee, offset = money(rng.integers(490, 9_990, count)), rng.random(count) < 0.4
-    customer_number = book.customer_number.take(pa.array(who))
+    customer_number = contact_keys.customer_number.take(pa.array(who))
 
     def text(rows: Ints, state: Ints, last: Ints, updated: Ints) -> Text:
         arrow = pa.array(rows)

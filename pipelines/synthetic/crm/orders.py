@@ -19,7 +19,7 @@ from pipelines.synthetic.arrow_text import (
     vocabulary,
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
-from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.crm.contracts import contact_id_text, updated_text
 from pipelines.synthetic.people import CUSTOMER, YEAR, People
 from pipelines.synthetic.planting import Chunk, Planting, Sequence
@@ -39,7 +39,7 @@ _DEFECTS = (
 
 
 def draw_orders(
-    chunk: Chunk, people: People, book: ContactBook, numbers: Sequence
+    chunk: Chunk, people: People, contact_keys: ContactKeys, numbers: Sequence
 ) -> Records | None:
     """The orders of the chunk's customers; None where there are none."""
     rng, days = chunk.rng("orders"), chunk.days
@@ -73,8 +73,8 @@ def draw_orders(
     amount = either(planting.has("order_absurd_amount"), "100000000.00", amount)
     known_number = join("T", padded(numbers.take(count), 9))
     order_number = either(planting.has("order_number_missing"), "", known_number)
-    contact = only(~planting.has("order_without_contact"), contact_id_text(book, who))
-    customer_number = book.customer_number.take(pa.array(who))
+    contact = only(~planting.has("order_without_contact"), contact_id_text(contact_keys, who))
+    customer_number = contact_keys.customer_number.take(pa.array(who))
     when, items = updated_text(ordered, rng.random(count) < 0.4), number(rng.integers(1, 9, count))
     too_many = only(planting.has("order_too_many_fields"), ",extra")
 

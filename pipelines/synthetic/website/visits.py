@@ -26,7 +26,7 @@ from pipelines.synthetic.arrow_text import (
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
 from pipelines.synthetic.contact_points import ContactPoints
-from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.people import CUSTOMER, PROSPECT, WEBSITE_ONLY, People
 from pipelines.synthetic.places import places, towns
 from pipelines.synthetic.planting import Chunk, Planting, Sequence, in_case
@@ -344,7 +344,11 @@ def _addresses(rng: np.random.Generator, people: People, who: Ints, planting: Pl
 
 
 def draw_visits(
-    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
+    chunk: Chunk,
+    people: People,
+    points: ContactPoints,
+    contact_keys: ContactKeys,
+    numbers: Sequence,
 ) -> tuple[Records | None, Ints]:
     """The visits, and the rows of the people who have made any."""
     rng, days = chunk.rng("visits"), chunk.days
@@ -359,7 +363,7 @@ def draw_visits(
         return None, visitors
     planting = Planting(chunk, rng, count)
     customers = people.kind[who] == CUSTOMER
-    known = book.record_id[who] >= 0
+    known = contact_keys.record_id[who] >= 0
     for case in _DEFECTS:
         planting.rows(
             case,
@@ -380,7 +384,7 @@ def draw_visits(
     device_no = rng.integers(0, 2, count) * (rng.random(count) < 0.4)
     identity = numbers.take(count)
     email = join('"', points.email.take(pa.array(who)), '"')
-    customer_number = join('"', book.customer_number.take(pa.array(who)), '"')
+    customer_number = join('"', contact_keys.customer_number.take(pa.array(who)), '"')
     user = either(planting.has("visit_email_as_user"), email, "null")
     user = either(planting.has("visit_customer_as_user"), customer_number, user)
     city = places().city[people.home.postcode[who]]

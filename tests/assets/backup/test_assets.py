@@ -12,7 +12,7 @@ from assets.backup import assets as backup_assets
 from assets.backup import generations
 from assets.dagster_support.runs import Today
 from assets.storage.data_root import DataRoot
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 DAYS = load_policy().rule("backups")[1].period.count
 NOW = datetime.now(UTC)
@@ -37,7 +37,7 @@ def run(data_root: DataRoot, *, only_check: bool = False) -> dg.ExecuteInProcess
 
 
 def passed(result: dg.ExecuteInProcessResult) -> list[bool]:
-    return [one.passed for one in result.get_asset_check_evaluations()]
+    return [evaluation.passed for evaluation in result.get_asset_check_evaluations()]
 
 
 def test_what_is_beyond_its_time_goes_and_is_counted(data_root: DataRoot) -> None:
@@ -46,8 +46,10 @@ def test_what_is_beyond_its_time_goes_and_is_counted(data_root: DataRoot) -> Non
     assert passed(run(data_root, only_check=True)) == [False]
     result = run(data_root)
     assert passed(result) == [True]
-    told = result.asset_materializations_for_node("upkeep__backups")[0].metadata
-    assert {name: told[name].value for name in ("destroyed", "made", "generations", "rule")} == {
+    metadata = result.asset_materializations_for_node("upkeep__backups")[0].metadata
+    assert {
+        name: metadata[name].value for name in ("destroyed", "made", "generations", "rule")
+    } == {
         "destroyed": 1,
         "made": 0,
         "generations": 1,

@@ -1,5 +1,5 @@
-"""What is sealed comes back as it was; anything that is changed, cut, moved, exchanged or opened
-with another key does not.
+"""Encrypted content is decrypted unchanged; anything that is changed, cut, moved, exchanged or
+opened with another key is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encryption, "PIECE", PIECE)
 
 
-def sealed(content: bytes, name: str = "G1", key: bytes = KEY, at_once: int = 37) -> bytes:
+def encrypted(content: bytes, name: str = "G1", key: bytes = KEY, at_once: int = 37) -> bytes:
     target = io.BytesIO()
     with EncryptedWriter(target, key, name) as writer:
         for start in range(0, len(content), at_once):
@@ -45,26 +45,26 @@ def opened(stream: bytes, name: str = "G1", key: bytes = KEY) -> bytes:
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 3 * PIECE + 5])
-def test_what_is_sealed_comes_back(length: int) -> None:
+def test_encrypted_content_is_decrypted_unchanged(length: int) -> None:
     content = secrets.token_bytes(length)
-    stream = sealed(content)
+    stream = encrypted(content)
     assert opened(stream) == content
     assert len(stream) == HEADER + length + TAG * max(1, -(-length // PIECE))
 
 
 def test_it_can_be_read_little_by_little() -> None:
-    reader = EncryptedReader(io.BytesIO(sealed(b"abc" * 200)), KEY, "G1")
+    reader = EncryptedReader(io.BytesIO(encrypted(b"abc" * 200)), KEY, "G1")
     assert b"".join(iter(lambda: reader.read(7), b"")) == b"abc" * 200
 
 
-def test_the_same_content_is_never_sealed_alike() -> None:
-    assert sealed(b"content" * 50) != sealed(b"content" * 50)
+def test_the_same_content_is_never_encrypted_alike() -> None:
+    assert encrypted(b"content" * 50) != encrypted(b"content" * 50)
 
 
 @settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(at=st.integers(0, HEADER + 3 * (PIECE + TAG) - 1), bit=st.integers(0, 7))
 def test_any_changed_bit_shows(at: int, bit: int) -> None:
-    stream = bytearray(sealed(b"x" * 3 * PIECE))
+    stream = bytearray(encrypted(b"x" * 3 * PIECE))
     stream[at] ^= 1 << bit
     with pytest.raises(DecryptionError):
         opened(bytes(stream))
@@ -74,7 +74,7 @@ def test_any_changed_bit_shows(at: int, bit: int) -> None:
 @given(length=st.integers(0, HEADER + 3 * (PIECE + TAG) - 1))
 def test_a_stream_that_was_cut_off_anywhere_shows(length: int) -> None:
     with pytest.raises(DecryptionError):
-        opened(sealed(b"x" * 3 * PIECE)[:length])
+        opened(encrypted(b"x" * 3 * PIECE)[:length])
 
 
 def pieces(stream: bytes) -> list[bytes]:
@@ -84,30 +84,30 @@ def pieces(stream: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("order", [[1, 0, 2], [0, 2], [1, 2], [0, 0, 1, 2], [0, 1], [0, 1, 2, 2]])
 def test_pieces_that_are_moved_left_out_or_doubled_show(order: list[int]) -> None:
-    stream = sealed(b"x" * 3 * PIECE)
+    stream = encrypted(b"x" * 3 * PIECE)
     cut = pieces(stream)
     with pytest.raises(DecryptionError):
         opened(stream[:HEADER] + b"".join(cut[number] for number in order))
 
 
 def test_a_piece_of_another_stream_under_the_same_key_shows() -> None:
-    one, other = sealed(b"x" * 3 * PIECE), sealed(b"y" * 3 * PIECE)
+    first, other = encrypted(b"x" * 3 * PIECE), encrypted(b"y" * 3 * PIECE)
     with pytest.raises(DecryptionError):
-        opened(one[:HEADER] + pieces(one)[0] + pieces(other)[1] + pieces(one)[2])
+        opened(first[:HEADER] + pieces(first)[0] + pieces(other)[1] + pieces(first)[2])
 
 
 def test_content_after_the_end_shows() -> None:
     with pytest.raises(DecryptionError):
-        opened(sealed(b"x" * 250) + b"more")
+        opened(encrypted(b"x" * 250) + b"more")
 
 
 def test_another_key_or_another_generations_name_does_not_open_it() -> None:
     for name, key in (("G2", KEY), ("G1", secrets.token_bytes(KEY_BYTES))):
         with pytest.raises(DecryptionError):
-            opened(sealed(b"content"), name, key)
+            opened(encrypted(b"content"), name, key)
 
 
-def test_a_stream_whose_writer_failed_has_no_end() -> None:
+def test_a_stream_has_no_end_when_its_writer_failed() -> None:
     target = io.BytesIO()
     with contextlib.suppress(OSError), EncryptedWriter(target, KEY, "G1") as writer:
         writer.write(b"x" * 250)

@@ -1,4 +1,4 @@
-"""A generation is whole or not there, its key lies apart, and without the key it is gone."""
+"""A generation is whole or not there, its key lies apart, and without the key it is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def filled(data_root: DataRoot) -> DataRoot:
     return data_root
 
 
-def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: DataRoot) -> None:
+def test_a_backup_is_encrypted_and_does_not_contain_its_key(filled: DataRoot) -> None:
     made = make(filled, None, NOW)
     content = (filled.root / "backups" / f"{made.name}.backup").read_bytes()
     assert SECRET not in content
@@ -43,7 +43,7 @@ def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: DataRoot)
     ] == [0o600, 0o600]
 
 
-def test_a_backup_holds_what_cannot_be_built_anew(data_root: DataRoot) -> None:
+def test_a_backup_contains_what_cannot_be_rebuilt(data_root: DataRoot) -> None:
     assert pepper(data_root)
     kept = [
         data_root.register("segregated_orders"),
@@ -61,8 +61,8 @@ def test_a_backup_holds_what_cannot_be_built_anew(data_root: DataRoot) -> None:
         path.write_bytes(b"kept")
     made = make(data_root, None, NOW)
     with (data_root.root / "backups" / f"{made.name}.backup").open("rb") as file:
-        sealed = EncryptedReader(file, key_path(data_root, made.name).read_bytes(), made.name)
-        with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
+        decrypted = EncryptedReader(file, key_path(data_root, made.name).read_bytes(), made.name)
+        with tarfile.open(fileobj=decrypted, mode="r|") as archive:  # type: ignore[call-overload]
             names = {entry.name for entry in archive}
     assert names == {*(str(path.relative_to(data_root.root)) for path in kept), "secrets/pepper"}
 
@@ -81,14 +81,14 @@ def test_backups_can_be_kept_elsewhere(filled: DataRoot, tmp_path: Path) -> None
 def test_rotation_destroys_all_but_the_newest(filled: DataRoot) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(4)]
     assert keep_newest(filled, None, 2) == names[:2]
-    assert [one.name for one in every(filled, None)] == names[2:]
+    assert [generation.name for generation in every(filled, None)] == names[2:]
 
 
 def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: DataRoot) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(3)]
     key_path(filled, names[2]).unlink()
     keep_newest(filled, None, 1)
-    assert [one.name for one in every(filled, None)] == [names[1]]
+    assert [generation.name for generation in every(filled, None)] == [names[1]]
 
 
 def test_destroying_overwrites_the_key_before_it_is_removed(

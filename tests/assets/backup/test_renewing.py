@@ -1,5 +1,5 @@
-"""A backup from before an erasure is sealed anew without the registrant; the old key opens nothing
-any more.
+"""A backup from before an erasure is encrypted again without the registrant; the old key opens
+nothing any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from assets.erasure import erasing
 from assets.requests import ledger
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
-from tests.support.data_roots import copied, found_anywhere
+from tests.support.data_roots import copied, files_containing
 from tests.support.erasing import NOW, TODAY
 from tests.support.namesakes import LEAVES, STAYS
 
@@ -62,13 +62,13 @@ def generation(removed: DataRoot) -> str:
     return file.name.removesuffix(backup_generations.SUFFIX)
 
 
-def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(
+def test_the_generation_no_longer_contains_the_person_and_still_contains_everyone_else(
     removed: DataRoot, generation: str, tmp_path: Path
 ) -> None:
-    assert found_anywhere(unpacked(removed, generation, tmp_path / "before"), LEAVES.identifiers)
+    assert files_containing(unpacked(removed, generation, tmp_path / "before"), LEAVES.identifiers)
     assert renewing.renew(removed, TODAY) == 1
     after = unpacked(removed, generation, tmp_path / "after")
-    assert found_anywhere(after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert files_containing(after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
     known = duckdb.sql(
         f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = "
         f"'{STAYS.identity_code}'"
@@ -118,5 +118,6 @@ def test_killed_in_the_middle_it_opens_and_is_renewed_by_the_next(
     unpacked(removed, generation, tmp_path / "between")
     assert renewing.renew(removed, TODAY) == 1
     assert (
-        found_anywhere(unpacked(removed, generation, tmp_path / "after"), LEAVES.identifiers) == []
+        files_containing(unpacked(removed, generation, tmp_path / "after"), LEAVES.identifiers)
+        == []
     )

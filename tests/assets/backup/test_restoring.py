@@ -19,7 +19,7 @@ from assets.storage import backup_generations
 from assets.storage.backup_generations import BackupError
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
-from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.data_roots import contents, copied, files_containing
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import LEAVES
 from tests.support.registers import refresh
@@ -41,7 +41,7 @@ def made(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     before = contents(root)
     generation = generations.make(data_root, None, NOW).name
     erased(data_root)
-    assert found_anywhere(root, LEAVES.identifiers) == []
+    assert files_containing(root, LEAVES.identifiers) == []
     return Made(root, generation, before)
 
 
@@ -53,17 +53,17 @@ def data_root(made: Made, tmp_path: Path) -> DataRoot:
 def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(
     made: Made, data_root: DataRoot
 ) -> None:
-    held = contents(data_root.root)
+    before = contents(data_root.root)
     done = restoring.restore(data_root, None, made.generation, TODAY)
     assert done.requests_from == "here"
     assert sum(done.removed.values()) > 0
-    assert found_anywhere(data_root.root, LEAVES.identifiers) == []
-    assert contents(data_root.root) == held
+    assert files_containing(data_root.root, LEAVES.identifiers) == []
+    assert contents(data_root.root) == before
     assert verify(data_root).findings == []
     assert not (data_root.root / exchange.NEW).exists()
     assert not (data_root.root / exchange.OLD).exists()
     refresh(data_root, TODAY)
-    assert contents(data_root.root) == held
+    assert contents(data_root.root) == before
 
 
 def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_asked_for(
@@ -75,10 +75,10 @@ def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_aske
     shutil.copytree(data_root.secrets / "backup-keys", empty.secrets / "backup-keys")
     done = restoring.restore(empty, data_root.root / "backups", made.generation, TODAY)
     assert done.requests_from == newest
-    assert found_anywhere(empty.root, LEAVES.identifiers) == []
+    assert files_containing(empty.root, LEAVES.identifiers) == []
     assert contents(empty.root) == contents(data_root.root)
     assert pepper(empty) == pepper(data_root)
-    assert [one.state for one in ledger.every(empty)] == ["closed"]
+    assert [request.state for request in ledger.every(empty)] == ["closed"]
 
 
 def test_what_was_lost_comes_back(made: Made, data_root: DataRoot, tmp_path: Path) -> None:
@@ -107,11 +107,11 @@ def test_a_damaged_generation_changes_nothing(made: Made, data_root: DataRoot, d
         key.write_bytes(bytes(32))
     else:
         (key if damage == "no key" else file).unlink()
-    held = contents(data_root.root)
+    before = contents(data_root.root)
     with pytest.raises((DecryptionError, BackupError)):
         restoring.restore(data_root, None, made.generation, TODAY)
     exchange.finish(data_root)
-    assert contents(data_root.root) == held
+    assert contents(data_root.root) == before
     assert not (data_root.root / exchange.NEW).exists()
 
 
@@ -119,11 +119,11 @@ def test_a_restore_that_would_bring_someone_back_changes_nothing(
     made: Made, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "replay", lambda _, known: {})
-    held = contents(data_root.root)
+    before = contents(data_root.root)
     with pytest.raises(BackupError, match="BACKUP-REPLAY"):
         restoring.restore(data_root, None, made.generation, TODAY)
     exchange.finish(data_root)
-    assert contents(data_root.root) == held
+    assert contents(data_root.root) == before
 
 
 class KilledError(Exception):
@@ -151,7 +151,7 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_killed_between_two_renames_it_is_finished_before_anything_is_read(
     made: Made, data_root: DataRoot, kills: list[int], renames: int
 ) -> None:
-    held = contents(data_root.root)
+    before = contents(data_root.root)
     shutil.rmtree(data_root.lake / "raw")
     kills[0] = renames
     with pytest.raises(KilledError):
@@ -160,6 +160,6 @@ def test_killed_between_two_renames_it_is_finished_before_anything_is_read(
     data_root.create()
     assert exchange.finish(data_root)
     assert not exchange.finish(data_root)
-    assert contents(data_root.root) == held
-    assert found_anywhere(data_root.root, LEAVES.identifiers) == []
+    assert contents(data_root.root) == before
+    assert files_containing(data_root.root, LEAVES.identifiers) == []
     assert any(data_root.files("raw"))

@@ -1,5 +1,5 @@
-"""A restored generation from before a correction says what was corrected, and holds no old value
-whose time is over.
+"""A restored generation from before a correction has the corrected value, and no old value that is
+beyond its retention period.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from assets.backup import generations, restoring
 from assets.rights import rectification
 from assets.storage.data_root import DataRoot
 from tests.support.corrections import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
-from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.data_roots import contents, copied, files_containing
 from tests.support.registers import TODAY, refresh, rows
 
 NOW = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
@@ -53,23 +53,23 @@ def test_a_generation_from_before_a_correction_comes_back_corrected(
     data_root: DataRoot, generation: str
 ) -> None:
     refresh(data_root, TODAY)
-    held = contents(data_root.root)
+    before = contents(data_root.root)
     restoring.restore(data_root, None, generation, TODAY)
-    assert contents(data_root.root) == held
+    assert contents(data_root.root) == before
     assert aino(data_root)["email"] == NEW_MAIL
 
 
-def test_an_old_value_whose_time_is_over_does_not_come_back(
+def test_an_old_value_beyond_its_retention_period_does_not_come_back(
     data_root: DataRoot, generation: str
 ) -> None:
     refresh(data_root, OVER)
-    assert found_anywhere(data_root.root, [OLD_MAIL]) == []
+    assert files_containing(data_root.root, [OLD_MAIL]) == []
     restoring.restore(data_root, None, generation, OVER)
-    assert found_anywhere(data_root.root, [OLD_MAIL]) == []
+    assert files_containing(data_root.root, [OLD_MAIL]) == []
     assert aino(data_root)["email"] == NEW_MAIL
     crm(data_root, OVER)
     refresh(data_root, OVER)
-    assert found_anywhere(data_root.root, [OLD_MAIL]) == []
+    assert files_containing(data_root.root, [OLD_MAIL]) == []
 
 
 def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(

@@ -16,7 +16,7 @@ from assets.erasure.proof.verification import verify
 from assets.requests import ledger
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAYS = load_policy().rule("backups")[1].period.count
@@ -27,7 +27,11 @@ def days(count: int) -> datetime:
 
 
 def left(data_root: DataRoot) -> list[str]:
-    return [one.name for one in backup_generations.every(data_root, None) if one.has_key]
+    return [
+        generation.name
+        for generation in backup_generations.every(data_root, None)
+        if generation.has_key
+    ]
 
 
 @pytest.mark.clause("P8.2")
@@ -42,14 +46,14 @@ def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(
     assert left(data_root) == [second]
 
 
-def test_where_none_would_be_left_one_is_made_first(data_root: DataRoot) -> None:
+def test_a_generation_is_made_first_where_none_would_be_left(data_root: DataRoot) -> None:
     first = generations.make(data_root, None, NOW).name
     done = rotation.rotate(data_root, None, days(DAYS))
     assert done.destroyed == [first]
     assert left(data_root) == [done.made]
 
 
-def test_where_there_never_was_one_none_is_made(data_root: DataRoot) -> None:
+def test_no_generation_is_made_where_there_never_was_one(data_root: DataRoot) -> None:
     assert rotation.rotate(data_root, None, NOW) == rotation.Rotated([], None)
     assert left(data_root) == []
 
@@ -82,13 +86,13 @@ def test_a_rotation_that_was_killed_is_taken_up_again(
     assert rotation.expired(data_root, None, days(DAYS + 2).date()) == []
 
 
-def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(
+def test_an_erased_person_remains_until_the_last_earlier_generation_is_destroyed(
     data_root: DataRoot,
 ) -> None:
     for count in (0, 3, 6):
         generations.make(data_root, None, days(count))
-    held = backup_generations.remaining(data_root, days(4))
-    assert (held.generations, held.until) == (2, (NOW + timedelta(3 + DAYS)).date())
+    remaining = backup_generations.remaining(data_root, days(4))
+    assert (remaining.generations, remaining.until) == (2, (NOW + timedelta(3 + DAYS)).date())
     assert backup_generations.remaining(data_root, days(-1)) == backup_generations.Remaining(
         0, None
     )
@@ -101,7 +105,7 @@ def closed(data_root: DataRoot, at: datetime) -> str:
     return request_id
 
 
-def test_a_proof_says_until_when_backups_hold_who_was_erased(data_root: DataRoot) -> None:
+def test_a_proof_states_until_when_backups_contain_the_erased_person(data_root: DataRoot) -> None:
     """Those that were carried elsewhere: an erasure renews what lies in the data root's own
     folder.
     """
@@ -119,7 +123,7 @@ def test_a_proof_says_until_when_backups_hold_who_was_erased(data_root: DataRoot
     assert verify(data_root).backups.generations == 2
 
 
-def test_the_certificate_says_it_too(data_root: DataRoot) -> None:
+def test_the_certificate_states_it_too(data_root: DataRoot) -> None:
     generations.make(data_root, data_root.root.parent / "tape", NOW)
     request = ledger.load(
         data_root, ledger.receive(data_root, "erasure", "written", ["customer_number:C1"], NOW)
@@ -158,8 +162,8 @@ def test_a_certificate_from_before_is_still_shown(data_root: DataRoot) -> None:
         {},
     )
     certificates.issue(data_root, content)
-    said = json.loads(certificates.path_of(data_root, request.request_id).read_bytes())[
+    certificate = json.loads(certificates.path_of(data_root, request.request_id).read_bytes())[
         "certificate"
     ]
-    del said["backups"]
-    assert "backups from before" not in certificate_pages.markdown(said, "0")
+    del certificate["backups"]
+    assert "backups from before" not in certificate_pages.markdown(certificate, "0")

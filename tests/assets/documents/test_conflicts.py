@@ -1,5 +1,5 @@
-"""Conflicts are computed from the policy: each is there when its cause is, and gone when that is
-mended.
+"""Conflicts are computed from the policy: each is reported while its cause is there, and not
+once that is mended.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from assets.documents import conflicts
 from assets.documents.pages import html
 from assets.sources.all_sources import SOURCES
 from schemas.citations import CITATIONS
-from schemas.conflicts import CODES, KINDS
-from schemas.policy import load_policy
+from schemas.policy.conflicts import CODES, KINDS
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -24,13 +24,16 @@ ABROAD = ("recipients", "marketing_automation")
 Change = tuple[tuple[str, ...], Any]
 
 
-def found(*changes: Change, today: date = TODAY) -> set[tuple[str, str]]:
+def reported(*changes: Change, today: date = TODAY) -> set[tuple[str, str]]:
     """(code, what it is about) of the policy after the changes."""
-    return {(one.code, one.subject) for one in conflicts.conflicts(policy(*changes), today)}
+    return {
+        (conflict.code, conflict.subject)
+        for conflict in conflicts.conflicts(policy(*changes), today)
+    }
 
 
 def codes(*changes: Change, today: date = TODAY) -> set[str]:
-    return {code for code, _ in found(*changes, today=today)}
+    return {code for code, _ in reported(*changes, today=today)}
 
 
 class TestWhatTheLawOfTheIssueNames:
@@ -117,13 +120,15 @@ MENDED: list[tuple[str, str, list[Change]]] = [
 
 class TestMending:
     @pytest.mark.parametrize(
-        ("code", "about", "changes"), MENDED, ids=lambda one: one if isinstance(one, str) else ""
+        ("code", "about", "changes"),
+        MENDED,
+        ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_what_is_mended_is_told_no_more(
+    def test_what_is_mended_is_not_reported(
         self, code: str, about: str, changes: list[Change]
     ) -> None:
-        assert (code, about) in found()
-        assert (code, about) not in found(*changes)
+        assert (code, about) in reported()
+        assert (code, about) not in reported(*changes)
 
     def test_a_policy_that_states_its_periods_has_no_conflict_of_periods(self) -> None:
         stated: list[Change] = [
@@ -145,26 +150,26 @@ class TestMending:
         assert len(after) <= len(before) - len({(code, about) for code, about, _ in MENDED})
 
     @pytest.mark.parametrize("code", ["CONFLICT-NO-MART", "CONFLICT-PURPOSE-WITHOUT-DATA"])
-    def test_a_purpose_that_comes_to_nothing_is_told(
+    def test_a_purpose_without_mart_or_data_is_reported(
         self, code: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bare = policy(
             *(
                 (
                     ("categories", name, "purposes"),
-                    [one for one in what.purposes if one != "analytics"],
+                    [purpose for purpose in what.purposes if purpose != "analytics"],
                 )
                 for name, what in policy().categories.items()
             )
         )
         monkeypatch.setattr(conflicts.stored_data, "purposes", lambda policy: [])
         assert (code, "analytics") in {
-            (one.code, one.subject) for one in conflicts.conflicts(bare, TODAY)
+            (conflict.code, conflict.subject) for conflict in conflicts.conflicts(bare, TODAY)
         }
 
 
 class TestTransfers:
-    """The dates are those of schemas.law."""
+    """The dates are those of schemas.policy.legal_constraints."""
 
     DPF: tuple[Change, ...] = (
         ((*ABROAD, "mechanisms"), ["dpf"]),
@@ -206,26 +211,26 @@ class TestRightsAndSources:
             "complaint",
         ],
     )
-    def test_a_right_of_the_law_that_is_left_out_is_told(self, right: str) -> None:
-        assert ("CONFLICT-RIGHT-MISSING", right) in found((("rights", right), None))
+    def test_a_right_of_the_law_that_is_left_out_is_reported(self, right: str) -> None:
+        assert ("CONFLICT-RIGHT-MISSING", right) in reported((("rights", right), None))
 
     @pytest.mark.clause("P6.3", "P6.5")
-    def test_every_source_that_is_not_read_is_told_and_none_that_is(self) -> None:
+    def test_every_source_that_is_not_read_is_reported_and_none_that_is(self) -> None:
         read = {source.name for source in SOURCES}
-        assert {about for code, about in found() if code == "CONFLICT-VAGUE-SOURCE"} == set(
+        assert {about for code, about in reported() if code == "CONFLICT-VAGUE-SOURCE"} == set(
             load_policy().sources
         ) - read
 
     @pytest.mark.clause("P5.5", "P5.7", "P5.9")
-    def test_data_that_no_table_has_is_told(self) -> None:
-        told = {about for code, about in found() if code == "CONFLICT-NO-COLUMN"}
-        assert {"participation", "diet", "other_with_consent", "social_media"} <= told
-        assert not told & {"name", "contact", "website", "credit"}
+    def test_data_that_no_table_has_is_reported(self) -> None:
+        subjects = {about for code, about in reported() if code == "CONFLICT-NO-COLUMN"}
+        assert {"participation", "diet", "other_with_consent", "social_media"} <= subjects
+        assert not subjects & {"name", "contact", "website", "credit"}
 
 
 class TestReport:
     def test_the_gravest_come_first(self) -> None:
-        order = [one.kind.severity for one in conflicts.conflicts(policy(), TODAY)]
+        order = [conflict.kind.severity for conflict in conflicts.conflicts(policy(), TODAY)]
         assert order == sorted(order, key=["high", "medium", "low"].index)
         assert (
             conflicts.per_severity(conflicts.conflicts(policy(), TODAY))["high"]
@@ -237,21 +242,21 @@ class TestReport:
     def test_it_proposes_a_text_for_each_in_the_language_that_is_asked_for(
         self, language: Language
     ) -> None:
-        told = conflicts.markdown(policy(), TODAY, language)
-        assert all(f"`{code}`" in told for code in codes())
-        page = html(told, "en").split("\n", 1)[1]
+        report = conflicts.markdown(policy(), TODAY, language)
+        assert all(f"`{code}`" in report for code in codes())
+        page = html(report, "en").split("\n", 1)[1]
         assert ET.fromstring(page).find(".//table") is not None  # noqa: S314
         assert {"sv": "direktmarknadsföring", "fi": "suoramarkkinointia", "en": "direct marketing"}[
             language
-        ] in told
+        ] in report
 
-    def test_a_policy_without_conflicts_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_policy_without_conflicts_reports_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(conflicts, "conflicts", lambda policy, today: [])
         assert "There is none." in conflicts.markdown(policy(), TODAY)
 
     def test_for_machines_it_has_everything(self) -> None:
-        one = conflicts.conflicts(policy(), TODAY)[0].as_data()
-        assert set(one) == {
+        data = conflicts.conflicts(policy(), TODAY)[0].as_data()
+        assert set(data) == {
             "code",
             "severity",
             "clause",
@@ -264,7 +269,9 @@ class TestReport:
 
     def test_a_citation_that_nobody_has_verified_is_marked(self) -> None:
         age = next(
-            one for one in conflicts.conflicts(policy(), TODAY) if one.code == "CONFLICT-AGE"
+            conflict
+            for conflict in conflicts.conflicts(policy(), TODAY)
+            if conflict.code == "CONFLICT-AGE"
         )
         assert "1050/2018, 5 § (citation not verified)" in age.as_data()["article"]
 

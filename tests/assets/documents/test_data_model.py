@@ -9,7 +9,7 @@ import pytest
 from assets.documents import data_model
 from schemas.columns import table_name
 from schemas.declarations import LAYERS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 PAGE = data_model.markdown(load_policy())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.documents import data_model, notice, processing, traceability
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
 MONTHS = [
@@ -30,13 +30,13 @@ MONTHS = [
 
 def day_of(page: str) -> date:
     """The day that a committed page says it was made for; it is compared as of that day."""
-    if found := re.search(r"As of (\d{4}-\d\d-\d\d)", page):
-        return date.fromisoformat(found[1])
-    told = re.search(
+    if as_of := re.search(r"As of (\d{4}-\d\d-\d\d)", page):
+        return date.fromisoformat(as_of[1])
+    updated = re.search(
         r"Updated on (\d+) (\w+) (\d{4})", (DOCS / "notices" / "en.md").read_text(encoding="utf-8")
     )
-    assert told
-    return date(int(told[3]), MONTHS.index(told[2]) + 1, int(told[1]))
+    assert updated
+    return date(int(updated[3]), MONTHS.index(updated[2]) + 1, int(updated[1]))
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])

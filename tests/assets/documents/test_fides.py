@@ -14,13 +14,13 @@ from assets.documents import fides
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS
 from schemas.fides import BASES, DATA_CATEGORIES, DATA_SUBJECTS, DATA_USES, TRANSFERS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import PURPOSES, Basis, Mechanism
 from tests.assets.documents.mended import policy
 
 TODAY = date(2026, 11, 20)
 KNOWN = {
-    kind: {one.fides_key for one in getattr(DEFAULT_TAXONOMY, kind)}
+    kind: {entry.fides_key for entry in getattr(DEFAULT_TAXONOMY, kind)}
     for kind in ("data_category", "data_use", "data_subject")
 }
 
@@ -34,26 +34,30 @@ def test_every_key_is_one_of_the_taxonomy(manifest: Taxonomy) -> None:
     fields = {
         key
         for dataset in manifest.dataset
-        for one in dataset.collections
-        for field in one.fields
+        for collection in dataset.collections
+        for field in collection.fields
         for key in field.data_categories or ()
     }
     declared = manifest.system[0].privacy_declarations
     assert fields
     assert fields <= KNOWN["data_category"]
-    assert {key for one in declared for key in one.data_categories} <= KNOWN["data_category"]
-    assert {one.data_use for one in declared} <= KNOWN["data_use"]
-    assert {key for one in declared for key in one.data_subjects} <= KNOWN["data_subject"]
+    assert {key for declaration in declared for key in declaration.data_categories} <= KNOWN[
+        "data_category"
+    ]
+    assert {declaration.data_use for declaration in declared} <= KNOWN["data_use"]
+    assert {key for declaration in declared for key in declaration.data_subjects} <= KNOWN[
+        "data_subject"
+    ]
 
 
 def test_every_column_of_every_layer_is_a_field(manifest: Taxonomy) -> None:
-    told = {
-        (dataset.name, one.name, field.name)
+    fields = {
+        (dataset.name, collection.name, field.name)
         for dataset in manifest.dataset
-        for one in dataset.collections
-        for field in one.fields
+        for collection in dataset.collections
+        for field in collection.fields
     }
-    assert told == {
+    assert fields == {
         (layer, table_name(model), column)
         for layer, models in LAYERS.items()
         for model in models
@@ -62,14 +66,14 @@ def test_every_column_of_every_layer_is_a_field(manifest: Taxonomy) -> None:
 
 
 def test_every_purpose_declares_each_of_its_bases(manifest: Taxonomy) -> None:
-    told = {
-        (one.data_use, one.legal_basis_for_processing)
-        for one in manifest.system[0].privacy_declarations
+    declarations = {
+        (declaration.data_use, declaration.legal_basis_for_processing)
+        for declaration in manifest.system[0].privacy_declarations
     }
-    assert told == {
+    assert declarations == {
         (DATA_USES[name], BASES[basis])
-        for name, one in load_policy().purposes.items()
-        for basis in one.bases
+        for name, purpose in load_policy().purposes.items()
+        for basis in purpose.bases
     }
 
 
@@ -78,7 +82,9 @@ def test_references_lead_somewhere(manifest: Taxonomy) -> None:
     system = manifest.system[0]
     assert set(system.dataset_references) == keys
     assert {
-        key for one in system.privacy_declarations for key in one.dataset_references or ()
+        key
+        for declaration in system.privacy_declarations
+        for key in declaration.dataset_references or ()
     } <= keys
 
 
@@ -103,6 +109,6 @@ def test_the_table_of_words_is_whole_and_right() -> None:
     assert set(DATA_USES.values()) <= KNOWN["data_use"]
     assert set(DATA_SUBJECTS) <= KNOWN["data_subject"]
     assert set(BASES) == set(get_args(Basis))
-    assert set(BASES.values()) <= {one.value for one in LegalBasisForProcessingEnum}
+    assert set(BASES.values()) <= {basis.value for basis in LegalBasisForProcessingEnum}
     assert set(TRANSFERS) < set(get_args(Mechanism))
-    assert set(TRANSFERS.values()) <= {one.value for one in LegalBasisForTransfersEnum}
+    assert set(TRANSFERS.values()) <= {mechanism.value for mechanism in LegalBasisForTransfersEnum}

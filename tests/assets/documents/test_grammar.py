@@ -1,4 +1,4 @@
-"""Periods, days and lists are told as each language tells them."""
+"""Periods, days and lists are written as is usual in each language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from assets.documents import grammar
-from schemas.policy import Period
+from schemas.policy.model import Period
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism
 
 LANGUAGES = get_args(Language)
@@ -27,11 +27,11 @@ LANGUAGES = get_args(Language)
         ("30 days", "30 days", "30 dagar", "30 päivää"),
     ],
 )
-def test_a_period_is_told_in_the_right_number_and_case(
+def test_a_period_is_written_in_the_right_number_and_case(
     written: str, english: str, swedish: str, finnish: str
 ) -> None:
-    told = Period.parse(written)
-    assert [grammar.period(told, language) for language in ("en", "sv", "fi")] == [
+    period = Period.parse(written)
+    assert [grammar.period(period, language) for language in ("en", "sv", "fi")] == [
         english,
         swedish,
         finnish,
@@ -73,11 +73,11 @@ def test_a_day_is_written_as_is_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    ("several", "told"),
+    ("several", "expected"),
     [([], ""), (["a"], "a"), (["a", "b"], "a och b"), (["a", "b", "c"], "a, b och c")],
 )
-def test_a_list_ends_with_and(several: list[str], told: str) -> None:
-    assert grammar.joined(several, "sv") == told
+def test_a_list_ends_with_and(several: list[str], expected: str) -> None:
+    assert grammar.joined(several, "sv") == expected
 
 
 def test_an_enumeration_has_semicolons_where_one_of_it_has_a_comma() -> None:

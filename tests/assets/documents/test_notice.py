@@ -14,7 +14,7 @@ import pytest
 from assets.documents import notice, stored_data
 from assets.documents.pages import html
 from schemas.declarations import LAYERS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -27,9 +27,9 @@ def written(language: Language, *changes: tuple[tuple[str, ...], Any], today: da
     return notice.markdown(policy(*changes), language, today)
 
 
-def section(told: str, number: int) -> str:
+def section(text: str, number: int) -> str:
     """One numbered section."""
-    return told.split(f"\n## {number}. ")[1].split("\n## ", maxsplit=1)[0]
+    return text.split(f"\n## {number}. ")[1].split("\n## ", maxsplit=1)[0]
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -38,35 +38,35 @@ def language(request: pytest.FixtureRequest) -> Language:
 
 
 @pytest.fixture
-def told(language: Language) -> str:
+def text(language: Language) -> str:
     return written(language)
 
 
 class TestShape:
-    def test_it_has_the_ten_sections_in_their_order(self, told: str) -> None:
-        assert re.findall(r"^## (\d+)\. \S", told, re.MULTILINE) == [
+    def test_it_has_the_ten_sections_in_their_order(self, text: str) -> None:
+        assert re.findall(r"^## (\d+)\. \S", text, re.MULTILINE) == [
             str(number) for number in range(1, 11)
         ]
 
-    def test_nothing_is_left_empty(self, told: str) -> None:
-        assert not re.search(r"\{\{|\{%|None|\bundefined\b|  +\(|\(\)|: *\.|,,|\.\.", told)
-        assert "\n\n\n" not in told
+    def test_nothing_is_left_empty(self, text: str) -> None:
+        assert not re.search(r"\{\{|\{%|None|\bundefined\b|  +\(|\(\)|: *\.|,,|\.\.", text)
+        assert "\n\n\n" not in text
 
     def test_its_html_is_whole_and_fetches_and_runs_nothing(
-        self, told: str, language: Language
+        self, text: str, language: Language
     ) -> None:
-        page = html(told, language)
+        page = html(text, language)
         root = ET.fromstring(page.split("\n", 1)[1])  # noqa: S314  (our own page)
         assert root.get("lang") == language
         assert [
-            one.tag
-            for one in root.iter()
-            if one.tag in ("script", "link", "img", "iframe", "object")
+            element.tag
+            for element in root.iter()
+            if element.tag in ("script", "link", "img", "iframe", "object")
         ] == []
         assert [
             value
-            for one in root.iter()
-            for name, value in one.attrib.items()
+            for element in root.iter()
+            for name, value in element.attrib.items()
             if name in ("src", "href") or name.startswith("on")
         ] == []
         assert len(root.findall(".//h2")) == 10
@@ -86,35 +86,35 @@ class TestShape:
 
 class TestFacts:
     @pytest.mark.clause("P1")
-    def test_the_controller_is_in_section_1(self, told: str) -> None:
+    def test_the_controller_is_in_section_1(self, text: str) -> None:
         for fact in (
             POLICY.controller.name,
             POLICY.controller.address,
             POLICY.controller.phone,
             POLICY.controller.email,
         ):
-            assert fact in section(told, 1)
+            assert fact in section(text, 1)
 
     @pytest.mark.clause("P2", "P10")
-    def test_the_contact_is_told_by_role_and_address_and_turned_to_in_section_10(
-        self, told: str, language: Language
+    def test_the_contact_has_role_and_address_and_is_named_in_section_10(
+        self, text: str, language: Language
     ) -> None:
         role = POLICY.contact.role[language]
-        assert role.lower() in section(told, 2).lower()
-        assert POLICY.contact.email in section(told, 2)
-        assert role in section(told, 10)
+        assert role.lower() in section(text, 2).lower()
+        assert POLICY.contact.email in section(text, 2)
+        assert role in section(text, 10)
 
     @pytest.mark.clause("P3")
-    def test_the_register_is_called_by_its_name(self, told: str, language: Language) -> None:
-        assert POLICY.register_name.name[language].lower() in section(told, 3).lower()
+    def test_the_register_is_called_by_its_name(self, text: str, language: Language) -> None:
+        assert POLICY.register_name.name[language].lower() in section(text, 3).lower()
 
     @pytest.mark.clause("P4")
     def test_purposes_are_those_that_have_a_mart_each_with_its_bases(
-        self, told: str, language: Language
+        self, text: str, language: Language
     ) -> None:
-        purposes = section(told, 4)
-        for name, one in POLICY.purposes.items():
-            assert (one.name[language].lower() in purposes.lower()) == (
+        purposes = section(text, 4)
+        for name, purpose in POLICY.purposes.items():
+            assert (purpose.name[language].lower() in purposes.lower()) == (
                 f"marts.{name}" in LAYERS
             ), name
         assert len(re.findall(r"^- \*\*", purposes, re.MULTILINE)) == len(
@@ -132,17 +132,17 @@ class TestFacts:
         )
 
     @pytest.mark.clause("P5", "P5.5", "P5.7", "P5.9")
-    def test_data_is_told_of_only_if_a_table_has_a_column_for_it(
-        self, told: str, language: Language
+    def test_data_is_listed_only_if_a_table_has_a_column_for_it(
+        self, text: str, language: Language
     ) -> None:
         columns = stored_data.columns()
-        for name, one in POLICY.categories.items():
+        for name, category in POLICY.categories.items():
             if name not in columns:
-                assert one.name[language].lower() not in section(told, 5).lower().replace(
+                assert category.name[language].lower() not in section(text, 5).lower().replace(
                     "inga lösenord", ""
                 ).replace("passwords", ""), name
             elif name in stored_data.noticed(POLICY):
-                assert one.name[language] in section(told, 5), name
+                assert category.name[language] in section(text, 5), name
 
     @pytest.mark.clause("P5.1")
     def test_passwords_are_not_stored_and_the_notice_says_so(self) -> None:
@@ -151,20 +151,20 @@ class TestFacts:
         assert "Emme tallenna salasanoja." in section(written("fi"), 5)
 
     @pytest.mark.clause("P5.8")
-    def test_addresses_of_visitors_are_shortened_and_the_notice_says_so(self, told: str) -> None:
+    def test_addresses_of_visitors_are_shortened_and_the_notice_says_so(self, text: str) -> None:
         assert re.search(
-            r"shortened as soon as|förkortas så snart|lyhennetään heti", section(told, 5)
+            r"shortened as soon as|förkortas så snart|lyhennetään heti", section(text, 5)
         )
 
     @pytest.mark.clause("P6", "P6.1", "P6.2", "P6.3", "P6.4", "P6.5")
-    def test_sources_are_those_that_are_read(self, told: str, language: Language) -> None:
-        for name, one in POLICY.sources.items():
-            assert (f"- {one.name[language]}\n" in section(told, 6)) == (
+    def test_sources_are_those_that_are_read(self, text: str, language: Language) -> None:
+        for name, source in POLICY.sources.items():
+            assert (f"- {source.name[language]}\n" in section(text, 6)) == (
                 name in stored_data.read(POLICY)
             ), name
 
     @pytest.mark.clause("P6.6")
-    def test_who_is_known_from_others_only_is_told_within_the_time(self) -> None:
+    def test_registrants_known_from_others_only_are_informed_within_the_time(self) -> None:
         assert "within one month" in section(written("en"), 6)
         assert "inom 14 dagar" in section(
             written("sv", (("article_14", "informed_within"), "14 days")), 6
@@ -174,18 +174,18 @@ class TestFacts:
 
 class TestTransfers:
     @pytest.mark.clause("P7", "P7.2")
-    def test_every_recipient_is_named_with_its_country(self, told: str, language: Language) -> None:
+    def test_every_recipient_is_named_with_its_country(self, text: str, language: Language) -> None:
         countries = {
             "fi": ("Suomi", "Yhdysvallat"),
             "sv": ("Finland", "USA"),
             "en": ("Finland", "the United States"),
         }[language]
-        for one, country in zip(POLICY.recipients.values(), countries, strict=True):
-            assert f"{one.name[language][1:]} ({country})" in section(told, 7)
+        for recipient, country in zip(POLICY.recipients.values(), countries, strict=True):
+            assert f"{recipient.name[language][1:]} ({country})" in section(text, 7)
 
     @pytest.mark.clause("P7.3")
-    def test_a_mechanism_that_is_void_is_never_printed(self, told: str) -> None:
-        assert not re.search(r"privacy.?shield|scc.?2010|2010", told, re.IGNORECASE)
+    def test_a_mechanism_that_is_void_is_never_printed(self, text: str) -> None:
+        assert not re.search(r"privacy.?shield|scc.?2010|2010", text, re.IGNORECASE)
 
     @pytest.mark.clause("P7.3")
     def test_without_a_valid_ground_nothing_is_released(self) -> None:
@@ -219,30 +219,30 @@ class TestPeriods:
         )
 
     @pytest.mark.clause("P8.2")
-    def test_every_category_that_is_told_has_a_period(self, told: str, language: Language) -> None:
+    def test_every_category_in_the_notice_has_a_period(self, text: str, language: Language) -> None:
         for name in stored_data.noticed(POLICY):
-            assert POLICY.categories[name].name[language].lower() in section(told, 8).lower(), name
+            assert POLICY.categories[name].name[language].lower() in section(text, 8).lower(), name
 
-    def test_a_period_of_nothing_is_told_as_such(self) -> None:
+    def test_a_period_of_zero_is_stated(self) -> None:
         assert "only for as long as the entry is valid" in section(written("en"), 8)
         assert "poistetaan heti" in section(
             written("fi", (("retention", "RET-VISITS-25M", "period"), "0 days")), 8
         )
 
     @pytest.mark.clause("P8.1")
-    def test_protection_is_told_as_it_is(self, told: str) -> None:
+    def test_protection_is_described_as_it_is(self, text: str) -> None:
         assert re.search(
             r"only by the user account|endast av det användarkonto|vain se käyttäjätili",
-            section(told, 8),
+            section(text, 8),
         )
 
 
 class TestRights:
     @pytest.mark.clause("P9", "P9.1", "P9.3", "P9.4", "P9.5", "P9.6")
-    def test_every_right_of_the_law_is_told_whether_the_policy_names_it_or_not(
-        self, told: str
+    def test_every_right_of_the_law_is_listed_whether_the_policy_names_it_or_not(
+        self, text: str
     ) -> None:
-        assert len(re.findall(r"^- \*\*", section(told, 9), re.MULTILINE)) == 10
+        assert len(re.findall(r"^- \*\*", section(text, 9), re.MULTILINE)) == 10
 
     @pytest.mark.clause("P9.6")
     def test_an_objection_to_marketing_needs_no_situation(self) -> None:
@@ -251,14 +251,14 @@ class TestRights:
         assert "syytä ilmoittamatta" in section(written("fi"), 9)
 
     @pytest.mark.clause("P9.1")
-    def test_erased_data_does_not_come_back_and_the_notice_says_so(self, told: str) -> None:
-        assert re.search(r"do not come back|kommer inte tillbaka|eivät palaa", section(told, 9))
+    def test_erased_data_does_not_come_back_and_the_notice_says_so(self, text: str) -> None:
+        assert re.search(r"do not come back|kommer inte tillbaka|eivät palaa", section(text, 9))
 
     @pytest.mark.clause("P9.2")
     def test_editing_ones_data_oneself_is_not_promised_while_there_is_no_such_service(
-        self, told: str
+        self, text: str
     ) -> None:
-        assert not re.search(r"yourself edit|edit your data|redigera|muokata", told)
+        assert not re.search(r"yourself edit|edit your data|redigera|muokata", text)
 
     @pytest.mark.clause("P9.5")
     @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_what_is_in_a_cell_comes_out_as_it_is(first: str, second: str) -> None:
         " ".join(first.split()),
         " ".join(second.split()),
     ]
-    assert [one.tag for one in root.iter() if one.tag in ("script", "a", "img")] == []
+    assert [element.tag for element in root.iter() if element.tag in ("script", "a", "img")] == []
 
 
 def test_html_in_markdown_is_shown_and_not_obeyed() -> None:

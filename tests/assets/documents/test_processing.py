@@ -15,7 +15,7 @@ from assets.storage.data_root import DataRoot
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS, About
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.assets.documents.mended import policy
 
 TODAY = date(2026, 11, 20)
@@ -23,14 +23,17 @@ HOUSE = Path(__file__).parents[3]
 
 
 def test_it_has_every_point_of_article_30() -> None:
-    told = processing.markdown(load_policy(), TODAY)
-    assert [letter for letter in "abcdefg" if f"({letter})" not in told] == []
-    ET.fromstring(html(told, "en").split("\n", 1)[1])  # noqa: S314  (our own page)
+    page = processing.markdown(load_policy(), TODAY)
+    assert [letter for letter in "abcdefg" if f"({letter})" not in page] == []
+    ET.fromstring(html(page, "en").split("\n", 1)[1])  # noqa: S314  (our own page)
 
 
 @pytest.mark.clause("P4")
 def test_every_purpose_has_its_bases_and_the_columns_of_its_mart() -> None:
-    purposes = {one["purpose"]: one for one in processing.record(load_policy(), TODAY)["purposes"]}
+    purposes = {
+        purpose["purpose"]: purpose
+        for purpose in processing.record(load_policy(), TODAY)["purposes"]
+    }
     assert set(purposes) == set(load_policy().purposes)
     for name, models in MARTS.items():
         assert purposes[name]["mart"] == {
@@ -41,11 +44,11 @@ def test_every_purpose_has_its_bases_and_the_columns_of_its_mart() -> None:
 
 @pytest.mark.clause("P5")
 def test_every_column_of_every_table_is_under_its_category() -> None:
-    told = processing.record(load_policy(), TODAY)["categories"]
+    categories_listed = processing.record(load_policy(), TODAY)["categories"]
     listed = {
-        (one["category"], where, column)
-        for one in told
-        for where, columns in one["columns"].items()
+        (entry["category"], where, column)
+        for entry in categories_listed
+        for where, columns in entry["columns"].items()
         for column in columns
     }
     real = {
@@ -60,12 +63,14 @@ def test_every_column_of_every_table_is_under_its_category() -> None:
 @pytest.mark.clause("P7.2", "P7.3")
 def test_a_transfer_says_whether_it_may_be_made_today() -> None:
     recipients = {
-        one["recipient"]: one for one in processing.record(load_policy(), TODAY)["recipients"]
+        recipient["recipient"]: recipient
+        for recipient in processing.record(load_policy(), TODAY)["recipients"]
     }
     assert recipients["it_operations"]["transfer_holds"]
     assert not recipients["marketing_automation"]["transfer_holds"]
     assert {
-        one["mechanism"]: one["holds"] for one in recipients["marketing_automation"]["mechanisms"]
+        mechanism["mechanism"]: mechanism["holds"]
+        for mechanism in recipients["marketing_automation"]["mechanisms"]
     } == {"scc_2010": False, "privacy_shield": False}
     assert "no: exports are refused" in processing.markdown(load_policy(), TODAY)
 
@@ -75,19 +80,19 @@ def test_every_time_limit_is_the_one_in_force() -> None:
     changed = processing.record(
         policy((("retention", "RET-RAW-13M", "period"), "14 months")), TODAY
     )
-    assert {one["code"]: one["period"] for one in changed["time_limits"]}[
+    assert {limit["code"]: limit["period"] for limit in changed["time_limits"]}[
         "RET-RAW-13M"
     ] == "14 months"
 
 
 def test_sources_are_the_ones_that_fill_the_category() -> None:
     """The policy does not say that birth dates come from the CRM; they do."""
-    told = {
-        one["category"]: one["read_from"]
-        for one in processing.record(load_policy(), TODAY)["categories"]
+    read_from = {
+        entry["category"]: entry["read_from"]
+        for entry in processing.record(load_policy(), TODAY)["categories"]
     }
-    assert told["birth_date"] == ["population_register", "crm", "self"]
-    assert told["diet"] == []
+    assert read_from["birth_date"] == ["population_register", "crm", "self"]
+    assert read_from["diet"] == []
 
 
 def test_a_column_that_a_frame_leaves_null_is_not_filled_by_it() -> None:

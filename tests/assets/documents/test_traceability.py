@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from assets.documents import traceability
-from schemas.clauses import CLAUSES
-from schemas.policy import load_policy
+from schemas.policy.clauses import CLAUSES
+from schemas.policy.loader import load_policy
 from tests.assets.documents.mended import policy
 
 
@@ -18,7 +18,7 @@ def marked() -> dict[str, list[str]]:
 
 
 def row(clause: str) -> dict[str, object]:
-    return next(one for one in traceability.rows(load_policy(), {}) if one["clause"] == clause)
+    return next(row for row in traceability.rows(load_policy(), {}) if row["clause"] == clause)
 
 
 def test_every_clause_of_the_policy_has_a_test(marked: dict[str, list[str]]) -> None:
@@ -90,7 +90,7 @@ def test_assets_that_are_named_are_there() -> None:
 
     known = {spec.key.to_user_string() for spec in build_definitions().resolve_all_asset_specs()}
     assert {
-        asset for one in traceability.rows(load_policy(), {}) for asset in one["assets"]
+        asset for row in traceability.rows(load_policy(), {}) for asset in row["assets"]
     } <= known
 
 

@@ -1,4 +1,4 @@
-"""Who has been erased may come back by what they give anew: that is taken in, and nothing else of
+"""An erased person may come back by what they newly give: that is ingested, and nothing else of
 theirs.
 """
 
@@ -17,7 +17,7 @@ from assets.erasure.proof.verification import verify
 from assets.rights.withdrawal import Word, deliver_words
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
-from tests.support.data_roots import copied, found_anywhere
+from tests.support.data_roots import copied, files_containing
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import FIRST_DAY, LEAVES, deliver, visit
@@ -46,45 +46,45 @@ def sign(data_root: DataRoot, *contracts: dict[str, str], day: str = str(LATER))
 def erased_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copied(known_root, tmp_path_factory.mktemp("erased") / "data")
     erased(DataRoot(root))
-    assert found_anywhere(root, LEAVES.identifiers) == []
+    assert files_containing(root, LEAVES.identifiers) == []
     return root
 
 
 @pytest.fixture
-def gone(erased_root: Path, tmp_path: Path) -> DataRoot:
-    return DataRoot(copied(erased_root, tmp_path / "gone"))
+def data_root(erased_root: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(erased_root, tmp_path / "data"))
 
 
-def held(data_root: DataRoot) -> list[dict[str, Any]]:
+def registrants(data_root: DataRoot) -> list[dict[str, Any]]:
     return rows(
         data_root, f"SELECT * FROM registrants WHERE identity_code = '{LEAVES.identity_code}'"
     )
 
 
-def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(gone: DataRoot) -> None:
-    assert sign(gone, contract("K-990001", "2026-12-09")) == [0]
-    build(gone, LATER)
-    back = held(gone)
+def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(data_root: DataRoot) -> None:
+    assert sign(data_root, contract("K-990001", "2026-12-09")) == [0]
+    build(data_root, LATER)
+    back = registrants(data_root)
     assert len(back) == 1
     assert (back[0]["given_names"], back[0]["birth_date"], back[0]["email"]) == (None, None, None)
     assert [
-        one["contract_number"]
-        for one in rows(gone, "FROM contracts")
-        if one["registrant_id"] == back[0]["registrant_id"]
+        contract["contract_number"]
+        for contract in rows(data_root, "FROM contracts")
+        if contract["registrant_id"] == back[0]["registrant_id"]
     ] == ["K-990001"]
     assert (
-        found_anywhere(
-            gone.root, [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number]
+        files_containing(
+            data_root.root, [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number]
         )
         == []
     )
 
 
 @pytest.mark.parametrize("starts_on", ["2026-11-20", "2026-01-01", "soon"])
-def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(
-    gone: DataRoot, starts_on: str
+def test_a_contract_that_does_not_start_after_the_day_of_the_erasure_stays_out(
+    data_root: DataRoot, starts_on: str
 ) -> None:
-    assert sign(gone, contract("K-990001", starts_on)) == [1]
+    assert sign(data_root, contract("K-990001", starts_on)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -98,72 +98,76 @@ def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(
     ],
 )
 def test_a_contract_that_was_agreed_before_and_starts_after_the_erasure_stays_out(
-    gone: DataRoot, updated_at: str, kept_out: list[int]
+    data_root: DataRoot, updated_at: str, kept_out: list[int]
 ) -> None:
     agreed = {**contract("K-990001", "2026-12-09"), "updated_at": updated_at}
-    assert sign(gone, agreed) == kept_out
+    assert sign(data_root, agreed) == kept_out
 
 
 @pytest.mark.parametrize("starts_on", ["2026-12-11", "2027-06-01"])
 def test_a_start_that_is_still_to_come_does_not_show_when_a_contract_was_agreed(
-    gone: DataRoot, starts_on: str
+    data_root: DataRoot, starts_on: str
 ) -> None:
-    assert sign(gone, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
-    assert sign(gone, contract("K-990002", starts_on), day="2026-12-09") == [0]
+    assert sign(data_root, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
+    assert sign(data_root, contract("K-990002", starts_on), day="2026-12-09") == [0]
 
 
-def test_a_contract_that_was_there_before_is_not_given_anew_whatever_its_date(
-    gone: DataRoot,
+def test_a_contract_known_before_the_erasure_stays_out_whatever_its_date(
+    data_root: DataRoot,
 ) -> None:
-    assert sign(gone, contract(LEAVES.contract_number, "2026-12-09")) == [1]
+    assert sign(data_root, contract(LEAVES.contract_number, "2026-12-09")) == [1]
 
 
-def test_what_others_tell_stays_out_when_the_person_has_come_back(gone: DataRoot) -> None:
-    sign(gone, contract("K-990001", "2026-12-09"))
-    deliver(gone.root, "2026-12-09", "2026-12-10")
-    take_in(gone, LATER)
-    build(gone, LATER)
-    assert [one["given_names"] for one in held(gone)] == [None]
-    with connect(gone) as connection:
-        identifiers.prepare(gone, connection)
-        assert identifiers.in_lake(gone, connection) == []
+def test_deliveries_of_other_sources_stay_out_when_the_person_has_come_back(
+    data_root: DataRoot,
+) -> None:
+    sign(data_root, contract("K-990001", "2026-12-09"))
+    deliver(data_root.root, "2026-12-09", "2026-12-10")
+    take_in(data_root, LATER)
+    build(data_root, LATER)
+    assert [registrant["given_names"] for registrant in registrants(data_root)] == [None]
+    with connect(data_root) as connection:
+        identifiers.prepare(data_root, connection)
+        assert identifiers.in_lake(data_root, connection) == []
 
 
-def test_the_proof_still_finds_what_was_erased(gone: DataRoot, tmp_path: Path) -> None:
-    sign(gone, contract("K-990001", "2026-12-09"))
-    build(gone, LATER)
-    assert [one.code for one in verify(gone).failures()] == []
-    day = gone.lake / "raw/crm" / FIRST_DAY
-    anew = next((gone.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
-    with connect(gone) as connection:
+def test_the_proof_still_finds_what_was_erased(data_root: DataRoot, tmp_path: Path) -> None:
+    sign(data_root, contract("K-990001", "2026-12-09"))
+    build(data_root, LATER)
+    assert [finding.code for finding in verify(data_root).failures()] == []
+    day = data_root.lake / "raw/crm" / FIRST_DAY
+    new_file = next((data_root.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
+    with connect(data_root) as connection:
         connection.execute(
-            f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}"
+            f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{new_file}"
             f"')) TO '{day / 'again.parquet'}'"
         )
-        identifiers.prepare(gone, connection)
-        assert [one.where for one in identifiers.in_lake(gone, connection, ["raw"])] == ["raw.raw"]
+        identifiers.prepare(data_root, connection)
+        assert [
+            finding.where for finding in identifiers.in_lake(data_root, connection, ["raw"])
+        ] == ["raw.raw"]
 
 
-def test_who_has_come_back_can_be_erased_again(gone: DataRoot) -> None:
-    sign(gone, contract("K-990001", "2026-11-21"))
-    build(gone, LATER)
-    erased(gone)
-    assert held(gone) == []
-    assert found_anywhere(gone.root, [*LEAVES.identifiers, "K-990001"]) == []
+def test_a_person_who_has_come_back_can_be_erased_again(data_root: DataRoot) -> None:
+    sign(data_root, contract("K-990001", "2026-11-21"))
+    build(data_root, LATER)
+    erased(data_root)
+    assert registrants(data_root) == []
+    assert files_containing(data_root.root, [*LEAVES.identifiers, "K-990001"]) == []
     assert sign(
-        gone,
+        data_root,
         contract("K-990001", "2026-11-21"),
         contract("K-990002", "2026-11-20"),
         day="2026-12-08",
     ) == [2]
 
 
-def test_a_backup_of_what_came_back_keeps_it(gone: DataRoot) -> None:
-    sign(gone, contract("K-990001", "2026-12-09"))
-    build(gone, LATER)
-    generation = generations.make(gone, None, NOW).name
-    restoring.restore(gone, None, generation, LATER)
-    assert len(held(gone)) == 1
+def test_a_backup_of_what_came_back_keeps_it(data_root: DataRoot) -> None:
+    sign(data_root, contract("K-990001", "2026-12-09"))
+    build(data_root, LATER)
+    generation = generations.make(data_root, None, NOW).name
+    restoring.restore(data_root, None, generation, LATER)
+    assert len(registrants(data_root)) == 1
 
 
 def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(
@@ -189,4 +193,4 @@ def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_coo
         row["value"] for row in rows(data_root, "FROM identifiers WHERE type = 'visitor_id'")
     ] == ["99aa00bb11cc22de"]
     assert verify(data_root).failures() == []
-    assert found_anywhere(data_root.root, [address]) == []
+    assert files_containing(data_root.root, [address]) == []

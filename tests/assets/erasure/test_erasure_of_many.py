@@ -1,5 +1,5 @@
-"""Many requests cost one pass: over the same partitions as many files are rewritten, and as many
-queries run, as for one.
+"""Many requests cost one run: over the same partitions as many files are rewritten, and as many
+queries run, as for a single request.
 """
 
 from __future__ import annotations
@@ -71,17 +71,19 @@ def asked(data_root: DataRoot, given: list[str]) -> list[str]:
     made.
     """
     ids = [
-        ledger.receive(data_root, "erasure", "written", [one], NOW + timedelta(milliseconds=number))
-        for number, one in enumerate(given)
+        ledger.receive(
+            data_root, "erasure", "written", [identifier], NOW + timedelta(milliseconds=number)
+        )
+        for number, identifier in enumerate(given)
     ]
-    received = [ledger.load(data_root, one) for one in ids]
-    nobodys = [one for one in received if "NOBODY" in one.given[0]]
-    begun = [replace(one, state="erasing", resolved=one.given) for one in nobodys]
+    received = [ledger.load(data_root, request_id) for request_id in ids]
+    nobodys = [request for request in received if "NOBODY" in request.given[0]]
+    begun = [replace(request, state="erasing", resolved=request.given) for request in nobodys]
     ledger.save(data_root, *begun)
     return ids
 
 
-def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
+def test_many_requests_rewrite_as_many_files_and_run_as_many_queries_as_a_single_request(
     known_data_root: DataRoot, known_root: Any, tmp_path: Any, work: Counter[str]
 ) -> None:
     import shutil
@@ -90,7 +92,7 @@ def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
     ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     work.clear()
     carry_out(known_data_root, ids)
-    of_one = dict(work)
+    single = dict(work)
     ids = asked(
         another,
         [f"identity_code:{who.identity_code}" for who in (LEAVES, STAYS)]
@@ -98,9 +100,9 @@ def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
     )
     work.clear()
     carry_out(another, ids)
-    assert of_one["rewritten"] > 5
-    assert work["rewritten"] == of_one["rewritten"]
-    assert work["queries"] == of_one["queries"]
+    assert single["rewritten"] > 5
+    assert work["rewritten"] == single["rewritten"]
+    assert work["queries"] == single["queries"]
 
 
 def test_closing_many_syncs_a_bounded_number_of_files_for_each(
@@ -118,10 +120,14 @@ def test_closing_many_syncs_a_bounded_number_of_files_for_each(
     # A certificate with two pages, the request's file, and its key.
     assert work["synced"] < 5 * (MANY + 1) + 40
     assert certificates.check(known_data_root) == []
-    assert [one for one in ids if encrypted_identity.key_path(known_data_root, one).exists()] == []
+    assert [
+        request_id
+        for request_id in ids
+        if encrypted_identity.key_path(known_data_root, request_id).exists()
+    ] == []
 
 
-def test_one_that_is_unclear_holds_up_no_other(known_data_root: DataRoot) -> None:
+def test_an_unclear_request_delays_no_other(known_data_root: DataRoot) -> None:
     ids = carry_out(
         known_data_root,
         asked(known_data_root, [f"email:{SHARED}", f"identity_code:{LEAVES.identity_code}"]),
@@ -135,8 +141,8 @@ def test_one_that_is_unclear_holds_up_no_other(known_data_root: DataRoot) -> Non
 def test_what_has_not_been_through_every_step_is_not_closed(
     known_data_root: DataRoot, steps: list[str]
 ) -> None:
-    """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked
-    for, nothing is found, either.
+    """Launching the last asset alone proves nothing: a request that was never looked up has no
+    matches either.
     """
     ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
@@ -147,10 +153,10 @@ def test_what_has_not_been_through_every_step_is_not_closed(
     assert ledger.load(known_data_root, ids[0]).state != "closed"
 
 
-def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
+def test_certificates_of_a_killed_run_are_not_reported_as_tampering(
     known_data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed when half of the certificates have their names: the next pass writes the rest, and the
+    """Killed when half of the certificates have their names: the next run writes the rest, and the
     chain is whole.
     """
     ids = carry_out(
@@ -181,7 +187,7 @@ def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
         for path in certificates.folder(known_data_root).glob("Q*.json")
     }
     assert 0 < len(first) < len(ids)
-    assert {one.code for one in certificates.check(known_data_root)} <= {
+    assert {finding.code for finding in certificates.check(known_data_root)} <= {
         "CERT-MISSING"
     } or certificates.check(known_data_root) == []
     closing = erasing.close(known_data_root, ids, NOW + timedelta(minutes=5))

@@ -68,9 +68,9 @@ def contract(
 
 
 def deliver(
-    data_root: DataRoot, delivered_on: str, dataset: str, said: list[dict[str, str]]
+    data_root: DataRoot, delivered_on: str, dataset: str, records: list[dict[str, str]]
 ) -> None:
-    put(data_root, "crm", delivered_on, dataset, csv(said), len(said))
+    put(data_root, "crm", delivered_on, dataset, csv(records), len(records))
 
 
 CONTRACTS = [
@@ -94,8 +94,8 @@ CONTACTS = [
 
 
 @pytest.fixture(scope="module")
-def two_at_one_contact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Contacts whose contracts carry two people's codes; a contact that quarantine alone has."""
+def shared_contact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Contacts with contracts that carry two people's codes; a contact in quarantine only."""
     data_root = DataRoot(tmp_path_factory.mktemp("doubt") / "data")
     data_root.create()
     basic_data(
@@ -110,10 +110,8 @@ def two_at_one_contact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data_root(
-    two_at_one_contact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> DataRoot:
-    made = DataRoot(Path(shutil.copytree(two_at_one_contact, tmp_path / "data")))
+def data_root(shared_contact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+    made = DataRoot(Path(shutil.copytree(shared_contact, tmp_path / "data")))
     monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made
 
@@ -126,7 +124,9 @@ def asked(data_root: DataRoot, *given: str, right: str = "erasure") -> Request:
 def erased(data_root: DataRoot, *request_ids: str) -> erasing.Closing:
     ids = list(request_ids)
     erasing.find(data_root, ids)
-    begun = [one for one in ids if ledger.load(data_root, one).state == "erasing"]
+    begun = [
+        request_id for request_id in ids if ledger.load(data_root, request_id).state == "erasing"
+    ]
     erasing.suppress(data_root, begun, TODAY)
     erasing.remove(data_root, begun, TODAY)
     build(data_root, TODAY)
@@ -136,8 +136,8 @@ def erased(data_root: DataRoot, *request_ids: str) -> erasing.Closing:
 def payloads(data_root: DataRoot, *sources: str) -> str:
     with duckdb.connect() as connection:
         files = [str(path) for path in data_root.files("raw")]
-        found = connection.execute("SELECT payload FROM read_parquet($1)", [files]).fetchall()
-    return "\n".join(text for (text,) in found)
+        records = connection.execute("SELECT payload FROM read_parquet($1)", [files]).fetchall()
+    return "\n".join(text for (text,) in records)
 
 
 def codes_of(data_root: DataRoot) -> set[str]:
@@ -147,8 +147,8 @@ def codes_of(data_root: DataRoot) -> set[str]:
 
 
 def test_an_account_of_two_people_means_neither(data_root: DataRoot) -> None:
-    found = asked(data_root, f"contact_id:{CONTACT}")
-    assert (found.state, found.resolved, len(found.candidates)) == ("unclear", (), 2)
+    request = asked(data_root, f"contact_id:{CONTACT}")
+    assert (request.state, request.resolved, len(request.candidates)) == ("unclear", (), 2)
 
 
 @pytest.mark.parametrize(
@@ -162,18 +162,18 @@ def test_an_account_of_two_people_means_neither(data_root: DataRoot) -> None:
 def test_either_of_two_people_at_one_contact_is_erased_without_the_other(
     data_root: DataRoot, erased_code: str, goes: tuple[str, ...], stays: tuple[str, ...]
 ) -> None:
-    found = asked(data_root, f"identity_code:{erased_code}")
-    assert (found.state, preview(data_root, found, TODAY).bystanders) == ("received", 0)
-    assert [one.request_id for one in erased(data_root, found.request_id).certificates] == [
-        found.request_id
-    ]
+    request = asked(data_root, f"identity_code:{erased_code}")
+    assert (request.state, preview(data_root, request, TODAY).bystanders) == ("received", 0)
+    assert [
+        certificate.request_id for certificate in erased(data_root, request.request_id).certificates
+    ] == [request.request_id]
     left = payloads(data_root)
     assert [text for text in goes if text in left] == []
     assert [text for text in stays if text not in left] == []
     assert codes_of(data_root) & {ALICE, MICHAEL} == {ALICE, MICHAEL} - {erased_code}
 
 
-def test_who_stays_is_not_kept_out_later_and_who_goes_is(data_root: DataRoot) -> None:
+def test_later_deliveries_keep_out_only_the_erased_person(data_root: DataRoot) -> None:
     """The next night's export has all of it again, and a new contract of Michael's at Alice's
     contact.
     """
@@ -193,31 +193,29 @@ def test_one_person_known_as_two_registrants_is_erased_whole_when_somebody_names
     data_root: DataRoot,
 ) -> None:
     """A contact with two people's codes and nothing else that ties it to one of them."""
-    found = asked(data_root, f"contact_id:{BARE}")
-    assert found.state == "unclear"
+    request = asked(data_root, f"contact_id:{BARE}")
+    assert request.state == "unclear"
     theirs = {
         row["registrant_id"] for row in rows(data_root, f"FROM identifiers WHERE value = '{BARE}'")
     }
     decided = decisions.decide(
-        data_root, found.request_id, sorted(theirs - {registrant_of(data_root, MICHAEL)}), NOW
+        data_root, request.request_id, sorted(theirs - {registrant_of(data_root, MICHAEL)}), NOW
     )
     assert (decided.state, decided.own) == ("received", (f"contact_id:{BARE}",))
-    closing = erased(data_root, found.request_id)
+    closing = erased(data_root, request.request_id)
     assert "third.testi" not in payloads(data_root)
     assert '"S4"' in payloads(data_root)
     [certificate] = closing.certificates
-    said = json.loads(certificates.path_of(data_root, certificate.request_id).read_bytes())[
+    issued = json.loads(certificates.path_of(data_root, certificate.request_id).read_bytes())[
         "certificate"
     ]
-    assert {"code": "REQ-LEFT-OUT", "where": "request", "count": 1} in said["warnings"]
+    assert {"code": "REQ-LEFT-OUT", "where": "request", "count": 1} in issued["warnings"]
 
 
 def test_an_account_that_only_a_quarantined_record_of_another_names_is_shared(
     data_root: DataRoot,
 ) -> None:
-    """A contract of somebody whom nobody knows yet, at the other contact, quarantined for its
-    day.
-    """
+    """A contract of somebody still unknown, at the other contact, quarantined for its day."""
     new = code("050577-933")
     deliver(
         data_root,
@@ -226,14 +224,14 @@ def test_an_account_that_only_a_quarantined_record_of_another_names_is_shared(
         [contract("S6", "500002", "C2000002", new, starts_on="someday")],
     )
     refresh(data_root, TODAY)
-    found = asked(data_root, "email:other.testi@example.fi", "contact_id:500002")
-    assert (found.state, set(found.own)) == (
+    request = asked(data_root, "email:other.testi@example.fi", "contact_id:500002")
+    assert (request.state, set(request.own)) == (
         "received",
-        {"contact_id:500002", "customer_number:C2000002"} & set(found.own),
+        {"contact_id:500002", "customer_number:C2000002"} & set(request.own),
     )
-    assert "contact_id:500002" in found.own
-    assert preview(data_root, found, TODAY).bystanders == 0
-    erased(data_root, found.request_id)
+    assert "contact_id:500002" in request.own
+    assert preview(data_root, request, TODAY).bystanders == 0
+    erased(data_root, request.request_id)
     left = payloads(data_root)
     assert ('"S6"' in left, "other.testi" in left) == (True, False)
 
@@ -252,7 +250,7 @@ def slip(data_root: DataRoot, marker: str, identifier: str) -> None:
             connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
 
 
-def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_other(
+def test_a_bystander_stops_that_erasure_before_anything_is_suppressed_and_no_other(
     data_root: DataRoot,
 ) -> None:
     ids = [
@@ -268,8 +266,10 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
             registrants=(registrant_of(data_root, "C2000002"),),
         ),
     )
-    begun = beginning.begin(data_root, [ledger.load(data_root, one) for one in ids], NOW)
-    assert [begun[one].state for one in ids] == ["unclear", "erasing"]
+    begun = beginning.begin(
+        data_root, [ledger.load(data_root, request_id) for request_id in ids], NOW
+    )
+    assert [begun[request_id].state for request_id in ids] == ["unclear", "erasing"]
     assert "1 records" in begun[ids[0]].why
     assert begun[ids[0]].events[-1] == {
         "at": NOW.isoformat(timespec="seconds"),
@@ -288,10 +288,10 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
 def test_an_erasure_that_waited_for_a_bystander_goes_on_without_what_is_not_theirs(
     data_root: DataRoot,
 ) -> None:
-    found = asked(data_root, f"identity_code:{ALICE}")
-    waits = replace(found, state="unclear", why="1 records that would go are somebody else's own")
+    request = asked(data_root, f"identity_code:{ALICE}")
+    waits = replace(request, state="unclear", why="1 records that would go are somebody else's own")
     ledger.save(data_root, waits)
-    left = decisions.leave_out(data_root, found.request_id, ["email:alice.testi@example.fi"], NOW)
+    left = decisions.leave_out(data_root, request.request_id, ["email:alice.testi@example.fi"], NOW)
     assert (left.state, left.why) == ("received", "")
     assert "email:alice.testi@example.fi" in left.left_out
     assert "email:alice.testi@example.fi" not in left.resolved
@@ -304,7 +304,7 @@ def test_a_record_of_their_own_that_names_somebody_else_is_no_bystander(
     assert preview(data_root, asked(data_root, f"identity_code:{ALICE}"), TODAY).bystanders == 0
 
 
-def test_a_registrant_with_two_people_s_codes_waits_until_somebody_says_that_it_is_one(
+def test_a_registrant_with_two_people_s_codes_waits_for_a_decision_that_they_are_one_person(
     data_root: DataRoot,
 ) -> None:
     theirs = registrant_of(data_root, ALICE)
@@ -317,21 +317,21 @@ def test_a_registrant_with_two_people_s_codes_waits_until_somebody_says_that_it_
             FROM '{known}'"""
         )
         connection.execute(f"COPY changed TO '{known}' (FORMAT parquet)")
-    found = asked(data_root, f"identity_code:{ALICE}")
-    assert (found.state, "2 people's identity codes" in found.why) == ("unclear", True)
-    assert decisions.decide(data_root, found.request_id, [theirs], NOW).state == "received"
+    request = asked(data_root, f"identity_code:{ALICE}")
+    assert (request.state, "2 people's identity codes" in request.why) == ("unclear", True)
+    assert decisions.decide(data_root, request.request_id, [theirs], NOW).state == "received"
 
 
 def test_a_registrant_that_was_merged_since_is_found_again_by_what_was_given(
     data_root: DataRoot,
 ) -> None:
-    found = asked(data_root, f"identity_code:{ALICE}")
-    ledger.save(data_root, replace(found, registrants=("R0000000000000000",)))
-    again = lookup.record(data_root, [found.request_id], NOW)[found.request_id]
+    request = asked(data_root, f"identity_code:{ALICE}")
+    ledger.save(data_root, replace(request, registrants=("R0000000000000000",)))
+    again = lookup.record(data_root, [request.request_id], NOW)[request.request_id]
     assert again.registrants == (registrant_of(data_root, ALICE),)
 
 
-# Whom only raw and quarantine know
+# A person that only raw and quarantine know
 
 
 @pytest.mark.parametrize(
@@ -342,35 +342,38 @@ def test_a_registrant_that_was_merged_since_is_found_again_by_what_was_given(
     ],
     ids=["by address and phone", "by the contact's id"],
 )
-def test_who_is_in_quarantine_only_is_found_and_erased(
+def test_a_person_in_quarantine_only_is_found_and_erased(
     data_root: DataRoot, given: tuple[str, ...]
 ) -> None:
     assert QUARANTINED["email"] in payloads(data_root)
-    found = asked(data_root, *given)
-    assert (found.state, len(found.registrants)) == ("received", 1)
-    assert {f"{kind}:{value}" for kind, value in QUARANTINED.items()} <= set(found.resolved)
-    assert len(erased(data_root, found.request_id).certificates) == 1
+    request = asked(data_root, *given)
+    assert (request.state, len(request.registrants)) == ("received", 1)
+    assert {f"{kind}:{value}" for kind, value in QUARANTINED.items()} <= set(request.resolved)
+    assert len(erased(data_root, request.request_id).certificates) == 1
     assert QUARANTINED["email"] not in payloads(data_root)
 
 
 def test_an_address_alone_of_somebody_in_quarantine_is_shown_for_a_decision(
     data_root: DataRoot,
 ) -> None:
-    found = asked(data_root, f"email:{QUARANTINED['email']}")
-    assert (found.state, [one["by"] for one in found.candidates]) == ("unclear", [["email"]])
+    request = asked(data_root, f"email:{QUARANTINED['email']}")
+    assert (request.state, [candidate["by"] for candidate in request.candidates]) == (
+        "unclear",
+        [["email"]],
+    )
     chosen = decisions.decide(
-        data_root, found.request_id, [found.candidates[0]["registrant_id"]], NOW
+        data_root, request.request_id, [request.candidates[0]["registrant_id"]], NOW
     )
     assert f"contact_id:{QUARANTINED['contact_id']}" in chosen.resolved
 
 
-def test_who_is_in_a_record_that_could_not_be_taken_apart_is_found(data_root: DataRoot) -> None:
+def test_a_person_in_an_unparsed_record_is_found(data_root: DataRoot) -> None:
     text = b"Record ID,First Name,Last Name,Email\r\n"
     text += b'77,"Rikki","Testi",rikki.testi@example.fi,too,many\r\n'
     put(data_root, "crm", NEXT, "contacts", text, 1)
     refresh(data_root, TODAY)
-    found = asked(data_root, "email:rikki.testi@example.fi")
-    assert (found.state, found.resolved) == (
+    request = asked(data_root, "email:rikki.testi@example.fi")
+    assert (request.state, request.resolved) == (
         "received",
         ("email:rikki.testi@example.fi", "user_id:rikki.testi@example.fi"),
     )
@@ -415,21 +418,21 @@ def test_what_is_theirs_goes_although_it_names_a_contact_of_somebody_else(
     known_to_nobody: DataRoot, given: tuple[str, ...]
 ) -> None:
     data_root = known_to_nobody
-    found = asked(data_root, *given)
-    assert (found.state, len(found.registrants)) == ("received", 1)
-    assert {f"identity_code:{DORA}", "customer_number:C9900001"} <= set(found.resolved)
-    assert not {f"contact_id:{CONTACT}", "contact_id:500002"} & {*found.resolved, *found.own}
-    assert preview(data_root, found, TODAY).bystanders == 0
-    [certificate] = erased(data_root, found.request_id).certificates
+    request = asked(data_root, *given)
+    assert (request.state, len(request.registrants)) == ("received", 1)
+    assert {f"identity_code:{DORA}", "customer_number:C9900001"} <= set(request.resolved)
+    assert not {f"contact_id:{CONTACT}", "contact_id:500002"} & {*request.resolved, *request.own}
+    assert preview(data_root, request, TODAY).bystanders == 0
+    [certificate] = erased(data_root, request.request_id).certificates
     left = payloads(data_root)
-    assert [one for one in ("dora.quar", DORA, "C9900001", '"D1"', '"D3"') if one in left] == []
-    assert [one for one in ('"O1"', '"S1"', "other.testi") if one not in left] == []
-    assert left_out(data_root, certificate.request_id) == len(found.left_out) > 0
+    assert [text for text in ("dora.quar", DORA, "C9900001", '"D1"', '"D3"') if text in left] == []
+    assert [text for text in ('"O1"', '"S1"', "other.testi") if text not in left] == []
+    assert left_out(data_root, certificate.request_id) == len(request.left_out) > 0
 
 
 def left_out(data_root: DataRoot, request_id: str) -> int:
-    said = json.loads(certificates.path_of(data_root, request_id).read_bytes())["certificate"]
-    counts = {one["what"]: one["count"] for one in said["remains"]}
+    issued = json.loads(certificates.path_of(data_root, request_id).read_bytes())["certificate"]
+    counts = {entry["what"]: entry["count"] for entry in issued["remains"]}
     return int(counts.get(remaining.LEFT_OUT, 0))
 
 
@@ -448,12 +451,12 @@ def test_an_account_that_a_registrants_record_names_is_theirs_where_it_is_the_pa
         ],
     )
     refresh(data_root, TODAY)
-    found = asked(data_root, "email:dora.quar@example.fi", "phone:+358401239900")
-    assert (found.state, found.own) == ("received", ("customer_number:C9900001",))
-    [certificate] = erased(data_root, found.request_id).certificates
+    request = asked(data_root, "email:dora.quar@example.fi", "phone:+358401239900")
+    assert (request.state, request.own) == ("received", ("customer_number:C9900001",))
+    [certificate] = erased(data_root, request.request_id).certificates
     left = payloads(data_root)
     assert ["dora.quar" in left, '"D3"' in left, '"O2"' in left] == [False, False, True]
-    assert left_out(data_root, certificate.request_id) == len({*found.left_out, *found.own})
+    assert left_out(data_root, certificate.request_id) == len({*request.left_out, *request.own})
 
 
 def test_two_codes_in_quarantine_are_two_people_whatever_they_share(data_root: DataRoot) -> None:
@@ -470,45 +473,47 @@ def test_two_codes_in_quarantine_are_two_people_whatever_they_share(data_root: D
     refresh(data_root, TODAY)
     shared = asked(data_root, "customer_number:C9900001")
     assert (shared.state, len(shared.candidates)) == ("unclear", 2)
-    found = asked(data_root, f"identity_code:{DORA}")
-    assert found.state == "received"
-    erased(data_root, found.request_id)
+    request = asked(data_root, f"identity_code:{DORA}")
+    assert request.state == "received"
+    erased(data_root, request.request_id)
     left = payloads(data_root)
     assert ['"D1"' in left, '"D4"' in left, other in left] == [False, True, True]
 
 
-def test_a_chosen_person_of_raw_whose_records_are_gone_is_found_again(
+def test_a_chosen_person_of_raw_is_found_again_after_the_recorded_id_has_disappeared(
     known_to_nobody: DataRoot,
 ) -> None:
     data_root = known_to_nobody
-    found = asked(data_root, "customer_number:C9900001")
-    ledger.save(data_root, replace(found, registrants=("U0000000000000000",)))
-    again = lookup.record(data_root, [found.request_id], NOW)[found.request_id]
-    assert again.registrants == found.registrants
+    request = asked(data_root, "customer_number:C9900001")
+    ledger.save(data_root, replace(request, registrants=("U0000000000000000",)))
+    again = lookup.record(data_root, [request.request_id], NOW)[request.request_id]
+    assert again.registrants == request.registrants
 
 
 # Nobody
 
 
-def test_nobody_found_waits_and_is_closed_as_that_without_a_certificate(
+def test_a_request_without_a_match_waits_and_is_closed_as_such_without_a_certificate(
     data_root: DataRoot,
 ) -> None:
-    found = asked(data_root, "customer_number:C9999999")
-    assert (found.state, found.resolved) == ("unclear", ())
-    assert erasing.find(data_root, [found.request_id]) == {found.request_id: 0}
-    closed = workflow.close(data_root, found.request_id, NOW)
+    request = asked(data_root, "customer_number:C9999999")
+    assert (request.state, request.resolved) == ("unclear", ())
+    assert erasing.find(data_root, [request.request_id]) == {request.request_id: 0}
+    closed = workflow.close(data_root, request.request_id, NOW)
     assert (closed.state, closed.outcome) == ("closed", "nobody_found")
     assert certificates.issued(data_root) == set()
     assert certificates.check(data_root) == []
-    [message] = (data_root.outbox / "messages").glob(f"{found.request_id}-*.json")
+    [message] = (data_root.outbox / "messages").glob(f"{request.request_id}-*.json")
     assert json.loads(message.read_text())["kind"] == "nobody_found"
 
 
-def test_a_letter_for_a_digit_is_said_to_look_alike_without_the_value(data_root: DataRoot) -> None:
-    found = asked(data_root, "customer_number:C1OOOOO1")
-    assert "differs from the one given only in characters that look alike" in found.why
-    assert "C1" not in found.why
-    corrected = decisions.correct(data_root, found.request_id, ["customer_number:C1000001"], NOW)
+def test_a_letter_for_a_digit_is_reported_as_lookalike_without_the_value(
+    data_root: DataRoot,
+) -> None:
+    request = asked(data_root, "customer_number:C1OOOOO1")
+    assert "differs from the one given only in characters that look alike" in request.why
+    assert "C1" not in request.why
+    corrected = decisions.correct(data_root, request.request_id, ["customer_number:C1000001"], NOW)
     assert (corrected.state, corrected.registrants) == (
         "received",
         (registrant_of(data_root, ALICE),),
@@ -528,9 +533,9 @@ def test_a_letter_for_a_digit_is_said_to_look_alike_without_the_value(data_root:
 def test_letters_that_look_like_others_are_refused_at_the_door(
     data_root: DataRoot, kind: str, value: str
 ) -> None:
-    with pytest.raises(RequestError, match="another script") as told:
+    with pytest.raises(RequestError, match="another script") as error:
         lookup.canonical(data_root, {kind: value})
-    assert value not in str(told.value)
+    assert value not in str(error.value)
 
 
 def test_letters_of_the_country_and_of_another_script_alone_are_taken(data_root: DataRoot) -> None:
@@ -542,18 +547,20 @@ def test_letters_of_the_country_and_of_another_script_alone_are_taken(data_root:
 
 
 def test_what_is_somebody_else_s_is_left_out_and_counted(data_root: DataRoot) -> None:
-    found = asked(
+    request = asked(
         data_root,
         f"identity_code:{ALICE}",
         "user_id:other.testi@example.fi",
         "customer_number:C2000002",
     )
-    assert (found.state, len(found.candidates)) == ("unclear", 2)
-    decided = decisions.decide(data_root, found.request_id, [registrant_of(data_root, ALICE)], NOW)
+    assert (request.state, len(request.candidates)) == ("unclear", 2)
+    decided = decisions.decide(
+        data_root, request.request_id, [registrant_of(data_root, ALICE)], NOW
+    )
     others = {"user_id:other.testi@example.fi", "customer_number:C2000002"}
     assert others <= set(decided.left_out)
     assert not others & {*decided.resolved, *decided.own}
-    erased(data_root, found.request_id)
+    erased(data_root, request.request_id)
     deliver(
         data_root,
         NEXT,
@@ -571,7 +578,7 @@ def test_what_is_somebody_else_s_is_left_out_and_counted(data_root: DataRoot) ->
 def grey(data_root: DataRoot) -> str:
     """A pair of Alice's contact and the other one, waiting for review."""
     with duckdb.connect() as connection:
-        one, other = sorted(
+        first, other = sorted(
             connection.execute(f"SELECT md5('contact_id:{value}')").fetchone()[0]
             for value in (CONTACT, "500002")
         )
@@ -579,7 +586,7 @@ def grey(data_root: DataRoot) -> str:
             "'a1b2c3d4e5' AS pair, 1 AS rank, false AS together, false AS proven, 3.0 AS weight"
         )
         connection.execute(
-            f"""COPY (SELECT '{one}' AS one, '{other}' AS other, {columns})
+            f"""COPY (SELECT '{first}' AS one, '{other}' AS other, {columns})
             TO '{data_root.lake / review.GREY_PAIRS}' (FORMAT parquet)"""
         )
     pair_cache.decide(data_root, [])
@@ -594,47 +601,49 @@ def decided_pair(data_root: DataRoot, *, same: bool) -> None:
     pair_cache.decide(data_root, [Decision(*row, same, TODAY)])
 
 
-def test_a_grey_pair_of_which_one_half_is_meant_waits_and_stops_no_other(
+def test_a_grey_pair_with_one_half_requested_waits_and_stops_no_other(
     data_root: DataRoot, grey: str
 ) -> None:
     ids = [
-        ledger.receive(data_root, "erasure", "written", [f"identity_code:{one}"], NOW)
-        for one in (ALICE, MICHAEL)
+        ledger.receive(data_root, "erasure", "written", [f"identity_code:{code}"], NOW)
+        for code in (ALICE, MICHAEL)
     ]
     erasing.find(data_root, ids)
-    found = [ledger.load(data_root, one) for one in ids]
-    assert [one.state for one in found] == ["unclear", "erasing"]
-    assert grey in found[0].why
-    assert lookup.record(data_root, [ids[0]], NOW)[ids[0]] == found[0]
+    requests = [ledger.load(data_root, request_id) for request_id in ids]
+    assert [request.state for request in requests] == ["unclear", "erasing"]
+    assert grey in requests[0].why
+    assert lookup.record(data_root, [ids[0]], NOW)[ids[0]] == requests[0]
 
 
 def test_two_people_lets_it_go_on_and_one_person_waits_for_the_refresh(
     data_root: DataRoot, grey: str
 ) -> None:
-    found = asked(data_root, f"identity_code:{ALICE}")
+    request = asked(data_root, f"identity_code:{ALICE}")
     decided_pair(data_root, same=True)
     assert (
         "register refresh"
-        in lookup.record(data_root, [found.request_id], NOW)[found.request_id].why
+        in lookup.record(data_root, [request.request_id], NOW)[request.request_id].why
     )
     decided_pair(data_root, same=False)
-    assert lookup.record(data_root, [found.request_id], NOW)[found.request_id].state == "received"
+    assert (
+        lookup.record(data_root, [request.request_id], NOW)[request.request_id].state == "received"
+    )
 
 
 def test_going_on_without_the_other_half_is_on_the_certificate(
     data_root: DataRoot, grey: str
 ) -> None:
-    found = asked(data_root, f"identity_code:{ALICE}")
+    request = asked(data_root, f"identity_code:{ALICE}")
     assert (
-        decisions.go_on(data_root, found.request_id, {f"pair:{grey}": "left"}, NOW).state
+        decisions.go_on(data_root, request.request_id, {f"pair:{grey}": "left"}, NOW).state
         == "received"
     )
-    [certificate] = erased(data_root, found.request_id).certificates
-    said = json.loads(certificates.path_of(data_root, certificate.request_id).read_bytes())[
+    [certificate] = erased(data_root, request.request_id).certificates
+    issued = json.loads(certificates.path_of(data_root, certificate.request_id).read_bytes())[
         "certificate"
     ]
-    assert {"code": "REQ-PAIRS-LEFT", "where": "request", "count": 1} in said["warnings"]
-    assert grey not in (data_root.requests / f"{found.request_id}.json").read_text()
+    assert {"code": "REQ-PAIRS-LEFT", "where": "request", "count": 1} in issued["warnings"]
+    assert grey not in (data_root.requests / f"{request.request_id}.json").read_text()
 
 
 # Ways out of an erasure that has begun
@@ -650,7 +659,7 @@ def stuck(data_root: DataRoot) -> str:
     return request_id
 
 
-def test_refusing_after_removal_says_what_has_gone_and_lifts_the_suppressions(
+def test_refusing_after_removal_reports_what_was_removed_and_lifts_the_suppressions(
     data_root: DataRoot, stuck: str
 ) -> None:
     left = abandoning.refuse(data_root, stuck, "REQ-LEGAL-CLAIMS", NOW)
@@ -693,7 +702,7 @@ def test_what_is_not_theirs_is_left_out_of_an_erasure_that_has_begun(
 def test_what_is_not_theirs_stays_left_out_while_nobody_is_certainly_meant(
     data_root: DataRoot,
 ) -> None:
-    """Also when it becomes unclear whom the request means, and when somebody decides that."""
+    """Also when it becomes unclear which person is meant, and when somebody decides that."""
     mailbox = "email:alice.testi@example.fi"
     request = asked(data_root, f"identity_code:{ALICE}", mailbox)
     decisions.leave_out(data_root, request.request_id, [mailbox], NOW)

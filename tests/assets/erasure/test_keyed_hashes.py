@@ -93,12 +93,12 @@ def names_of(data: bytes, dataset: str) -> set[str]:
 
 def left_of(data_root: DataRoot, names: set[str]) -> list[str]:
     """Paths under the lake and the requests that are named so or say so."""
-    found = []
+    paths = []
     for path in [*data_root.lake.rglob("*"), *data_root.requests.rglob("*")]:
-        said = path.read_text() if path.suffix == ".json" and path.is_file() else ""
-        if any(name in str(path) or name in said for name in names):
-            found.append(str(path.relative_to(data_root.root)))
-    return found
+        content = path.read_text() if path.suffix == ".json" and path.is_file() else ""
+        if any(name in str(path) or name in content for name in names):
+            paths.append(str(path.relative_to(data_root.root)))
+    return paths
 
 
 def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRoot) -> None:
@@ -107,10 +107,10 @@ def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRo
     erasing.remove(data_root, [begin(data_root)], TODAY)
     for path, texts in texts_of_parquet(data_root.root):
         assert not [text for text in texts if text in contents], path
-    # The held order is still there, and its outcome too.
+    # The retained order is still there, and its outcome too.
     staged = read(data_root.files("staged", "crm", name="*/orders"))
     assert {"T-700091", LEAVES.order_number} <= {row["order_number"] for row in staged}
-    assert all(entry.conserved for entry in deliveries.book(data_root))
+    assert all(entry.conserved for entry in deliveries.ledger(data_root))
     for dataset, data in ALONE.items():
         assert left_of(data_root, names_of(data, dataset)) == []
     # Others are left in this file: its hash is keyed, and it keeps its id.
@@ -122,11 +122,11 @@ def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRo
 
 def test_the_same_bytes_are_recognised_again(data_root: DataRoot) -> None:
     erasing.remove(data_root, [begin(data_root)], TODAY)
-    before = len(deliveries.book(data_root))
+    before = len(deliveries.ledger(data_root))
     put_all(data_root)
     done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
-    assert [(one.redelivered, len(one.entries)) for one in done] == [(1, 0), (2, 0)]
-    assert len(deliveries.book(data_root)) == before
+    assert [(ingested.redelivered, len(ingested.entries)) for ingested in done] == [(1, 0), (2, 0)]
+    assert len(deliveries.ledger(data_root)) == before
 
 
 def test_what_is_left_out_at_the_door_is_entered_by_keyed_hash(data_root: DataRoot) -> None:
@@ -154,10 +154,10 @@ def test_entries_of_before_are_recognised_and_rewritten(data_root: DataRoot) -> 
         if name not in ("keyed", "renamed")
     }
     path.write_text(json.dumps(older | {"sha256": digest}))
-    found = deliveries.of_bytes(data_root, "consents", DAY, digest)
-    assert found is not None
-    assert not found.keyed
-    deliveries.enter(data_root, found)
+    recognised = deliveries.of_bytes(data_root, "consents", DAY, digest)
+    assert recognised is not None
+    assert not recognised.keyed
+    deliveries.enter(data_root, recognised)
     assert digest not in path.read_text()
     assert deliveries.of_bytes(data_root, "consents", DAY, digest) is not None
 
@@ -188,4 +188,4 @@ def test_a_run_that_was_killed_is_ended_by_the_next(
         assert left_of(data_root, names_of(data, dataset)) == []
     put_all(data_root)
     done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
-    assert [(one.redelivered, len(one.entries)) for one in done] == [(1, 0), (2, 0)]
+    assert [(ingested.redelivered, len(ingested.entries)) for ingested in done] == [(1, 0), (2, 0)]

@@ -20,7 +20,7 @@ from assets.requests import ledger
 from assets.rights import lookup
 from assets.sources import crm
 from assets.storage.data_root import DataRoot
-from tests.support.data_roots import book, copied, found_anywhere, parquet_rows
+from tests.support.data_roots import copied, files_containing, ledger_entries, parquet_rows
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.support.namesakes import Known
@@ -68,7 +68,7 @@ def state_of(root: Path) -> dict[str, str]:
     }
 
 
-def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(
+def test_a_preview_counts_layers_legal_holds_and_bystanders_and_changes_nothing(
     data_root: DataRoot,
 ) -> None:
     request_id = asked(data_root)
@@ -92,11 +92,10 @@ def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(
     assert seen.recipients == ["it_operations", "marketing_automation"]
 
 
-def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(
+def test_a_contact_with_an_order_in_another_customers_number_is_a_bystander_of_that_customer(
     data_root: DataRoot,
 ) -> None:
-    """An order whose contact is one registrant and whose customer number another's, slipped into
-    raw.
+    """An order of one registrant's contact with another's customer number, slipped into raw.
 
     It is the contact's own: the erasure of the contact takes it, and that of the other must not.
     """
@@ -118,11 +117,11 @@ def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(
     other = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{STAYS.identity_code}"], NOW
     )
-    found = lookup.record(data_root, [other], NOW)[other]
-    assert f"customer_number:{STAYS.customer_number}" in found.left_out
-    assert preview(data_root, found, TODAY).bystanders == 0
+    request = lookup.record(data_root, [other], NOW)[other]
+    assert f"customer_number:{STAYS.customer_number}" in request.left_out
+    assert preview(data_root, request, TODAY).bystanders == 0
     shared = replace(
-        found, own=(), resolved=(*found.resolved, f"customer_number:{STAYS.customer_number}")
+        request, own=(), resolved=(*request.resolved, f"customer_number:{STAYS.customer_number}")
     )
     assert preview(data_root, shared, TODAY).bystanders == 1
 
@@ -133,17 +132,17 @@ def test_an_order_stays_for_the_accounts_without_its_person(
 ) -> None:
     data_root, certificate = closed
     assert certificate.decisions["order"] == "held"
-    held = rows(data_root, "SELECT * FROM segregated_orders")
-    assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [
-        (LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")
-    ]
+    orders = rows(data_root, "SELECT * FROM segregated_orders")
+    assert [
+        (order["order_number"], order["held_under"], str(order["held_until"])) for order in orders
+    ] == [(LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")]
     places = {
         "/".join(Path(path).parts[:2]) + "/" + Path(path).stem
-        for path in found_anywhere(data_root.root, [LEAVES.order_number])
+        for path in files_containing(data_root.root, [LEAVES.order_number])
     }
     assert places == {"lake/staged/orders", "lake/register/segregated_orders"}
-    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
-    assert all(entry.conserved for entry in book(data_root.root))
+    assert files_containing(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert all(entry.conserved for entry in ledger_entries(data_root.root))
 
 
 def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(
@@ -161,16 +160,16 @@ def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(
     }
 
 
-def test_what_is_over_is_not_held(data_root: DataRoot) -> None:
+def test_an_order_beyond_its_retention_period_is_not_kept(data_root: DataRoot) -> None:
     request_id = asked(data_root)
     erasing.find(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY.replace(year=2033))
     build(data_root, TODAY)
-    assert found_anywhere(data_root.root, [LEAVES.order_number]) == []
+    assert files_containing(data_root.root, [LEAVES.order_number]) == []
 
 
-def test_a_killed_removal_certifies_the_same_holds(
+def test_a_killed_removal_certifies_the_same_legal_holds(
     data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request_id = asked(data_root)
@@ -197,10 +196,10 @@ def test_a_killed_removal_certifies_the_same_holds(
 LATE, LATE_ORDER = "2026-11-19", "T-790001"
 
 
-def order(one: Known, number: str) -> dict[str, str]:
+def order(person: Known, number: str) -> dict[str, str]:
     return {
-        "order_number": number, "contact_id": one.contact_id,
-        "customer_number": one.customer_number, "ordered_at": "2026-11-18T10:00:00Z",
+        "order_number": number, "contact_id": person.contact_id,
+        "customer_number": person.customer_number, "ordered_at": "2026-11-18T10:00:00Z",
         "status": "delivered", "amount": "35.00", "currency": "EUR", "items": "1",
     }  # fmt: skip
 
@@ -227,40 +226,40 @@ def order_late(data_root: DataRoot) -> None:
     put(data_root, "crm", LATE, "contracts", csv([contract]), 1)
 
 
-def held_orders(data_root: DataRoot) -> list[str]:
+def segregated_orders(data_root: DataRoot) -> list[str]:
     return [
-        one["order_number"]
-        for one in rows(data_root, "FROM segregated_orders ORDER BY order_number")
+        order["order_number"]
+        for order in rows(data_root, "FROM segregated_orders ORDER BY order_number")
     ]
 
 
-def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(
+def test_an_order_waiting_in_the_inbox_is_kept_like_a_staged_order(
     data_root: DataRoot,
 ) -> None:
     """1336/1997, 2:10: what the accounts need does not hang on which night it came."""
     order_late(data_root)
     certificate = erased(data_root)
-    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert segregated_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
     assert (
         '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)",'
         '"rows":2' in (certificates.path_of(data_root, certificate.request_id).read_text())
     )
-    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert files_containing(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
     assert [
-        one["order_number"] for one in rows(data_root, "FROM orders ORDER BY order_number")
+        order["order_number"] for order in rows(data_root, "FROM orders ORDER BY order_number")
     ] == [
         STAYS.order_number,
         "T-790002",
     ]
 
 
-def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(data_root: DataRoot) -> None:
+def test_an_order_in_raw_that_was_never_staged_is_kept_too(data_root: DataRoot) -> None:
     """A refresh was killed between the two."""
     order_late(data_root)
     raw.ingest(data_root, crm.SOURCE, None, TODAY)
     erased(data_root)
-    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
-    assert all(entry.conserved for entry in book(data_root.root))
+    assert segregated_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert all(entry.conserved for entry in ledger_entries(data_root.root))
 
 
 def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(
@@ -273,15 +272,15 @@ def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(
     }
     take_in(data_root)
     build(data_root, TODAY)
-    assert found_anywhere(data_root.root, [*LEAVES.identifiers, "K-790001"]) == []
-    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert files_containing(data_root.root, [*LEAVES.identifiers, "K-790001"]) == []
+    assert segregated_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
 
 
-def test_an_order_is_held_in_a_backup_in_whose_raw_it_was_alone(data_root: DataRoot) -> None:
+def test_an_order_that_only_raw_of_a_backup_has_is_kept(data_root: DataRoot) -> None:
     order_late(data_root)
     raw.ingest(data_root, crm.SOURCE, None, TODAY)
     generation = generations.make(data_root, None, NOW).name
     erased(data_root)
     restoring.restore(data_root, None, generation, TODAY)
-    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
-    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert segregated_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert files_containing(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []

@@ -1,4 +1,4 @@
-"""Whoever is erased is erased from odd records too: theirs go, in others' they are redacted, and
+"""An erasure covers odd records too: the person's own go, in others' the person is redacted, and
 bystanders' stay.
 """
 
@@ -110,7 +110,7 @@ def test_a_record_of_theirs_goes_however_it_is_spelled(
 
 
 @pytest.mark.parametrize("marker", STAY_WHOLE)
-def test_an_unreadable_record_that_happens_to_hold_the_characters_stays(
+def test_an_unreadable_record_that_happens_to_contain_the_characters_stays(
     erased: tuple[DataRoot, str, str], marker: str
 ) -> None:
     assert f"{marker} {STAY_WHOLE[marker]}" in erased[1]
@@ -135,8 +135,8 @@ def test_no_spelling_is_left_but_of_a_device_that_others_use(
     erased: tuple[DataRoot, str, str],
 ) -> None:
     data_root, texts, _ = erased
-    found = all_spellings(data_root).find(texts)
-    assert [texts[one.start - 60 : one.end] for one in found] == []
+    spellings = all_spellings(data_root).find(texts)
+    assert [texts[spelling.start - 60 : spelling.end] for spelling in spellings] == []
     assert texts.count(LEAVES.visitor_id) == 2
 
 
@@ -159,9 +159,9 @@ def test_nothing_of_them_remains_and_the_keys_of_all_layers_agree(
     # Her consent by phone had made a registrant that is nothing but a phone of hers.
     phones = "SELECT * FROM identifiers WHERE value LIKE '%9990111'"
     assert rows(data_root, phones) == []
-    book = deliveries.book(data_root)
-    assert staged.lost_by_key(data_root, book) == 0
-    assert all(entry.conserved for entry in book)
+    entries = deliveries.ledger(data_root)
+    assert staged.lost_by_key(data_root, entries) == 0
+    assert all(entry.conserved for entry in entries)
 
 
 def test_what_comes_again_is_kept_out_or_redacted_and_counted(
@@ -181,9 +181,9 @@ def test_what_comes_again_is_kept_out_or_redacted_and_counted(
     assert kept_out["visits", 2] == 0
     texts = texts_in_lake(data_root)
     assert not [marker for marker in THEIRS if marker in texts]
-    assert not [one for one in all_spellings(data_root).find(texts) if one.sure]
+    assert not [spelling for spelling in all_spellings(data_root).find(texts) if spelling.sure]
     # What was delivered before and is redacted in the same way is the same record.
-    again = deliveries.book(data_root, day="2026-11-20")
+    again = deliveries.ledger(data_root, day="2026-11-20")
     assert {entry.dataset: entry.duplicates for entry in again if entry.delivered < 10} == {
         "contacts": 4, "contracts": 1, "visits": 2, "consent_log": 1, "credit_reports": 1,
     }  # fmt: skip
@@ -225,7 +225,7 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
     monkeypatch: pytest.MonkeyPatch,
     stop: int,
 ) -> None:
-    """Killed before one of its files is put in place: of a layer, of the book, or a note."""
+    """Killed before one of its files is put in place: of a layer, the ledger, or a note."""
     data_root = DataRoot(copied(odd_root, tmp_path / "data"))
     request_id = asked(data_root)
     replace, done = os.replace, []
@@ -244,4 +244,4 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
     mine, theirs = (Counter(texts.splitlines()) for texts in (texts_in_lake(data_root), erased[1]))
     assert (mine - theirs, theirs - mine) == ({}, {})
     assert evidence.gather(data_root, [request_id])[request_id].redacted == REDACTED
-    assert staged.lost_by_key(data_root, deliveries.book(data_root)) == 0
+    assert staged.lost_by_key(data_root, deliveries.ledger(data_root)) == 0

@@ -177,14 +177,16 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root = DataRoot(tmp_path_factory.mktemp("listed") / "data")
     data_root.create()
     with connect(data_root) as connection:
-        connection.execute("CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS id", [[*KNOWN]])
-        query = "SELECT id AS identifier, 'Q1' AS request_id FROM gone"
+        connection.execute(
+            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS id", [[*KNOWN]]
+        )
+        query = "SELECT id AS identifier, 'Q1' AS request_id FROM suppressed"
         suppression.add(data_root, connection, query, date(2026, 11, 23))
     return data_root
 
 
 @pytest.mark.parametrize("spelling", [*PHONES, *ADDRESSES, *CODES, *IDS])
-def test_after_the_erasure_intake_and_the_standing_proof_know_it_by_its_hash(
+def test_after_the_erasure_intake_and_the_nightly_proof_match_it_by_its_hash(
     listed: DataRoot, spelling: str
 ) -> None:
     text = PLACES["running text"](spelling)

@@ -13,7 +13,7 @@ from assets.backup import generations, restoring
 from assets.erasure.proof import identifiers
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
-from tests.support.data_roots import copied, found_anywhere
+from tests.support.data_roots import copied, files_containing
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver
@@ -36,7 +36,7 @@ def known_unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
     refresh(data_root, TODAY)
     assert any(
         name.startswith("lake/raw/crm/2026-11-18")
-        for name in found_anywhere(data_root.root, [LEAVES.identity_code])
+        for name in files_containing(data_root.root, [LEAVES.identity_code])
     )
     return data_root.root
 
@@ -48,19 +48,19 @@ def known(known_unread: Path, tmp_path: Path) -> DataRoot:
 
 def test_it_is_erased_and_stays_so_when_it_is_delivered_again(known: DataRoot) -> None:
     erased(known)
-    assert found_anywhere(known.root, LEAVES.identifiers) == []
+    assert files_containing(known.root, LEAVES.identifiers) == []
     deliver_unreadable(known, "2026-11-19")
     ingested = [entry for done in take_in(known, TODAY) for entry in done.entries]
     assert [entry.suppressed for entry in ingested] == [1]
     build(known, TODAY)
-    assert found_anywhere(known.root, LEAVES.identifiers) == []
+    assert files_containing(known.root, LEAVES.identifiers) == []
 
 
 def test_a_backup_from_before_does_not_bring_it_back(known: DataRoot) -> None:
     generation = generations.make(known, None, NOW).name
     erased(known)
     restoring.restore(known, None, generation, date(2026, 11, 20))
-    assert found_anywhere(known.root, LEAVES.identifiers) == []
+    assert files_containing(known.root, LEAVES.identifiers) == []
 
 
 def test_a_file_from_before_shows(known: DataRoot, tmp_path) -> None:
@@ -70,4 +70,6 @@ def test_a_file_from_before_shows(known: DataRoot, tmp_path) -> None:
         (known.lake / "raw/crm/2026-11-18" / path.name).write_bytes(path.read_bytes())
     with connect(known) as connection:
         identifiers.prepare(known, connection)
-        assert [one.where for one in identifiers.in_lake(known, connection, ["raw"])] == ["raw.raw"]
+        assert [finding.where for finding in identifiers.in_lake(known, connection, ["raw"])] == [
+            "raw.raw"
+        ]

@@ -41,7 +41,9 @@ def test_letters_that_are_only_alike_stay_two_columns() -> None:
 def test_a_password_is_one_in_every_unicode_form(word: str, form: str, disguise: object) -> None:
     name = unicodedata.normalize(form, disguise(word))  # type: ignore[operator]
     assert column_names.is_secret(name)
-    wide = "".join(chr(ord(one) + 0xFEE0) if "!" < one < "~" else one for one in name)
+    wide = "".join(
+        chr(ord(character) + 0xFEE0) if "!" < character < "~" else character for character in name
+    )
     assert column_names.is_secret(wide)
 
 

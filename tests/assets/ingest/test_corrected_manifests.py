@@ -52,27 +52,29 @@ def arrive(data_root: DataRoot) -> None:
 
 
 def ledger(data_root: DataRoot) -> list[tuple[str, str, int, int]]:
-    return [(e.day, e.dataset, e.staged, e.quarantined) for e in deliveries.book(data_root, "crm")]
+    return [
+        (e.day, e.dataset, e.staged, e.quarantined) for e in deliveries.ledger(data_root, "crm")
+    ]
 
 
 def files(data_root: DataRoot) -> set[str]:
     """Ids that some file of the lake is of."""
-    found = set()
+    ids = set()
     for layer in ("raw", "staged", "quarantine", "deliveries"):
         for path in (data_root.lake / layer / "crm").glob("*/*"):
-            found.add(path.name.split(".")[0])
-    return found
+            ids.add(path.name.split(".")[0])
+    return ids
 
 
 def conserved(data_root: DataRoot) -> bool:
-    book = deliveries.book(data_root, "crm")
-    return all(entry.conserved for entry in book) and staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.ledger(data_root, "crm")
+    return all(entry.conserved for entry in entries) and staged.lost_by_key(data_root, entries) == 0
 
 
 def test_the_first_delivery_of_bytes_keeps_the_id_that_ledgers_know(data_root: DataRoot) -> None:
     deliver(data_root, "contracts")
     arrive(data_root)
-    (entry,) = deliveries.book(data_root, "crm")
+    (entry,) = deliveries.ledger(data_root, "crm")
     assert entry.delivery_id == deliveries.delivery_id("crm", DAY, entry.sha256)
 
 
@@ -96,11 +98,11 @@ def test_a_mended_manifest_replaces_what_was_misread(
 def test_what_differs_in_purpose_or_case_alone_is_the_same_delivery(data_root: DataRoot) -> None:
     deliver(data_root, "contracts")
     arrive(data_root)
-    before = deliveries.book(data_root, "crm")
+    before = deliveries.ledger(data_root, "crm")
     deliver(data_root, "contracts", purpose="contracts", encoding="UTF-8")
     done = raw.ingest(data_root, crm.SOURCE, None, TODAY)
     assert (done.redelivered, done.entries, done.refused) == (1, [], [])
-    assert deliveries.book(data_root, "crm") == before
+    assert deliveries.ledger(data_root, "crm") == before
 
 
 def test_an_entry_from_before_encodings_were_recorded_is_the_same_delivery(
@@ -108,7 +110,7 @@ def test_an_entry_from_before_encodings_were_recorded_is_the_same_delivery(
 ) -> None:
     deliver(data_root, "contracts")
     arrive(data_root)
-    (entry,) = deliveries.book(data_root, "crm")
+    (entry,) = deliveries.ledger(data_root, "crm")
     deliveries.enter(data_root, replace(entry, encoding=""))
     deliver(data_root, "contracts")
     assert raw.ingest(data_root, crm.SOURCE, None, TODAY).redelivered == 1
@@ -119,7 +121,7 @@ def test_the_latest_manifest_counts_however_often_it_changes(data_root: DataRoot
     for dataset in ("orders", "contracts", "orders", "contracts"):
         deliver(data_root, dataset)
         arrive(data_root)
-        (entry,) = deliveries.book(data_root, "crm")
+        (entry,) = deliveries.ledger(data_root, "crm")
         assert entry.dataset == dataset
         ids.append(entry.delivery_id)
     assert len(set(ids)) == 4
@@ -137,12 +139,12 @@ def test_of_two_manifests_that_wait_the_one_written_last_counts(data_root: DataR
 def test_a_mended_manifest_that_is_refused_leaves_what_there_is(data_root: DataRoot) -> None:
     deliver(data_root, "contracts")
     arrive(data_root)
-    before = deliveries.book(data_root, "crm")
+    before = deliveries.ledger(data_root, "crm")
     path = deliver(data_root, "contracts", encoding="utf-16le")
     done = raw.ingest(data_root, crm.SOURCE, None, TODAY)
     assert [why.split(":")[0] for _, why in done.refused] == ["DEL-ENCODING"]
     assert path.exists()
-    assert deliveries.book(data_root, "crm") == before
+    assert deliveries.ledger(data_root, "crm") == before
 
 
 def test_empty_files_are_not_corrections_of_each_other(data_root: DataRoot) -> None:
@@ -201,7 +203,7 @@ def test_killed_between_any_two_steps_the_next_run_ends_the_same(
         with pytest.raises(KilledError):
             raw.ingest(data_root, crm.SOURCE, None, TODAY)
     # Nothing is counted twice in between.
-    assert len(deliveries.book(data_root, "crm")) == 1
+    assert len(deliveries.ledger(data_root, "crm")) == 1
     if mended_otherwise:
         lake_rewrite.finish_removals(data_root)
     arrive(data_root)
@@ -226,13 +228,13 @@ def test_a_manifest_left_behind_by_a_kill_is_removed_when_it_was_read_so(
 def test_ledgers_written_before_are_read(data_root: DataRoot) -> None:
     deliver(data_root, "contracts")
     arrive(data_root)
-    (entry,) = deliveries.book(data_root, "crm")
+    (entry,) = deliveries.ledger(data_root, "crm")
     path = deliveries.entry_path(data_root, "crm", DAY, entry.delivery_id)
     later = ("encoding", "corrects", "missing_columns", "blank_columns", "dropped_columns")
     known = {
         name: value for name, value in json.loads(path.read_text()).items() if name not in later
     }
     path.write_text(json.dumps(known))
-    (read,) = deliveries.book(data_root, "crm")
+    (read,) = deliveries.ledger(data_root, "crm")
     assert isinstance(read, Entry)
     assert read.missing_columns is None

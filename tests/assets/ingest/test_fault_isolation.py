@@ -118,7 +118,7 @@ def test_the_others_are_staged_as_they_are_without_them(data_root: DataRoot, tmp
     assert table(data_root, ORDERS_IN_THE_LAKE) == table(other, ORDERS_IN_THE_LAKE)
 
 
-def test_whom_the_record_is_about_is_known_though_it_cannot_be_staged(data_root: DataRoot) -> None:
+def test_the_subject_of_a_record_is_known_though_it_cannot_be_staged(data_root: DataRoot) -> None:
     run(data_root, FAILS_WHEN_STAGED, [6, 7])
     ((_, _, _, _, _, key),) = table(data_root, QUARANTINE)
     assert [(key,)] == table(data_root, "SELECT md5('customer_number:C0000007')")
@@ -145,9 +145,9 @@ def test_a_record_that_cannot_be_dated_keeps_its_identifiers_too(data_root: Data
 def test_of_a_record_that_cannot_be_minimised_no_text_is_stored(data_root: DataRoot) -> None:
     """It may hold what the register must not; it is counted, and known again by its hash."""
     run(data_root, FAILS_WHEN_MINIMISED, [7, 8])
-    found = table(data_root, "SELECT payload, faults, content FROM 'LAKE/raw/crm/*/*.parquet'")
-    assert [row[:2] for row in found] == [("{}", ["REC-UNEXPECTED"])] * 2
-    assert found[0][2] != found[1][2]
+    stored = table(data_root, "SELECT payload, faults, content FROM 'LAKE/raw/crm/*/*.parquet'")
+    assert [row[:2] for row in stored] == [("{}", ["REC-UNEXPECTED"])] * 2
+    assert stored[0][2] != stored[1][2]
 
 
 def test_an_error_over_no_record_at_all_is_raised(data_root: DataRoot) -> None:
@@ -187,7 +187,7 @@ def test_the_order_of_the_records_stays(bad: set[int], count: int) -> None:
         lambda rows, _: [(number, "aside") for number in numbers(rows)],
         pa.table({"n": list(range(count))}),
     )
-    assert [one for piece in pieces for one in piece] == [
+    assert [record for piece in pieces for record in piece] == [
         (number, "aside" if number in bad else "passed") for number in range(count)
     ]
 

@@ -71,8 +71,10 @@ def test_a_top_level_array_comes_apart_into_its_elements(
 ) -> None:
     monkeypatch.setattr(file_readers, "CHUNK", chunk)
     path = written(tmp_path / "file", json.dumps(records, **style).encode(codec))
-    found = payloads(file_readers.read_json_array(path, codec, file_readers.ElementSplitter(None)))
-    assert [json.loads(one) for one in found] == records
+    elements = payloads(
+        file_readers.read_json_array(path, codec, file_readers.ElementSplitter(None))
+    )
+    assert [json.loads(element) for element in elements] == records
 
 
 @SEVERAL
@@ -95,14 +97,14 @@ def test_an_array_under_a_key_comes_apart_and_its_envelope_is_known(
         **{f"b{name}": value for name, value in after.items()},
     }
     splitter = file_readers.ElementSplitter("muutokset")
-    found = payloads(
+    elements = payloads(
         file_readers.read_json_array(
             written(tmp_path / "file", json.dumps(envelope, **style).encode()),
             "utf-8-sig",
             splitter,
         )
     )
-    assert [json.loads(one) for one in found] == records
+    assert [json.loads(element) for element in elements] == records
     assert splitter.envelope() == {**envelope, "muutokset": []}
 
 
@@ -121,14 +123,14 @@ def test_only_the_array_at_the_top_counts(
 ) -> None:
     monkeypatch.setattr(file_readers, "CHUNK", chunk)
     envelope = {"sivu": {"muutokset": inner}, "teksti": '"muutokset": [', "muutokset": records}
-    found = payloads(
+    elements = payloads(
         file_readers.read_json_array(
             written(tmp_path / "file", json.dumps(envelope).encode()),
             "utf-8-sig",
             file_readers.ElementSplitter("muutokset"),
         )
     )
-    assert [json.loads(one) for one in found] == records
+    assert [json.loads(element) for element in elements] == records
 
 
 @SEVERAL
@@ -147,11 +149,11 @@ def test_lines_come_one_by_one_and_blank_ones_do_not_count(
     between: str,
 ) -> None:
     monkeypatch.setattr(file_readers, "CHUNK", chunk)
-    text = between.join(json.dumps(one) for one in records) + end
-    found = payloads(
+    text = between.join(json.dumps(record) for record in records) + end
+    lines = payloads(
         file_readers.read_json_lines(written(tmp_path / "file", text.encode()), "utf-8-sig")
     )
-    assert [json.loads(one) for one in found] == records
+    assert [json.loads(line) for line in lines] == records
 
 
 FIELD = st.text(
@@ -182,7 +184,9 @@ def test_csv_rows_come_as_objects_of_text(
     )
     path = written(tmp_path / "file", file.getvalue().encode(codec))
     expected = [dict(zip(["Record ID", "Nimi, koko", 'a"b'], row, strict=True)) for row in rows]
-    assert [json.loads(one) for one in payloads(file_readers.read_csv(path, codec))] == expected
+    assert [
+        json.loads(payload) for payload in payloads(file_readers.read_csv(path, codec))
+    ] == expected
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n1,2,3\n4,5\n", "a,b\n1\n4,5\n"])
@@ -323,7 +327,7 @@ def test_no_name_of_a_column_disturbs(tmp_path: Path, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "why"),
+    ("cells", "reason"),
     [
         ("email,Email", "columns 1 and 2 differ in nothing but capitals or blanks"),
         ("Record ID,Email,Email\u00a0", "same column twice (Email): columns 2 and 3"),
@@ -332,11 +336,11 @@ def test_no_name_of_a_column_disturbs(tmp_path: Path, names: list[str]) -> None:
         ("Record ID,A\u0308,ä", "same column twice: columns 2 and 3"),
     ],
 )
-def test_columns_that_become_one_refuse_the_file(tmp_path: Path, cells: str, why: str) -> None:
-    told = refusal(tmp_path, f"{cells}\n1,2,3\n", ("Record ID", "Email"))
-    assert told.startswith("DEL-STRUCTURE: ")
-    assert why in told
-    assert "OMA" not in told
+def test_columns_that_become_one_refuse_the_file(tmp_path: Path, cells: str, reason: str) -> None:
+    message = refusal(tmp_path, f"{cells}\n1,2,3\n", ("Record ID", "Email"))
+    assert message.startswith("DEL-STRUCTURE: ")
+    assert reason in message
+    assert "OMA" not in message
 
 
 @pytest.mark.parametrize("row", ["1,x,,", "1,x", "1,x,", "1,x, ,\u00a0", "1,x,,,,"])
@@ -355,7 +359,7 @@ def test_blank_fields_beyond_the_header_are_no_misfits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ("Record ID,Email,,\n1,x,,salainen\n", "column 4 has values but no name"),
         ("Record ID,,Email\n1,,x\n", "column 2 of the header is blank"),
@@ -364,12 +368,12 @@ def test_blank_fields_beyond_the_header_are_no_misfits(tmp_path: Path) -> None:
     ],
 )
 def test_a_blank_column_that_may_mean_something_refuses_the_file(
-    tmp_path: Path, text: str, why: str
+    tmp_path: Path, text: str, reason: str
 ) -> None:
-    told = refusal(tmp_path, text, ("Record ID", "Email"))
-    assert why in told
-    assert "twice" not in told
-    assert "salainen" not in told
+    message = refusal(tmp_path, text, ("Record ID", "Email"))
+    assert reason in message
+    assert "twice" not in message
+    assert "salainen" not in message
 
 
 @pytest.mark.parametrize(
@@ -468,7 +472,7 @@ def array(tmp_path: Path, text: str, key: str | None = "muutokset") -> list[str]
     "before",
     ['"x\\"muutokset":[9],', '"x":{"muutokset":[9]},', '"x":["muutokset",[9]],', '"x":[9],'],
 )
-def test_the_array_is_the_one_whose_whole_key_it_is(tmp_path: Path, before: str) -> None:
+def test_the_array_is_matched_by_its_whole_key(tmp_path: Path, before: str) -> None:
     assert array(tmp_path, "{" + before + ' "muutokset" : [{"a":1}]}') == ['{"a":1}']
 
 

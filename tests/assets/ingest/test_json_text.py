@@ -126,7 +126,7 @@ def test_no_record_stops_those_beside_it(record: str) -> None:
 
 
 def test_a_record_that_only_duckdb_reads_is_found_by_its_identifiers() -> None:
-    """Who asks to be erased is found in it, though it is in quarantine."""
+    """An erasure request finds its record, though that is in quarantine."""
     batch = pa.table(
         {
             "record_no": pa.array([0], pa.int64()),

@@ -134,7 +134,7 @@ def data_root(delivered: Path, tmp_path: Path) -> DataRoot:
 
 @pytest.fixture(scope="module")
 def seen(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built without a flag: the register and the marts have told where Aino is."""
+    """Built without a flag: the register and the marts disclose where Aino is."""
     root = copied(delivered, tmp_path_factory.mktemp("seen") / "data")
     build(DataRoot(root))
     return root
@@ -167,8 +167,8 @@ def flag(data_root: DataRoot, on: str = "2026-11-03", key: int = 3) -> None:
 
 
 def everything(data_root: DataRoot) -> str:
-    """All that any layer and mart says, as one text."""
-    said = [
+    """The rows of every layer and mart as one text."""
+    texts = [
         str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
         for path in sorted(data_root.lake.rglob("*.parquet"))
     ]
@@ -177,25 +177,25 @@ def everything(data_root: DataRoot) -> str:
             str(data_root.marts / f"{purpose}.duckdb"), read_only=True
         ) as connection:
             tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-            said += [
+            texts += [
                 str(connection.execute(f"SELECT * FROM {table}").fetchall()) for (table,) in tables
             ]
-    return "\n".join(said)
+    return "\n".join(texts)
 
 
-def found(data_root: DataRoot) -> list[str]:
-    said = everything(data_root)
-    return [place for place in PLACES if place in said]
+def visible_places(data_root: DataRoot) -> list[str]:
+    text = everything(data_root)
+    return [place for place in PLACES if place in text]
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    book = deliveries.book(data_root)
-    assert all(entry.conserved for entry in book)
-    assert staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.ledger(data_root)
+    assert all(entry.conserved for entry in entries)
+    assert staged.lost_by_key(data_root, entries) == 0
 
 
 def test_without_a_flag_the_places_are_there(seen: Path) -> None:
-    assert set(PLACES) <= set(found(DataRoot(seen)))
+    assert set(PLACES) <= set(visible_places(DataRoot(seen)))
 
 
 def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(
@@ -206,7 +206,7 @@ def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(
     flag(data_root)
     take_in(data_root)
     build(data_root)
-    assert found(data_root) == []
+    assert visible_places(data_root) == []
     aino = registrant(data_root, AINO)
     assert (aino["protected"], aino["given_names"], aino["email"]) == (
         True,
@@ -224,10 +224,10 @@ def test_staged_again_it_does_not_come_back(hidden: DataRoot) -> None:
         for table in ("registrants", "names", "addresses", "contact_points", "visits")
     }
     for source in SOURCES:
-        staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
-    assert found(hidden) == []
+        staged.stage(hidden, source, {entry.day for entry in deliveries.ledger(hidden)}, again=True)
+    assert visible_places(hidden) == []
     build(hidden)
-    assert found(hidden) == []
+    assert visible_places(hidden) == []
     assert {table: rows(hidden, f"SELECT * FROM {table}") for table in register} == register
     assert_accounted_for(hidden)
 
@@ -243,9 +243,9 @@ def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_i
     }
     put(hidden, "website", "2026-11-05", "visits", json.dumps([seen]).encode(), 1)
     take_in(hidden)
-    assert found(hidden) == []
+    assert visible_places(hidden) == []
     build(hidden)
-    assert found(hidden) == []
+    assert visible_places(hidden) == []
     assert registrant(hidden, EERO)["street"] is not None
     assert_accounted_for(hidden)
 
@@ -265,7 +265,7 @@ def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: DataRo
     )
     take_in(hidden)
     build(hidden)
-    assert found(hidden) == []
+    assert visible_places(hidden) == []
     assert_accounted_for(hidden)
 
 
@@ -288,7 +288,7 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
         take_in(data_root)
         settle(data_root)
     build(data_root)
-    assert found(data_root) == []
+    assert visible_places(data_root) == []
     assert registrant(data_root, AINO)["protected"] is True
     assert_accounted_for(data_root)
 
@@ -303,38 +303,38 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
         moves,
         name("Aino", "Naimisissa", "LISATTY", "2026-11-01"),
     )
-    for together in (True, False):
-        data_root = DataRoot(tmp_path / str(together))
+    for at_once in (True, False):
+        data_root = DataRoot(tmp_path / str(at_once))
         data_root.create()
         deliver_all(data_root)
         for sent in ("2026-11-03", "2026-11-05"):
             changes(data_root, sent, [married], key=3)
-            if not together:
+            if not at_once:
                 take_in(data_root)
                 settle(data_root)
                 sweep.sweep(data_root, TODAY)
         take_in(data_root)
         settle(data_root)
         first = next(
-            entry.delivery_id for entry in deliveries.book(data_root) if entry.day == "2026-11-03"
+            entry.delivery_id for entry in deliveries.ledger(data_root) if entry.day == "2026-11-03"
         )
-        told = rows(
+        provenance = rows(
             data_root,
             (
                 "SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE "
                 f"identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'"
             ),
         )
-        assert told == [{"delivery_id": first}]
+        assert provenance == [{"delivery_id": first}]
 
 
-def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: DataRoot) -> None:
+def test_after_the_flag_has_ended_only_what_is_delivered_again_is_back(hidden: DataRoot) -> None:
     changes(
         hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5
     )
     take_in(hidden)
     build(hidden)
-    assert found(hidden) == []
+    assert visible_places(hidden) == []
     put(hidden, "crm", "2026-11-07", "contacts", contacts(), 2)
     take_in(hidden)
     build(hidden)
@@ -342,7 +342,7 @@ def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: DataRoo
         False,
         "Toinentie 5",
     )
-    assert "Piilopolku" not in found(hidden)
+    assert "Piilopolku" not in visible_places(hidden)
 
 
 @pytest.mark.parametrize("first", ["correction", "flag"])
@@ -378,7 +378,7 @@ def test_a_corrected_identity_code_stays_protected(data_root: DataRoot, first: s
         flag(data_root)
         take_in(data_root)
         build(data_root)
-    assert found(data_root) == []
+    assert visible_places(data_root) == []
     assert registrant(data_root, new)["protected"] is True
 
 
@@ -409,14 +409,14 @@ class TestStaleFeed:
     @pytest.fixture(scope="class")
     @staticmethod
     def first(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """Aino was protected, and is no more; her address was sent anew."""
+        """Aino was protected, and is no more; her new address has been delivered."""
         data_root = DataRoot(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
         flag(data_root)
-        anew = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
+        new_address = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
         changes(
             data_root,
             "2026-11-05",
-            [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)],
+            [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), new_address)],
             key=5,
         )
         put(
@@ -489,7 +489,7 @@ class TestStaleFeed:
         assert not protected_identity.is_stale(data_root, self.STALE)
 
 
-def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: DataRoot) -> None:
+def test_no_mart_and_no_build_state_discloses_the_flag(hidden: DataRoot) -> None:
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {
@@ -498,7 +498,11 @@ def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: DataRoot) -> N
                     "SELECT column_name FROM duckdb_columns() WHERE NOT internal"
                 ).fetchall()
             }
-        assert not {one for one in columns if "protect" in one or "withheld" in one}
+        assert not {
+            column_name
+            for column_name in columns
+            if "protect" in column_name or "withheld" in column_name
+        }
     notes = "".join(path.read_text() for path in hidden.lake.rglob("*.json"))
     assert "protect" not in notes
     assert "withheld" not in notes
@@ -529,7 +533,7 @@ def test_a_contact_point_and_a_name_of_the_protected_stay(data_root: DataRoot) -
     settle(data_root)
     for source in SOURCES:
         staged.stage(
-            data_root, source, {entry.day for entry in deliveries.book(data_root)}, again=True
+            data_root, source, {entry.day for entry in deliveries.ledger(data_root)}, again=True
         )
     build(data_root)
     assert (
@@ -541,4 +545,4 @@ def test_a_contact_point_and_a_name_of_the_protected_stay(data_root: DataRoot) -
         "C0000701",
         True,
     )
-    assert found(data_root) == []
+    assert visible_places(data_root) == []

@@ -30,7 +30,7 @@ DAY = date(2026, 11, 22)
 
 @pytest.fixture
 def listed(data_root: DataRoot) -> DataRoot:
-    """A data root whose list names Maija, and whose register knows another contact."""
+    """A data root with Maija on the suppression list and another contact in the register."""
     with connect(data_root) as connection:
         connection.execute("CREATE TABLE erased AS SELECT unnest(?::VARCHAR[]) AS id", [ERASED])
         suppression.add(
@@ -212,7 +212,7 @@ def test_nothing_is_noted_as_anothers_while_the_register_may_have_the_erased(
     assert visited(browser, ANONYMOUS) == [0]
 
 
-def test_erased_is_who_is_on_the_list_and_known_to_nobody(listed: DataRoot) -> None:
+def test_erased_are_identifiers_on_the_list_that_no_registrant_has(listed: DataRoot) -> None:
     named = {"customer_number:C1", "contact_id:2", "email:other@example.fi"}
     assert suppression.erased_among(listed, named) == {"customer_number:C1"}
 
@@ -229,8 +229,8 @@ def lifted(data_root: DataRoot, day: str, status: str) -> int:
     return sum(entry.suppressed for entry in done.entries)
 
 
-def test_the_end_of_an_old_right_is_nothing_given_anew(listed: DataRoot) -> None:
+def test_lifting_an_old_objection_does_not_bring_the_erased_back(listed: DataRoot) -> None:
     assert lifted(listed, "2026-11-24", "lifted") == 1
     assert lifted(listed, "2026-11-25", "granted") == 0
-    # Who has come back may end what they have said since.
+    # A registrant who has come back may lift their later choices.
     assert lifted(listed, "2026-11-26", "lifted") == 0

@@ -44,7 +44,7 @@ class Person:
     visits: tuple[Visit, ...] = ()
     orders: tuple[Order, ...] = ()
     interests: dict[str, tuple[int, date]] = field(default_factory=dict)
-    admitted: bool = True
+    eligible: bool = True
 
     @property
     def connected(self) -> bool:
@@ -96,8 +96,8 @@ def engagement(person: Person, today: date) -> str | None:
     recent = [visit for visit in seen if (today - local(visit.started_at)).days < 180]
     visits, actions, clicks = (
         len(recent),
-        sum(one.actions for one in recent),
-        sum(one.clicks for one in recent),
+        sum(visit.actions for visit in recent),
+        sum(visit.clicks for visit in recent),
     )
     if not seen:
         return None
@@ -110,15 +110,16 @@ def engagement(person: Person, today: date) -> str | None:
 
 def consumption(person: Person, today: date) -> dict[str, str]:
     counted = [
-        one
-        for one in person.orders
-        if one.status in ("placed", "delivered") and 0 <= (today - local(one.ordered_at)).days < 730
+        order
+        for order in person.orders
+        if order.status in ("placed", "delivered")
+        and 0 <= (today - local(order.ordered_at)).days < 730
     ]
-    bought = [one for one in counted if one.amount > 0]
+    bought = [order for order in counted if order.amount > 0]
     if not bought:
         return {}
-    latest = max(bought, key=lambda one: (one.ordered_at, one.number))
-    days = min((today - local(one.ordered_at)).days for one in bought)
+    latest = max(bought, key=lambda order: (order.ordered_at, order.number))
+    days = min((today - local(order.ordered_at)).days for order in bought)
     recency = (
         "within 30 days"
         if days <= 30
@@ -138,8 +139,10 @@ def consumption(person: Person, today: date) -> dict[str, str]:
         if number <= 9
         else "10 or more"
     )
-    total = sum((one.amount for one in counted if one.currency == latest.currency), Decimal(0))
-    found = {"recency": recency, "frequency": frequency}
+    total = sum(
+        (order.amount for order in counted if order.currency == latest.currency), Decimal(0)
+    )
+    characteristics = {"recency": recency, "frequency": frequency}
     if latest.currency in ("EUR", "SEK") and total >= 0:
         step = 1 if latest.currency == "EUR" else 10
         limits = [100 * step, 500 * step, 2000 * step]
@@ -150,8 +153,10 @@ def consumption(person: Person, today: date) -> dict[str, str]:
             f"{limits[2]}",
         ]
         name = names[sum(total >= limit for limit in limits)]
-        found["amount"] = f"{name} {latest.currency}" + (" or more" if total >= limits[2] else "")
-    return found
+        characteristics["amount"] = f"{name} {latest.currency}" + (
+            " or more" if total >= limits[2] else ""
+        )
+    return characteristics
 
 
 def valued(person: Person, today: date) -> set[tuple[str, str]]:
@@ -168,8 +173,8 @@ def valued(person: Person, today: date) -> set[tuple[str, str]]:
 
 
 def published(sizes: dict[str, int], without: int, floor: int) -> set[str]:
-    """Of the values of one attribute, those that are told: hide the small, and the next smallest,
-    until two floors are hidden.
+    """Of the values of one attribute, those that are disclosed: hide the small, and the next
+    smallest, until two floors are hidden.
     """
     small = {value for value, size in sizes.items() if size < floor}
     hidden = set(small)
@@ -186,17 +191,17 @@ def profiles(
     """What the mart tells: (registrant, attribute, value), and the size of each (attribute,
     value).
     """
-    analysed = [one for one in people if one.admitted and one.connected]
-    has = {one.registrant_id: valued(one, today) for one in analysed}
+    analysed = [person for person in people if person.eligible and person.connected]
+    has = {person.registrant_id: valued(person, today) for person in analysed}
     sizes = Counter(pair for pairs in has.values() for pair in pairs)
     by_attribute: dict[str, dict[str, int]] = defaultdict(dict)
     for (attribute, value), size in sizes.items():
         by_attribute[f"{attribute}/{value}" if attribute == "interest" else attribute][value] = size
-    told = {
+    disclosed = {
         (attribute.split("/")[0], value)
         for attribute, parts in by_attribute.items()
         for value in published(parts, len(analysed) - sum(parts.values()), floor)
     }
-    return {(who, *pair) for who, pairs in has.items() for pair in pairs if pair in told}, {
-        pair: sizes[pair] for pair in told
+    return {(who, *pair) for who, pairs in has.items() for pair in pairs if pair in disclosed}, {
+        pair: sizes[pair] for pair in disclosed
     }

@@ -26,8 +26,8 @@ TABLE_OF = {"age_band": "age_bands", "engagement": "engagement", "interest": "in
 
 
 def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
-    """The register's tables, filled as far as profiles read them, and the view of who is
-    admitted.
+    """The register's tables, filled as far as profiles read them, and the view of the
+    eligible registrants.
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
@@ -42,25 +42,33 @@ def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
         "registrants (registrant_id, birth_date, birth_date_precision, language, "
         "municipality_code)",
         [
-            (one.registrant_id, one.birth_date, one.precision, one.language, one.municipality)
-            for one in everyone
+            (
+                person.registrant_id,
+                person.birth_date,
+                person.precision,
+                person.language,
+                person.municipality,
+            )
+            for person in everyone
         ],
     )
     _insert(
-        connection, "eligible_analytics", [(one.registrant_id,) for one in everyone if one.admitted]
+        connection,
+        "eligible_analytics",
+        [(person.registrant_id,) for person in everyone if person.eligible],
     )
     _insert(
         connection,
         "contracts (registrant_id)",
-        [(one.registrant_id,) for one in everyone if one.has_contract],
+        [(person.registrant_id,) for person in everyone if person.has_contract],
     )
     _insert(
         connection,
         "visits (registrant_id, started_at, actions, contents_clicked)",
         [
-            (one.registrant_id, visit.started_at, visit.actions, visit.clicks)
-            for one in everyone
-            for visit in one.visits
+            (person.registrant_id, visit.started_at, visit.actions, visit.clicks)
+            for person in everyone
+            for visit in person.visits
         ],
     )
     _insert(
@@ -68,24 +76,24 @@ def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
         "orders (registrant_id, order_number, ordered_at, amount, currency, status)",
         [
             (
-                one.registrant_id,
+                person.registrant_id,
                 order.number,
                 order.ordered_at,
                 order.amount,
                 order.currency,
                 order.status,
             )
-            for one in everyone
-            for order in one.orders
+            for person in everyone
+            for order in person.orders
         ],
     )
     _insert(
         connection,
         "interests",
         [
-            (one.registrant_id, topic, *told)
-            for one in everyone
-            for topic, told in one.interests.items()
+            (person.registrant_id, topic, *interest)
+            for person in everyone
+            for topic, interest in person.interests.items()
         ],
     )
     return connection
@@ -98,7 +106,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
         )
 
 
-def told(
+def profile_tables(
     people: Iterable[Person],
     today: date,
     floor: int = 20,
@@ -110,13 +118,13 @@ def told(
         connection.execute(f"SET VARIABLE today = DATE '{today}'")
         connection.execute(f"SET VARIABLE time_zone = '{time_zone}'")
         connection.execute(f"SET VARIABLE segment_floor = {floor}")
-        found = {}
+        tables_read = {}
         queries = profiles.queries("registrant_id")
         for table in tables:
             answer = connection.execute(queries[table])
             names = [column[0] for column in answer.description]
-            found[table] = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-        return found
+            tables_read[table] = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        return tables_read
 
 
 def values(tables: dict[str, list[dict[str, Any]]]) -> set[tuple[str, str, str]]:
@@ -129,18 +137,18 @@ def values(tables: dict[str, list[dict[str, Any]]]) -> set[tuple[str, str, str]]
 
 
 def value_of(person: Person, attribute: str, today: date) -> str | None:
-    """One value of one registrant, with enough others alike for it to be told."""
+    """One value of one registrant, with enough similar ones for it to be disclosed."""
     others = [
         Person(**{**vars(person), "registrant_id": f"{person.registrant_id}{number}"})
         for number in range(2)
     ]
-    tables = told(
+    tables = profile_tables(
         [person, *others], today, floor=2, tables=[TABLE_OF.get(attribute, "consumption")]
     )
-    found = {
+    stated = {
         value
         for who, what, value in values(tables)
         if who == person.registrant_id and what == attribute
     }
-    assert len(found) <= 1
-    return found.pop() if found else None
+    assert len(stated) <= 1
+    return stated.pop() if stated else None

@@ -121,16 +121,16 @@ def random_world(seed: int, today: date, people: int) -> World:
     rng = random.Random(seed)
     registrants = [a_registrant(rng, number, today) for number in range(people)]
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
-    for one in registrants:
-        if one["protected"]:
-            one |= {"street": None, "postcode": None, "town": None}
-        _belongings(rng, one, today, tables)
-        _words(rng, one, today, tables["choice_log"])
+    for registrant in registrants:
+        if registrant["protected"]:
+            registrant |= {"street": None, "postcode": None, "town": None}
+        _belongings(rng, registrant, today, tables)
+        _words(rng, registrant, today, tables["choice_log"])
         for attribute in ("email", "phone", "address", "birth_date"):
             source = rng.choice(("crm", "crm", "population_register", "website"))
             tables["provenance"].append(
                 {
-                    "registrant_id": one["registrant_id"],
+                    "registrant_id": registrant["registrant_id"],
                     "attribute": attribute,
                     "source": source,
                     "delivery_id": "d",
@@ -139,13 +139,13 @@ def random_world(seed: int, today: date, people: int) -> World:
                 }
             )
         for kind in ("email", "phone"):
-            if one[kind]:
+            if registrant[kind]:
                 tables["contact_points"].append(
                     {
-                        "registrant_id": one["registrant_id"],
+                        "registrant_id": registrant["registrant_id"],
                         "kind": kind,
-                        "value": one[kind],
-                        "match_key": one[kind].lower(),
+                        "value": registrant[kind],
+                        "match_key": registrant[kind].lower(),
                         "is_current": True,
                         "source": "crm",
                     }
@@ -154,14 +154,16 @@ def random_world(seed: int, today: date, people: int) -> World:
     return World(tables)
 
 
-def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, list[Row]]) -> None:
-    whose = {"registrant_id": one["registrant_id"]}
+def _belongings(
+    rng: random.Random, registrant: Row, today: date, tables: dict[str, list[Row]]
+) -> None:
+    owner = {"registrant_id": registrant["registrant_id"]}
     for nth in range(rng.choice((0, 0, 1, 2))):
         starts = today + timedelta(days=rng.choice((-2000, -400, -1, 0, 1)))
         tables["contracts"].append(
             {
-                **whose,
-                "contract_number": f"S{one['registrant_id']}-{nth}",
+                **owner,
+                "contract_number": f"S{registrant['registrant_id']}-{nth}",
                 "product": rng.choice(("sähkö", "kaasu")),
                 "status": rng.choice(("active", "active", "ended", "cancelled")),
                 "starts_on": starts,
@@ -175,8 +177,8 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
     for nth in range(rng.choice((0, 0, 1, 2))):
         tables["orders"].append(
             {
-                **whose,
-                "order_number": f"T{one['registrant_id']}-{nth}",
+                **owner,
+                "order_number": f"T{registrant['registrant_id']}-{nth}",
                 "ordered_at": a_moment(rng, today) + timedelta(days=rng.choice((0, 0, 0, 3))),
                 "status": rng.choice(("placed", "delivered", "returned", "cancelled")),
                 "amount": Decimal("20.00"),
@@ -187,8 +189,8 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
     if rng.random() < 0.3:
         tables["visits"].append(
             {
-                **whose,
-                "visit": f"1|{one['registrant_id']}",
+                **owner,
+                "visit": f"1|{registrant['registrant_id']}",
                 "started_at": a_moment(rng, today),
                 "duration_s": 60,
                 "actions": 1,
@@ -200,7 +202,7 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
     if rng.random() < 0.2:
         tables["credit_reports"].append(
             {
-                **whose,
+                **owner,
                 "purpose_code": "1",
                 "credit_class": "A",
                 "scale": "x",
@@ -208,10 +210,10 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
             }
         )
     if rng.random() < 0.1:
-        tables["credit_marks"].append({**whose, "remark_id": f"M{one['registrant_id']}"})
+        tables["credit_marks"].append({**owner, "remark_id": f"M{registrant['registrant_id']}"})
 
 
-def _words(rng: random.Random, one: Row, today: date, log: list[Row]) -> None:
+def _words(rng: random.Random, registrant: Row, today: date, log: list[Row]) -> None:
     for nth in range(rng.choice((0, 1, 1, 2, 3, 5))):
         choice = rng.choice((*STATUSES, "granted", "granted", "granted", "lifted"))
         origin = rng.choice(ORIGINS if choice == "prohibited" else ORIGINS[:1])
@@ -222,7 +224,7 @@ def _words(rng: random.Random, one: Row, today: date, log: list[Row]) -> None:
             about, origin = rng.choice(REGISTER_FLAGS), "population_register:FLAG"
         log.append(
             {
-                "registrant_id": one["registrant_id"],
+                "registrant_id": registrant["registrant_id"],
                 "purpose": about,
                 "channel": rng.choice((*CHANNELS, "all", "all")),
                 "choice": choice,

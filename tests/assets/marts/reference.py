@@ -1,4 +1,4 @@
-"""Who may be in which mart, said again slowly: plain Python over one registrant's rows, written
+"""Who may be in which mart, as a slow reference: plain Python over one registrant's rows, written
 from the decision page.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.eligibility import channels
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 
 Row = dict[str, Any]
 ZONE = ZoneInfo("Europe/Helsinki")
@@ -107,7 +107,7 @@ def may_come_in(  # noqa: PLR0911  (a case a line)
     today: date,
 ) -> bool:
     row, bases = person.row, policy.purposes[purpose].bases
-    contract_now = any(in_force(one, today) for one in person.contracts)
+    contract_now = any(in_force(contract, today) for contract in person.contracts)
     related = bool(
         row["customer_number"] or row["email"] or row["phone"] or person.contracts or person.orders
     )
@@ -150,10 +150,10 @@ def marketed_without_consent(
     if channel in ("phone", "post"):
         return related
     recent = [
-        one
-        for one in person.orders
-        if one["status"] in ("placed", "delivered")
-        and day_of(one["ordered_at"]) <= today < years_later(day_of(one["ordered_at"]), 3)
+        order
+        for order in person.orders
+        if order["status"] in ("placed", "delivered")
+        and day_of(order["ordered_at"]) <= today < years_later(day_of(order["ordered_at"]), 3)
     ]
     return person.sources[channel if channel == "email" else "phone"] == "crm" and bool(
         contract_now or recent
@@ -193,7 +193,7 @@ def must_stay_out(  # noqa: PLR0911  (a case a line)
     if marketed and forbidden_by_flag(person, purpose, channel):
         return True
     if purpose in ("customer_care", "credit_decision") and any(
-        in_force(one, today) for one in person.contracts
+        in_force(contract, today) for contract in person.contracts
     ):
         return False
     return refused(person, purpose, channel)
@@ -204,7 +204,7 @@ def too_young(person: Person, purpose: str, age: int, today: date) -> bool:
     if born:
         return years_later(born, age) > today
     if person.row["company_name"] or any(
-        one["status"] != "cancelled" for one in (*person.contracts, *person.orders)
+        entry["status"] != "cancelled" for entry in (*person.contracts, *person.orders)
     ):
         return False
     if purpose == "analytics":

@@ -1,4 +1,4 @@
-"""What the published analytics mart tells of one registrant, and what an objection leaves of it."""
+"""What the published analytics mart holds of a registrant, and what an objection leaves of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from pipelines.cli.profile import profile
 from pipelines.synthetic.assembly import write_sample
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.profiles import CODES
 from tests.assets.marts.profile_world import VALUE_TABLES
 from tests.support.deliveries import csv, put
@@ -75,7 +75,7 @@ def pseudonym(data_root: DataRoot, registrant_id: str) -> str:
 
 
 def someone(data_root: DataRoot) -> dict[str, Any]:
-    """A customer about whom several things have been worked out."""
+    """A customer with several derived characteristics."""
     known = {
         who
         for (who,) in mart(
@@ -89,10 +89,14 @@ def someone(data_root: DataRoot) -> dict[str, Any]:
         "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = "
         "'day' ORDER BY registrant_id",
     )
-    return next(one for one in customers if pseudonym(data_root, one["registrant_id"]) in known)
+    return next(
+        customer
+        for customer in customers
+        if pseudonym(data_root, customer["registrant_id"]) in known
+    )
 
 
-def test_the_mart_tells_of_no_group_under_the_floor(built: DataRoot) -> None:
+def test_the_mart_discloses_no_group_under_the_floor(built: DataRoot) -> None:
     every = " UNION ALL ".join(
         f"SELECT pseudonym, attribute, value FROM {table}" for table in VALUE_TABLES
     )
@@ -119,22 +123,24 @@ def test_a_mart_that_does_is_not_published(built: DataRoot, tmp_path: Path) -> N
         marts.publish(data_root, "analytics")
 
 
-def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built: DataRoot) -> None:
+def test_a_registrant_sees_what_the_mart_holds_with_rule_inputs_and_day(built: DataRoot) -> None:
     who = someone(built)["registrant_id"]
-    told = profile_explanation.profile(built, who)
-    assert told
+    explained = profile_explanation.profile(built, who)
+    assert explained
     every = " UNION ALL ".join(
         f"SELECT pseudonym, attribute, value, rule, inputs, as_of FROM {table}"
         for table in VALUE_TABLES
     )
-    held = mart(
+    published = mart(
         built,
         f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym = "
         f"'{pseudonym(built, who)}' ORDER BY ALL",
     )
-    assert [(one.attribute, one.value, one.rule, one.inputs, one.as_of) for one in told] == held
-    assert all(one.meaning == CODES[one.rule] and one.as_of == TODAY for one in told)
-    assert {"age_band", "engagement"} < {one.attribute for one in told}
+    assert [
+        (entry.attribute, entry.value, entry.rule, entry.inputs, entry.as_of) for entry in explained
+    ] == published
+    assert all(entry.meaning == CODES[entry.rule] and entry.as_of == TODAY for entry in explained)
+    assert {"age_band", "engagement"} < {entry.attribute for entry in explained}
 
 
 @pytest.mark.parametrize(
@@ -150,8 +156,8 @@ def test_the_deceased_the_protected_and_minors_are_not_profiled(
     built: DataRoot, which: str
 ) -> None:
     them = [
-        one["registrant_id"]
-        for one in rows(built, f"SELECT registrant_id FROM registrants WHERE {which}")
+        registrant["registrant_id"]
+        for registrant in rows(built, f"SELECT registrant_id FROM registrants WHERE {which}")
     ]
     assert them
     assert profile_explanation.profile(built, them[0]) is None
@@ -160,10 +166,10 @@ def test_the_deceased_the_protected_and_minors_are_not_profiled(
         for table in (*VALUE_TABLES, "visits")
         for (who,) in mart(built, f"SELECT pseudonym FROM {table}")
     }
-    assert not everybody & {pseudonym(built, one) for one in them}
+    assert not everybody & {pseudonym(built, registrant_id) for registrant_id in them}
 
 
-def test_nobody_of_that_id_is_told_without_repeating_it(built: DataRoot) -> None:
+def test_an_unknown_id_is_refused_without_repeating_it(built: DataRoot) -> None:
     with pytest.raises(profile_explanation.UnknownRegistrantError) as refusal:
         profile_explanation.profile(built, "R00SECRET")
     assert "R00SECRET" not in str(refusal.value)
@@ -197,14 +203,14 @@ def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_no
     put(data_root, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
     take_in(data_root)
     publish(data_root)
-    gone = (pseudonym(data_root, who["registrant_id"]),)
+    removed = (pseudonym(data_root, who["registrant_id"]),)
     after = {
         table: set(mart(data_root, f"SELECT pseudonym FROM {table}"))
         for table in (*VALUE_TABLES, "visits")
     }
-    assert any(gone in held for held in before.values())
-    assert not any(gone in held for held in after.values())
-    assert all(held <= before[table] for table, held in after.items())
+    assert any(removed in pseudonyms for pseudonyms in before.values())
+    assert not any(removed in pseudonyms for pseudonyms in after.values())
+    assert all(pseudonyms <= before[table] for table, pseudonyms in after.items())
     assert profile_explanation.profile(data_root, who["registrant_id"]) is None
 
 
@@ -219,9 +225,9 @@ class TestCommand:
         self, built: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         who = someone(built)["registrant_id"]
-        told = json.loads(self.run(built, monkeypatch, who, "--json"))
-        assert told["admitted"] is True
-        assert set(told["values"][0]) == {
+        answer = json.loads(self.run(built, monkeypatch, who, "--json"))
+        assert answer["admitted"] is True
+        assert set(answer["values"][0]) == {
             "attribute",
             "value",
             "rule",
@@ -231,18 +237,18 @@ class TestCommand:
         }
         printed = self.run(built, monkeypatch, who)
         assert all(
-            one[field] in printed
-            for one in told["values"]
+            entry[field] in printed
+            for entry in answer["values"]
             for field in ("attribute", "value", "rule", "meaning", "inputs", "as_of")
         )
 
-    def test_of_who_is_not_admitted_it_says_that_and_nothing_else(
+    def test_of_an_ineligible_registrant_it_says_only_that(
         self, built: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (dead, *_) = rows(built, "SELECT registrant_id FROM registrants WHERE deceased")
         assert (
             self.run(built, monkeypatch, dead["registrant_id"])
-            == "Not profiled: the registrant is not admitted to analytics.\n"
+            == "Not profiled: the registrant is not eligible for analytics.\n"
         )
         assert json.loads(self.run(built, monkeypatch, dead["registrant_id"], "--json")) == {
             "admitted": False
@@ -254,9 +260,9 @@ def test_the_ui_shows_sizes_of_published_segments_and_how_many_are_withheld(
 ) -> None:
     monkeypatch.setattr(marts, "candidate_path", marts.mart_path)
     shown = graph._profiles(built)
-    told = mart(built, "SELECT attribute, sum(registrants) FROM segments GROUP BY attribute")
+    sizes = mart(built, "SELECT attribute, sum(registrants) FROM segments GROUP BY attribute")
     assert {name: value for name, value in shown.items() if name.startswith("values_")} == {
-        f"values_{attribute}": size for attribute, size in told
+        f"values_{attribute}": size for attribute, size in sizes
     }
     assert isinstance(shown["segments_withheld"], int)
     assert "| engagement | " in shown["segments"].value

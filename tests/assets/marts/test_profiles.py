@@ -24,11 +24,11 @@ from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
 from schemas.columns import categories, duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.profiles import CODES, VALUES
 from tests.assets.marts import profile_reference as reference
 from tests.assets.marts.profile_reference import Order, Person, Visit
-from tests.assets.marts.profile_world import VALUE_TABLES, told, value_of, values
+from tests.assets.marts.profile_world import VALUE_TABLES, profile_tables, value_of, values
 from tests.support.examples import examples
 
 pytestmark = pytest.mark.clause("P4.4", "P5.6")
@@ -94,7 +94,7 @@ class TestAgeBands:
         )
 
     def test_the_birth_date_is_nowhere_in_the_table(self) -> None:
-        rows = told(
+        rows = profile_tables(
             [
                 Person(f"R{number}", date(1980, 5, 17), "day", has_contract=True)
                 for number in range(20)
@@ -142,7 +142,7 @@ class TestEngagement:
         ]
         (row,) = {
             (row["value"], row["rule"], row["inputs"], row["as_of"])
-            for row in told(people, TODAY)["engagement"]
+            for row in profile_tables(people, TODAY)["engagement"]
         }
         assert row == (
             "medium",
@@ -180,8 +180,8 @@ class TestEngagement:
             Person(f"R{number}", visits=(Visit(datetime(2026, 11, 20, 23, 30, tzinfo=UTC)),))
             for number in range(20)
         ]
-        assert told(people, TODAY)["engagement"] == []
-        assert len(told(people, TODAY, time_zone="America/New_York")["engagement"]) == 20
+        assert profile_tables(people, TODAY)["engagement"] == []
+        assert len(profile_tables(people, TODAY, time_zone="America/New_York")["engagement"]) == 20
 
 
 def order(
@@ -240,7 +240,7 @@ class TestConsumption:
         ]
         rows = {
             row["attribute"]: (row["rule"], row["inputs"])
-            for row in told(people, TODAY)["consumption"]
+            for row in profile_tables(people, TODAY)["consumption"]
         }
         assert rows == {
             "recency": ("PROFILE-RECENCY", "orders=2 last=2026-11-17 since=2024-11-21"),
@@ -250,7 +250,7 @@ class TestConsumption:
 
 
 class TestInterests:
-    def test_once_may_be_chance(self) -> None:
+    def test_once_is_not_enough(self) -> None:
         def with_times(times: int) -> Person:
             return Person("R", has_contract=True, interests={"mobile": (times, TODAY)})
 
@@ -263,48 +263,48 @@ def people_like(count: int, prefix: str, **known: Any) -> list[Person]:
 
 
 class TestFloor:
-    @pytest.mark.parametrize(("count", "is_told"), [(19, False), (20, True), (21, True)])
-    def test_a_value_is_told_of_from_the_floor_on(self, count: int, is_told: bool) -> None:
-        found = told(people_like(count, "R", language="sv"), TODAY)
-        assert [(row["value"], row["registrants"]) for row in found["segments"]] == (
-            [("sv", count)] if is_told else []
+    @pytest.mark.parametrize(("count", "is_disclosed"), [(19, False), (20, True), (21, True)])
+    def test_a_value_is_disclosed_from_the_floor_on(self, count: int, is_disclosed: bool) -> None:
+        tables = profile_tables(people_like(count, "R", language="sv"), TODAY)
+        assert [(row["value"], row["registrants"]) for row in tables["segments"]] == (
+            [("sv", count)] if is_disclosed else []
         )
-        assert len(found["languages"]) == (count if is_told else 0)
+        assert len(tables["languages"]) == (count if is_disclosed else 0)
 
-    def test_who_is_not_admitted_does_not_help_a_segment_over_the_floor(self) -> None:
+    def test_an_ineligible_registrant_does_not_raise_a_segment_over_the_floor(self) -> None:
         people = [
             *people_like(19, "R", language="sv"),
-            Person("X", language="sv", has_contract=True, admitted=False),
+            Person("X", language="sv", has_contract=True, eligible=False),
         ]
-        assert not values(told(people, TODAY))
+        assert not values(profile_tables(people, TODAY))
 
-    def test_what_would_tell_a_small_one_by_subtraction_is_withheld_too(self) -> None:
+    def test_what_would_disclose_a_small_segment_by_subtraction_is_withheld_too(self) -> None:
         people = [
             *people_like(5, "A", language="se"),
             *people_like(30, "B", language="sv"),
             *people_like(40, "C", language="en"),
             *people_like(90, "D", language="fi"),
         ]
-        assert {row["value"] for row in told(people, TODAY)["segments"]} == {"fi"}
+        assert {row["value"] for row in profile_tables(people, TODAY)["segments"]} == {"fi"}
 
-    def test_few_without_a_value_are_not_told_by_subtraction(self) -> None:
+    def test_few_without_a_value_are_not_disclosed_by_subtraction(self) -> None:
         people = [
             *people_like(3, "A"),
             *people_like(50, "B", language="sv"),
             *people_like(90, "C", language="fi"),
         ]
-        assert {row["value"] for row in told(people, TODAY)["segments"]} == {"fi"}
+        assert {row["value"] for row in profile_tables(people, TODAY)["segments"]} == {"fi"}
         everyone_but_few = people_like(50, "R", interests={"mobile": (2, TODAY)}) + people_like(
             3, "S"
         )
-        assert not told(everyone_but_few, TODAY)["interests"]
+        assert not profile_tables(everyone_but_few, TODAY)["interests"]
 
-    def test_no_size_under_the_floor_can_be_told_even_by_who_knows_the_rule(self) -> None:
-        assert sizes_told_by_elimination(reference.published) == 0
+    def test_no_size_under_the_floor_can_be_inferred_even_knowing_the_rule(self) -> None:
+        assert sizes_inferred_by_elimination(reference.published) == 0
 
-    def test_the_attack_tells_sizes_when_only_the_small_are_withheld(self) -> None:
+    def test_the_attack_infers_sizes_when_only_the_small_are_withheld(self) -> None:
         assert (
-            sizes_told_by_elimination(
+            sizes_inferred_by_elimination(
                 lambda sizes, without, floor: {
                     value for value, size in sizes.items() if size >= floor
                 }
@@ -313,9 +313,9 @@ class TestFloor:
         )
 
 
-def sizes_told_by_elimination(published: Callable[[dict[str, int], int, int], set[str]]) -> int:
-    """Try every possible world of a few groups: how often does what is told leave one size only for
-    a group under the floor?
+def sizes_inferred_by_elimination(published: Callable[[dict[str, int], int, int], set[str]]) -> int:
+    """Try every possible world of a few groups: how often does the published
+    table leave only one possible size for a group under the floor?
 
     The attacker knows the rule, and how many there are in all, or how many of them have a value, or
     both.
@@ -336,9 +336,9 @@ def sizes_told_by_elimination(published: Callable[[dict[str, int], int, int], se
     # Where a size is at its most, larger worlds than were tried would fit as well.
     tried = (possible for possible in worlds.values() if max(map(max, possible)) < most)
     return sum(
-        len({world[one] for world in possible}) == 1 and 0 < possible[0][one] < floor
+        len({world[group] for world in possible}) == 1 and 0 < possible[0][group] < floor
         for possible in tried
-        for one in range(groups)
+        for group in range(groups)
     )
 
 
@@ -371,9 +371,9 @@ def worlds(draw: st.DrawFn) -> list[Person]:
             date(1951, 11, 20),
         ]
     )
-    found = []
+    people = []
     for number in range(draw(st.integers(0, 14))):
-        found.append(
+        people.append(
             Person(
                 f"R{number}",
                 draw(st.none() | births),
@@ -382,7 +382,7 @@ def worlds(draw: st.DrawFn) -> list[Person]:
                 draw(st.sampled_from([None, "091", "091", "049"])),
                 draw(st.booleans()),
                 tuple(draw(st.lists(visits, max_size=4))),
-                tuple(draw(st.lists(orders, max_size=4, unique_by=lambda one: one.number))),
+                tuple(draw(st.lists(orders, max_size=4, unique_by=lambda order: order.number))),
                 draw(
                     st.dictionaries(
                         st.sampled_from(["mobile", "offers"]),
@@ -393,7 +393,7 @@ def worlds(draw: st.DrawFn) -> list[Person]:
                 draw(st.sampled_from([True, True, True, False])),
             )
         )
-    return found
+    return people
 
 
 class TestAgainstTheReference:
@@ -402,18 +402,18 @@ class TestAgainstTheReference:
     def test_the_tables_hold_what_the_rules_say_in_words(
         self, people: list[Person], floor: int
     ) -> None:
-        found = told(people, TODAY, floor)
+        tables = profile_tables(people, TODAY, floor)
         wanted, sizes = reference.profiles(people, TODAY, floor)
-        assert values(found) == wanted
+        assert values(tables) == wanted
         assert {
-            (row["attribute"], row["value"]): row["registrants"] for row in found["segments"]
+            (row["attribute"], row["value"]): row["registrants"] for row in tables["segments"]
         } == sizes
 
     @settings(max_examples=examples(10), deadline=None, derandomize=True)
     @given(worlds())
     def test_every_value_explains_itself_and_stands_once(self, people: list[Person]) -> None:
-        found = told(people, TODAY, 2)
-        rows = [row for table in VALUE_TABLES for row in found[table]]
+        tables = profile_tables(people, TODAY, 2)
+        rows = [row for table in VALUE_TABLES for row in tables[table]]
         assert all(row["rule"] in CODES and row["inputs"] and row["as_of"] == TODAY for row in rows)
         single = [
             (row["pseudonym"], row["attribute"]) for row in rows if row["attribute"] != "interest"
@@ -422,11 +422,15 @@ class TestAgainstTheReference:
 
     @settings(max_examples=examples(10), deadline=None, derandomize=True)
     @given(worlds())
-    def test_who_is_not_admitted_is_in_no_table_and_no_segment(self, people: list[Person]) -> None:
-        out = {one.registrant_id for one in people if not one.admitted}
-        found = told(people, TODAY, 2)
-        assert not out & {who for who, _, _ in values(found)}
-        assert values(found) == values(told([one for one in people if one.admitted], TODAY, 2))
+    def test_an_ineligible_registrant_is_in_no_table_and_no_segment(
+        self, people: list[Person]
+    ) -> None:
+        out = {person.registrant_id for person in people if not person.eligible}
+        tables = profile_tables(people, TODAY, 2)
+        assert not out & {who for who, _, _ in values(tables)}
+        assert values(tables) == values(
+            profile_tables([person for person in people if person.eligible], TODAY, 2)
+        )
 
 
 class TestNoPathFromWhatMustNotBeProfiled:
@@ -499,7 +503,7 @@ class TestNoPathFromWhatMustNotBeProfiled:
         assert "credit_bureau" not in set().union(
             *(policy.origins(category) for category in used - {"pseudonym"})
         )
-        assert all(policy.categories[one].special is None for one in behind)
+        assert all(policy.categories[category].special is None for category in behind)
 
     def test_no_table_of_values_names_anybody(self) -> None:
         for model in VALUES:
@@ -523,7 +527,7 @@ class TestNoPathFromWhatMustNotBeProfiled:
 def tables_read(query: str) -> set[str]:
     """The tables of the register that a query reads, wherever in it."""
     parsed = sqlglot.parse_one(query, dialect="duckdb")
-    own = {one.alias for one in parsed.find_all(exp.CTE)}
+    own = {expression.alias for expression in parsed.find_all(exp.CTE)}
     return {table.name for table in parsed.find_all(exp.Table)} - own
 
 

@@ -20,7 +20,7 @@ from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
 from assets.storage.data_root import DataRoot
 from schemas.eligibility import NOTHING_LETS_IN
-from schemas.policy import Policy
+from schemas.policy.model import Policy
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.marketing import FAMILIES, Event, contact, deliver_all, event, of
 from tests.support.population_register_messages import code, part, person
@@ -120,14 +120,14 @@ HISTORIES: dict[str, tuple[list[Event], bool]] = {
 
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Whom e-mail reaches when each history is a contact's of their own."""
+    """Recipients of e-mail when each history belongs to a contact of its own."""
     data_root = DataRoot(tmp_path_factory.mktemp("histories"))
     data_root.create()
     contacts = [contact(str(number)) for number, _ in enumerate(HISTORIES, 1)]
     events = [
-        {**one, "subject_key": str(number)}
+        {**choice, "subject_key": str(number)}
         for number, (words, _) in enumerate(HISTORIES.values(), 1)
-        for one in words
+        for choice in words
     ]
     deliver_all(data_root, contacts, events)
     refresh(data_root)
@@ -213,7 +213,7 @@ def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(
             contact(number, Date_of_birth=day, Phone_Number=f"040123456{number}")
             for number, day in born.items()
         ],
-        [event(one) for one in "123"],
+        [event(contact_id) for contact_id in "123"],
     )
     refresh(data_root)
     assert reached(data_root) == {"Nimi1", "Nimi3"}
@@ -275,12 +275,12 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(data_root: D
     put(data_root, "crm", "2026-11-18", "contracts", csv([contract]), 1)
     refresh(data_root)
     assert reached(data_root) == set()
-    told = {
+    codes = {
         rule.code
         for decision in explain(data_root, of(data_root, "Nimi1"), "direct_marketing")
         for rule in decision.rules
     }
-    assert "ADM-REGISTER-PROHIBITION" in told
+    assert "ADM-REGISTER-PROHIBITION" in codes
 
 
 def test_the_restricted_are_in_legal_claims_alone(data_root: DataRoot) -> None:
@@ -364,7 +364,7 @@ class TestWithdrawal:
             ("040 123 4567", "phone:+358401234567"),
         ],
     )
-    def test_an_identifier_is_recognised_by_whom_it_is_of(
+    def test_an_identifier_is_recognised_by_its_registrant(
         self, data_root: DataRoot, given: str, meant: str
     ) -> None:
         deliver_all(data_root, [contact("1")], [])
@@ -376,8 +376,8 @@ class TestWithdrawal:
         )
 
 
-class TestWhy:
-    def test_it_tells_each_rule_with_basis_source_and_day_and_no_value(
+class TestExplanation:
+    def test_it_lists_each_rule_with_basis_source_and_day_and_no_value(
         self, data_root: DataRoot
     ) -> None:
         deliver_all(
@@ -387,12 +387,12 @@ class TestWhy:
         )
         refresh(data_root)
         email = explain(data_root, of(data_root, "Nimi1"), "direct_marketing")[0]
-        assert (email.channel, email.admitted) == ("email", False)
-        told = {
+        assert (email.channel, email.eligible) == ("email", False)
+        rules = {
             (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
             for rule in email.rules
         }
-        assert told == {
+        assert rules == {
             ("ADM-CONSENT", "in", "consent", "consents", "2026-10-03"),
             ("ADM-PROHIBITED", "out", None, "consents", "2026-10-10"),
         }
@@ -406,7 +406,7 @@ class TestWhy:
         ] == [NOTHING_LETS_IN]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
-    def test_an_id_that_is_none_is_refused(self, data_root: DataRoot, unknown: str) -> None:
+    def test_an_unknown_id_is_refused(self, data_root: DataRoot, unknown: str) -> None:
         with pytest.raises(UnknownRegistrantError):
             explain(data_root, unknown, "analytics")
 
@@ -444,9 +444,9 @@ class TestExport:
                 tmp_path / "out.csv",
                 TODAY,
             )
-        told = str(refused.value)
+        message = str(refused.value)
         assert all(
-            part in told
+            part in message
             for part in (
                 "marketing_automation",
                 "privacy_shield is void since 2020-07-16",
@@ -493,16 +493,16 @@ class TestExport:
         )
 
     @pytest.mark.parametrize(
-        ("recipient", "told"),
+        ("recipient", "message"),
         [
             ("it_operations", "is not named for targeted_advertising"),
             ("nobody", "has no recipient 'nobody'"),
         ],
     )
-    def test_who_is_not_named_for_it_gets_nothing(
-        self, published: DataRoot, tmp_path: Path, recipient: str, told: str
+    def test_a_recipient_not_named_for_the_purpose_gets_nothing(
+        self, published: DataRoot, tmp_path: Path, recipient: str, message: str
     ) -> None:
-        with pytest.raises(audience_export.ExportError, match=told):
+        with pytest.raises(audience_export.ExportError, match=message):
             audience_export.export(
                 published, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY
             )

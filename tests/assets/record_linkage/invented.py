@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from assets.record_linkage.engine import Linked, link_table
 from assets.record_linkage.roles import Roles
-from pipelines.synthetic.names import misspelt
+from pipelines.synthetic.names import misspelled
 from schemas.reference.tables import read_reference
 
 ROLES = {
@@ -166,7 +166,7 @@ def _copy(
     changed: dict[str, object] = {"uid": uid}
     for name in ("first", "last"):
         if draw.random() < 0.1:
-            changed[name] = misspelt(getattr(row, name), draw.randrange(4))
+            changed[name] = misspelled(getattr(row, name), draw.randrange(4))
     if draw.random() < 0.05:
         changed["born"] = row.born[:-1] + str(draw.randrange(10))
     if draw.random() < 0.15:

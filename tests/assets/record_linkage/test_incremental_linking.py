@@ -105,7 +105,7 @@ def joined(clusters: dict[str, str], *keys: str) -> bool:
 
 
 def agreement(left: dict[str, str], right: dict[str, str]) -> float:
-    """The share of records whose clusters have the same members in both."""
+    """The share of records with the same cluster members in both."""
     members: list[dict[str, set[str]]] = []
     for clusters in (left, right):
         groups: dict[str, set[str]] = {}

@@ -14,7 +14,7 @@ from itertools import accumulate
 import duckdb
 import pyarrow as pa
 
-from pipelines.synthetic.names import misspelt, plain_letters
+from pipelines.synthetic.names import misspelled, plain_letters
 from schemas.reference.tables import read_reference
 
 PEOPLE = pa.schema(
@@ -61,7 +61,7 @@ class Person:
 
 @dataclass
 class World:
-    """Rows as the sources tell them, and whose they are (`truth`: person_key -> person)."""
+    """Rows as the sources deliver them, and their persons (`truth`: person_key -> person)."""
 
     people: list[dict[str, object]] = field(default_factory=list)
     identifiers: list[tuple[str, str, str]] = field(default_factory=list)
@@ -84,8 +84,10 @@ class World:
             "person_identifiers": (IDENTIFIERS, self.identifiers),
             "truth": (TRUTH, self._truth()),
         }
-        for name, (schema, told) in rows.items():
-            order = told if shuffle is None else random.Random(shuffle).sample(told, len(told))
+        for name, (schema, records) in rows.items():
+            order = (
+                records if shuffle is None else random.Random(shuffle).sample(records, len(records))
+            )
             columns = list(zip(*order, strict=True)) or [()] * len(schema)
             arrays = [
                 pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)
@@ -103,11 +105,11 @@ class World:
         """
         facts: dict[str, set[object]] = defaultdict(set)
         for row in self.people:
-            said = facts[str(row["person_key"])]
-            said.update(("email", email) for email in row["emails"] or ())
-            said.update(("phone", phone) for phone in row["phones"] or ())
-            said.add(row["birth_date"])
-            said.add((row["street"], row["postcode"]))
+            known = facts[str(row["person_key"])]
+            known.update(("email", email) for email in row["emails"] or ())
+            known.update(("phone", phone) for phone in row["phones"] or ())
+            known.add(row["birth_date"])
+            known.add((row["street"], row["postcode"]))
         for person_key, kind, value in self.identifiers:
             facts[person_key].add((kind, value))
         leader: dict[object, object] = {}
@@ -119,8 +121,8 @@ class World:
 
         for person_key, person in self.truth.items():
             for fact in facts[person_key] - {None, (None, None)}:
-                one, other = sorted((find(person_key), find((person, fact))), key=str)
-                leader[other] = one
+                root, other_root = sorted((find(person_key), find((person, fact))), key=str)
+                leader[other_root] = root
         return [
             (person_key, person, str(find(person_key))) for person_key, person in self.truth.items()
         ]
@@ -154,11 +156,11 @@ class _Draw:
         values, sums = table
         return values[bisect(sums, self.random.random() * sums[-1])]
 
-    def chance(self, share: float) -> bool:
+    def happens(self, share: float) -> bool:
         return self.random.random() < share
 
     def home(self) -> Home:
-        if self.blocks_of_flats and self.chance(0.4):
+        if self.blocks_of_flats and self.happens(0.4):
             street, postcode, town = self.random.choice(self.blocks_of_flats)
             return (
                 f"{street} {self.random.choice('ABC')} {self.random.randint(1, 40)}",
@@ -167,13 +169,13 @@ class _Draw:
             )
         postcode, town = self.of(self.places)
         place = (f"{self.random.choice(self.streets)} {self.random.randint(1, 60)}", postcode, town)
-        if self.chance(0.15):
+        if self.happens(0.15):
             self.blocks_of_flats.append(place)
         return place
 
     def typed(self, name: str, share: float) -> str:
-        """The name, misspelt in this share of cases."""
-        return misspelt(name, self.random.randrange(4)) if self.chance(share) else name
+        """The name, misspelled in this share of cases."""
+        return misspelled(name, self.random.randrange(4)) if self.happens(share) else name
 
 
 def population(size: int, seed: int) -> list[Person]:
@@ -189,7 +191,7 @@ def population(size: int, seed: int) -> list[Person]:
 
 def _family(draw: _Draw, first_number: int) -> list[Person]:
     surname, home = draw.of(draw.family), draw.home()
-    mailbox, telephone = draw.chance(0.07), draw.chance(0.09)
+    mailbox, telephone = draw.happens(0.07), draw.happens(0.09)
     head_born = date(1930, 1, 1) + timedelta(days=draw.random.randrange(27_000))
     head_sex = draw.random.choice("mf")
     family: list[Person] = []
@@ -205,25 +207,25 @@ def _family(draw: _Draw, first_number: int) -> list[Person]:
         )[place]
         born = (
             family[-1].born
-            if place >= 3 and draw.chance(0.04)
+            if place >= 3 and draw.happens(0.04)
             else head_born + timedelta(days=days)
         )
         given = [draw.of(draw.given[sex]) for _ in range(draw.random.choice([1, 2, 2, 3]))]
         while given[0] in {member.given[0] for member in family}:
             given[0] = draw.of(draw.given[sex])
-        name = draw.of(draw.family) if place == 1 and draw.chance(0.22) else surname
+        name = draw.of(draw.family) if place == 1 and draw.happens(0.22) else surname
         family.append(
             Person(
                 number=number,
                 given=tuple(given),
-                call=given[1] if len(given) > 1 and draw.chance(0.12) else given[0],
+                call=given[1] if len(given) > 1 and draw.happens(0.12) else given[0],
                 family=name,
                 former=draw.of(draw.family)
-                if sex == "f" and place < 2 and draw.chance(0.25)
+                if sex == "f" and place < 2 and draw.happens(0.25)
                 else None,
                 born=born,
                 home=home,
-                earlier_home=draw.home() if draw.chance(0.12) else None,
+                earlier_home=draw.home() if draw.happens(0.12) else None,
                 email=family[0].email
                 if mailbox and family
                 else f"{plain_letters(given[0])}.{plain_letters(name)}{number}@example.fi",
@@ -233,7 +235,7 @@ def _family(draw: _Draw, first_number: int) -> list[Person]:
     return family
 
 
-def told(people: list[Person], seed: int, *, codes: bool = True) -> World:
+def deliveries_about(people: list[Person], seed: int, *, codes: bool = True) -> World:
     """What the population register, a credit bureau, the CRM, contracts, the website, visits and a
     newsletter know.
     """
@@ -258,22 +260,24 @@ def _address(home: Home | None) -> dict[str, object]:
 
 
 def _official(world: World, draw: _Draw, person: Person, codes: bool) -> None:
-    told_by = []
-    if draw.chance(0.8):
-        told_by.append(
+    register_keys = []
+    if draw.happens(0.8):
+        register_keys.append(
             world.say(
                 _key(world, "register", person),
                 given_names=" ".join(person.given),
                 family_name=person.family,
-                call_name=person.call if draw.chance(0.8) else None,
+                call_name=person.call if draw.happens(0.8) else None,
                 birth_date=person.born,
-                former_family_names=[person.former] if person.former and draw.chance(0.9) else None,
+                former_family_names=[person.former]
+                if person.former and draw.happens(0.9)
+                else None,
                 **_address(person.home),
             )
         )
-    if person.born < date(2006, 1, 1) and draw.chance(0.3):
-        home = person.earlier_home if person.earlier_home and draw.chance(0.5) else person.home
-        told_by.append(
+    if person.born < date(2006, 1, 1) and draw.happens(0.3):
+        home = person.earlier_home if person.earlier_home and draw.happens(0.5) else person.home
+        register_keys.append(
             world.say(
                 _key(world, "bureau", person),
                 given_names=" ".join(person.given[:2]),
@@ -282,36 +286,36 @@ def _official(world: World, draw: _Draw, person: Person, codes: bool) -> None:
                 **_address(home),
             )
         )
-    for person_key in told_by if codes else ():
+    for person_key in register_keys if codes else ():
         world.identify(person_key, "identity_code", person.code)
 
 
 def _commercial(world: World, draw: _Draw, person: Person, codes: bool) -> None:
-    if draw.chance(0.55):
-        for copy in range(2 if draw.chance(0.1) else 1):
+    if draw.happens(0.55):
+        for copy in range(2 if draw.happens(0.1) else 1):
             _customer(world, draw, person, copy)
-        if draw.chance(0.6):
+        if draw.happens(0.6):
             contract = _key(world, "contract", person)
             world.identify(contract, "customer_number", person.number)
             world.identify(_key(world, "crm", person), "customer_number", person.number)
-            if codes and draw.chance(0.5):
+            if codes and draw.happens(0.5):
                 world.identify(contract, "identity_code", person.code)
-    if draw.chance(0.3):
+    if draw.happens(0.3):
         account, visitor = _key(world, "website", person), _key(world, "visitor", person)
-        email = person.email if draw.chance(0.9) else "x" + person.email
-        named = draw.chance(0.8)
+        email = person.email if draw.happens(0.9) else "x" + person.email
+        named = draw.happens(0.8)
         world.say(
             account,
             given_names=draw.typed(person.call, 0.02) if named else None,
             family_name=person.family if named else None,
             emails=[email],
-            phones=[person.phone] if draw.chance(0.3) else None,
-            **_address(person.home if draw.chance(0.3) else None),
+            phones=[person.phone] if draw.happens(0.3) else None,
+            **_address(person.home if draw.happens(0.3) else None),
         )
         world.identify(account, "user_id", person.number)
         for person_key in (account, visitor):
             world.identify(person_key, "visitor_id", person.number)
-    if draw.chance(0.15):
+    if draw.happens(0.15):
         world.identify(_key(world, "newsletter", person), "email", person.email)
 
 
@@ -320,25 +324,25 @@ def _customer(world: World, draw: _Draw, person: Person, copy: int) -> None:
     short addresses.
     """
     first = draw.typed(person.call, 0.04)
-    last = draw.typed(person.former if person.former and draw.chance(0.3) else person.family, 0.04)
-    if draw.chance(0.03):
+    last = draw.typed(person.former if person.former and draw.happens(0.3) else person.family, 0.04)
+    if draw.happens(0.03):
         first = f"{first[0]}."
-    if draw.chance(0.01):
+    if draw.happens(0.01):
         first, last = last, first
     home = (
-        (person.earlier_home if person.earlier_home and draw.chance(0.4) else person.home)
-        if draw.chance(0.7)
+        (person.earlier_home if person.earlier_home and draw.happens(0.4) else person.home)
+        if draw.happens(0.7)
         else None
     )
-    if home and draw.chance(0.15):
+    if home and draw.happens(0.15):
         home = (" ".join(home[0].split()[:2]).upper(), *home[1:])
     person_key = world.say(
         _key(world, "crm", person, copy),
         given_names=first,
         family_name=last,
-        birth_date=person.born if draw.chance(0.3) else None,
-        emails=[person.email] if draw.chance(0.75) else None,
-        phones=[person.phone] if draw.chance(0.65) else [],
+        birth_date=person.born if draw.happens(0.3) else None,
+        emails=[person.email] if draw.happens(0.75) else None,
+        phones=[person.phone] if draw.happens(0.65) else [],
         **_address(home),
     )
     world.identify(person_key, "contact_id", person_key)

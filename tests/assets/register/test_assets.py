@@ -9,11 +9,11 @@ import duckdb
 from assets.register.assets import linkage_metadata
 from assets.register.entity_resolution import link
 from assets.register.waterfall import svg
-from tests.assets.register.linkage_world import population, told
+from tests.assets.register.linkage_world import deliveries_about, population
 
 
-def test_metadata_tells_how_good_linkage_is_and_nobody_s_data() -> None:
-    world = told(population(300, seed=2), seed=2)
+def test_metadata_shows_the_quality_of_linkage_and_nobody_s_data() -> None:
+    world = deliveries_about(population(300, seed=2), seed=2)
     with duckdb.connect() as connection:
         world.load(connection)
         links = asdict(link(connection)) | {
@@ -36,10 +36,10 @@ def test_metadata_tells_how_good_linkage_is_and_nobody_s_data() -> None:
         for value in row.values()
         if isinstance(value, str) and len(value) > 4
     }
-    said = " ".join(
-        str(one.value if hasattr(one, "value") else one) for one in shown.values()
+    shown_text = " ".join(
+        str(entry.value if hasattr(entry, "value") else entry) for entry in shown.values()
     ).lower()
-    assert [value for value in values if value in said] == []
+    assert [value for value in values if value in shown_text] == []
 
 
 def test_waterfall_leads_from_start_to_weight() -> None:

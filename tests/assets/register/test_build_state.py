@@ -35,7 +35,7 @@ def test_a_build_that_failed_one_check_is_not_checked(data_root: DataRoot, check
     assert not build_state.is_checked(data_root)
 
 
-def test_a_new_build_must_be_checked_and_published_anew(data_root: DataRoot) -> None:
+def test_a_new_build_must_be_checked_and_published_again(data_root: DataRoot) -> None:
     """Though the marts of the build before are still there."""
     build_state.note_built(data_root, inputs="a")
     published(data_root)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assets.register import choices
 from assets.register.current_statements import STATEMENT
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.examples import examples
 
 TODAY = date(2026, 11, 20)
@@ -119,20 +119,23 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
             "CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, "
             "match_key VARCHAR)"
         )
-        for whose, reached in NOW.items():
+        for registrant_id, reached in NOW.items():
             connection.executemany(
                 "INSERT INTO contact_point_history VALUES (?, 'email', ?, true)",
-                [(whose, one.split(":")[1]) for one in sorted(reached)],
+                [(registrant_id, subject.split(":")[1]) for subject in sorted(reached)],
             )
-        for whose, reached in EVER.items():
+        for registrant_id, reached in EVER.items():
             connection.executemany(
                 "INSERT INTO staged_contact_points VALUES (?, 'email', ?)",
-                [(f"contact-{whose}", one.split(":")[1]) for one in sorted(reached)],
+                [
+                    (f"contact-{registrant_id}", subject.split(":")[1])
+                    for subject in sorted(reached)
+                ],
             )
         choices.gather(connection, POLICY, TODAY)
         return {
-            (whose, int(key), holds)
-            for whose, key, holds in connection.execute(
+            (registrant_id, int(key), holds)
+            for registrant_id, key, holds in connection.execute(
                 "SELECT registrant_id, record_key, holds FROM registrant_choice_log"
             ).fetchall()
         }
@@ -142,44 +145,60 @@ def day_of(word: Row) -> date:
     return word["at"].astimezone(ZONE).date()  # type: ignore[no-any-return]
 
 
-def concerns(word: Row, whose: str) -> bool:
-    if PERSONS.get(word["subject"]) == whose:
+def concerns(word: Row, registrant_id: str) -> bool:
+    if PERSONS.get(word["subject"]) == registrant_id:
         return True
     return word["subject"] in (
-        EVER[whose]
+        EVER[registrant_id]
         if word["choice"] != "granted"
-        else {one for one in NOW[whose] if sum(one in reached for reached in NOW.values()) == 1}
+        else {
+            subject
+            for subject in NOW[registrant_id]
+            if sum(subject in reached for reached in NOW.values()) == 1
+        }
     )
 
 
-def alone(word: Row, whose: str) -> bool:
-    return PERSONS.get(word["subject"]) == whose or (
-        word["subject"] in NOW[whose]
+def alone(word: Row, registrant_id: str) -> bool:
+    return PERSONS.get(word["subject"]) == registrant_id or (
+        word["subject"] in NOW[registrant_id]
         and sum(word["subject"] in reached for reached in NOW.values()) == 1
     )
 
 
-def holds(word: Row, mine: list[Row], whose: str) -> bool:
+def holds(word: Row, mine: list[Row], registrant_id: str) -> bool:
     """Whether one of the registrant's words holds on TODAY."""
-    same = [one for one in mine if one["channel"] == word["channel"]]
-    counted = [one for one in same if day_of(one) <= TODAY]
+    same = [choice for choice in mine if choice["channel"] == word["channel"]]
+    counted = [choice for choice in same if day_of(choice) <= TODAY]
     if word["choice"] == "granted":
-        later = [one for one in counted if one["choice"] == "granted" and one["at"] > word["at"]]
+        later = [
+            choice
+            for choice in counted
+            if choice["choice"] == "granted" and choice["at"] > word["at"]
+        ]
         return (
             word in counted
             and not later
             and not [
-                one for one in same if one["choice"] == "withdrawn" and one["at"] >= word["at"]
+                choice
+                for choice in same
+                if choice["choice"] == "withdrawn" and choice["at"] >= word["at"]
             ]
         )
     if word["choice"] == "withdrawn":
-        later = [one for one in same if one["choice"] == "withdrawn" and one["at"] > word["at"]]
+        later = [
+            choice
+            for choice in same
+            if choice["choice"] == "withdrawn" and choice["at"] > word["at"]
+        ]
         return not later and not [
-            one for one in counted if one["choice"] == "granted" and one["at"] > word["at"]
+            choice
+            for choice in counted
+            if choice["choice"] == "granted" and choice["at"] > word["at"]
         ]
     if word["choice"] == "lifted":
         return False
-    lifts = [one for one in counted if one["choice"] == "lifted"]
+    lifts = [choice for choice in counted if choice["choice"] == "lifted"]
     if word["choice"] == "prohibited":
         if (
             word["origin"] == "consents:prohibition-list"
@@ -187,15 +206,20 @@ def holds(word: Row, mine: list[Row], whose: str) -> bool:
             and day_of(word) < date(TODAY.year - 3, TODAY.month, TODAY.day)
         ):
             return False
-        lifts = [one for one in lifts if one["origin"] == word["origin"]]
+        lifts = [choice for choice in lifts if choice["origin"] == word["origin"]]
         if word["origin"].startswith("population_register:"):
-            return not [one for one in lifts if (one["at"], one["nth"]) > (word["at"], word["nth"])]
+            return not [
+                choice
+                for choice in lifts
+                if (choice["at"], choice["nth"]) > (word["at"], word["nth"])
+            ]
     else:
-        lifts = [one for one in lifts if one["origin"].startswith("consents:")]
+        lifts = [choice for choice in lifts if choice["origin"].startswith("consents:")]
     return not [
-        one
-        for one in lifts
-        if one["at"] > word["at"] and (alone(one, whose) or one["subject"] == word["subject"])
+        choice
+        for choice in lifts
+        if choice["at"] > word["at"]
+        and (alone(choice, registrant_id) or choice["subject"] == word["subject"])
     ]
 
 
@@ -205,7 +229,9 @@ def test_what_holds_is_what_a_slow_fold_finds(seed: int, count: int) -> None:
     rng = random.Random(seed)
     words = [a_word(rng, nth) for nth in range(count)]
     expected = set()
-    for whose in NOW:
-        mine = [word for word in words if concerns(word, whose)]
-        expected |= {(whose, word["nth"], holds(word, mine, whose)) for word in mine}
+    for registrant_id in NOW:
+        mine = [word for word in words if concerns(word, registrant_id)]
+        expected |= {
+            (registrant_id, word["nth"], holds(word, mine, registrant_id)) for word in mine
+        }
     assert gathered(words) == expected

@@ -263,7 +263,7 @@ def test_its_delivery_is_flagged_and_nothing_is_quarantined(data_root: DataRoot)
         ended("K-7", "C619", "2025-01-31"),
     )
     take_in(data_root)
-    [entry] = deliveries.book(data_root, "crm")
+    [entry] = deliveries.ledger(data_root, "crm")
     assert (entry.staged, entry.quarantined) == (2, 0)
     assert entry.flagged == {"CONTRACT-NO-END": 1}
 

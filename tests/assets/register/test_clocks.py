@@ -1,4 +1,4 @@
-"""When a time is over, held against tables that were worked out by hand, with a calendar."""
+"""When a period is over, compared with tables that were worked out by hand, with a calendar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.register import clocks
-from schemas.policy import Period, Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Period, Policy
 from schemas.values import FIRST_DAY, LAST_DAY
 from schemas.vocabulary import AppliesTo
 from tests.support.examples import examples
@@ -20,8 +21,8 @@ POLICY = load_policy()
 
 
 def with_year_ending(day: str, retention: tuple[str, ...] = ("RET-VOUCHER-6Y",)) -> Policy:
-    """The policy of a controller whose financial year ends on the day, and who says by which rules
-    orders are kept.
+    """The policy of a controller with a financial year that ends on the day, and with the rules by
+    which orders are kept.
     """
     order = POLICY.categories["order"].model_copy(update={"retention": retention})
     controller = POLICY.controller.model_copy(update={"financial_year_ends": day})
@@ -97,9 +98,9 @@ def test_sql_counts_periods_as_the_policy_does(day: date, count: int, unit: str)
     assert evaluated(clocks.after(period, "started"), started=f"DATE '{day}'") == period.after(day)
 
 
-# ordered at (UTC), financial year ends -> gone as a voucher (6 years after the calendar year in
-# which the financial year ended), gone as books (10 years after the financial year). The day named
-# is the first on which it is no longer held.
+# ordered at (UTC), financial year ends -> removed as a voucher (6 years after the calendar year in
+# which the financial year ended), removed as books (10 years after the financial year). The day
+# named is the first on which it is no longer kept.
 HOLDS = [
     (
         "2019-12-31 21:59:59",
@@ -153,15 +154,15 @@ def test_the_two_clocks_of_the_accounts(
             if over == voucher and "RET-VOUCHER-6Y" in retention
             else "RET-BOOKS-10Y"
         )
-        last_day_held = date.fromordinal(date.fromisoformat(over).toordinal() - 1)
+        last_day_kept = date.fromordinal(date.fromisoformat(over).toordinal() - 1)
         assert evaluated(
             clocks.orders_are_over(policy, date.fromisoformat(over)), ordered_at=moment
         )
-        assert not evaluated(clocks.orders_are_over(policy, last_day_held), ordered_at=moment)
+        assert not evaluated(clocks.orders_are_over(policy, last_day_kept), ordered_at=moment)
 
 
 @pytest.mark.parametrize(
-    ("marked", "paid", "expires", "gone"),
+    ("marked", "paid", "expires", "expected"),
     [
         ("2024-05-01", None, "2027-05-01", "2027-05-01"),  # unpaid: when the bureau says
         (
@@ -183,7 +184,7 @@ def test_the_two_clocks_of_the_accounts(
     ],
 )
 def test_a_credit_mark_goes_with_whatever_ends_it_first(
-    marked: str | None, paid: str | None, expires: str | None, gone: str
+    marked: str | None, paid: str | None, expires: str | None, expected: str
 ) -> None:
     columns = {
         name: f"DATE '{day}'" if day else "NULL::DATE"
@@ -191,4 +192,4 @@ def test_a_credit_mark_goes_with_whatever_ends_it_first(
     }
     assert evaluated(
         clocks.mark_expiry(), **columns, stated_at="TIMESTAMPTZ '2026-11-20 10:00:00+00'"
-    ) == date.fromisoformat(gone)
+    ) == date.fromisoformat(expected)

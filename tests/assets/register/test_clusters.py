@@ -28,8 +28,8 @@ def arrays(edges):
 def test_components_are_those_of_a_walk(edges):
     label = list(range(NODES))
     for _ in range(NODES):
-        for one, other, _weight in edges:
-            label[one] = label[other] = min(label[one], label[other])
+        for left, right, _weight in edges:
+            label[left] = label[right] = min(label[left], label[right])
     assert components(NODES, *arrays(edges)[:2]).tolist() == label
 
 
@@ -51,15 +51,15 @@ def test_a_long_chain_is_one_component(order):
 )
 def test_joining_never_brings_two_codes_together_and_ignores_the_order_of_links(edges, code, order):
     clusters = Clusters(np.array(code, np.int32))
-    held = clusters.join(*arrays(edges))
+    kept = clusters.join(*arrays(edges))
     for cluster in set(clusters.label.tolist()):
         members = np.flatnonzero(clusters.label == cluster)
         assert members.min() == cluster
         codes = {code[member] for member in members} - {-1}
         assert len(codes) <= 1
         assert clusters.code[cluster] == max(codes, default=-1)
-    assert held.tolist() == [
-        clusters.label[one] == clusters.label[other] for one, other, _ in edges
+    assert kept.tolist() == [
+        clusters.label[left] == clusters.label[right] for left, right, _ in edges
     ]
     order.shuffle(edges)
     again = Clusters(np.array(code, np.int32))
@@ -80,17 +80,17 @@ def test_stronger_link_wins_and_equal_ones_lose_both():
         assert clusters.label.tolist() == expected
 
 
-def test_whom_the_caller_keeps_apart_stays_apart():
+def test_nodes_that_the_caller_keeps_apart_stay_apart():
     clusters = Clusters(np.full(3, -1, np.int32))
     foes = np.array([0], np.int32), np.array([2], np.int32)
-    held = clusters.join(*arrays([(0, 1, 9), (1, 2, 3)]), apart=lambda together: foes)
-    assert held.tolist() == [True, False]
+    kept = clusters.join(*arrays([(0, 1, 9), (1, 2, 3)]), apart=lambda joined: foes)
+    assert kept.tolist() == [True, False]
 
 
 def test_foes_do_not_meet_through_a_chain():
     chain = arrays([(0, 1, 9), (1, 2, 8), (2, 3, 9)])
     clusters = Clusters(np.full(4, -1, np.int32))
-    clusters.join(*chain, apart=lambda together: (np.array([0], np.int32), np.array([3], np.int32)))
+    clusters.join(*chain, apart=lambda joined: (np.array([0], np.int32), np.array([3], np.int32)))
     assert clusters.label.tolist() == [0, 0, 2, 2]
 
 
@@ -108,5 +108,5 @@ def test_a_large_component_with_a_conflict_stays_quick():
     code[[1, 2]] = 0, 1
     clusters = Clusters(code)
     leaves = np.arange(1, size, dtype=np.int32)
-    held = clusters.join(np.zeros(size - 1, np.int32), leaves, np.full(size - 1, 5.0))
-    assert (~held).sum() == 2
+    kept = clusters.join(np.zeros(size - 1, np.int32), leaves, np.full(size - 1, 5.0))
+    assert (~kept).sum() == 2

@@ -1,4 +1,4 @@
-"""What was consented to under a shared mailbox never becomes the consent of whoever is left."""
+"""What was consented to under a shared mailbox never becomes the consent of those who are left."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def marketed(data_root: DataRoot) -> set[str]:
     with duckdb.connect(
         str(mart_path(data_root, "direct_marketing")), read_only=True
     ) as connection:
-        found = connection.execute("SELECT registrant_id FROM by_email").fetchall()
-    return {registrant_id for (registrant_id,) in found}
+        recipients = connection.execute("SELECT registrant_id FROM by_email").fetchall()
+    return {registrant_id for (registrant_id,) in recipients}
 
 
 @pytest.mark.clause("P9.1")
@@ -56,12 +56,12 @@ def test_the_erasure_of_one_makes_nobody_else_a_recipient_of_marketing(
         for row in rows(data_root, f"FROM contact_points WHERE match_key = '{SHARED}'")
     ] == [spouse]
     assert marketed(data_root) <= before
-    # Nor when the same is delivered again, or is told late.
+    # Nor when the same is delivered again, or is delivered late.
     consent(data_root, "2026-11-21", "2026-10-03T08:00:00Z")
     consent(data_root, "2026-11-22", "2026-10-09T08:00:00Z")
     refresh(data_root, LATER)
     assert marketed(data_root) <= before
-    # A refusal under the mailbox protects whom it reaches; and what they give anew is theirs.
+    # A refusal under the mailbox protects all it reaches; and a new consent of theirs is their own.
     consent(data_root, "2026-11-23", "2026-11-22T08:00:00Z")
     refresh(data_root, LATER)
     assert marketed(data_root) - before == {spouse}

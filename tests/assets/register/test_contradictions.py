@@ -57,13 +57,13 @@ def spouses(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     return data_root
 
 
-def test_each_contract_is_of_the_person_whose_code_it_carries(spouses: DataRoot) -> None:
-    found = rows(
+def test_each_contract_belongs_to_the_person_of_its_identity_code(spouses: DataRoot) -> None:
+    contracts = rows(
         spouses,
         """SELECT contract_number, identity_code FROM contracts
         JOIN registrants USING (registrant_id) ORDER BY ALL""",
     )
-    assert found == [
+    assert contracts == [
         {"contract_number": "S1", "identity_code": VEIKKO},
         {"contract_number": "S2", "identity_code": AINO},
     ]
@@ -126,26 +126,28 @@ def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
             CREATE TABLE code_claims (person_key VARCHAR, code VARCHAR, own BOOLEAN,
                 statement INTEGER)"""
         )
-        for number, (registrant_id, claimed, own, said) in enumerate(claims):
+        for number, (registrant_id, claimed, own, statement) in enumerate(claims):
             connection.execute("INSERT INTO membership VALUES (?, ?)", [number, registrant_id])
             connection.execute(
-                "INSERT INTO code_claims VALUES (?, ?, ?, ?)", [number, claimed, own, said]
+                "INSERT INTO code_claims VALUES (?, ?, ?, ?)", [number, claimed, own, statement]
             )
         assert resolved(connection) == codes
 
 
 def test_disputed_identifiers_are_flagged_by_id(spouses: DataRoot) -> None:
-    """Whom else it concerns is named, and which record of which source says so; no value is."""
+    """The other registrant is named, and the record and source that state it; no value is."""
     building.build(spouses, TODAY)
-    found = contradictions.listed(spouses, 10)
-    assert {(one.kind, one.identifier_type, one.source) for one in found} == {
+    disputes = contradictions.listed(spouses, 10)
+    assert {(dispute.kind, dispute.identifier_type, dispute.source) for dispute in disputes} == {
         ("identifier-of-two-codes", "contact_id", "crm")
     }
     apart = {row["registrant_id"] for row in rows(spouses, "SELECT * FROM registrants")}
-    assert all(one.registrant_id in apart for one in found)
-    assert all(one.other_registrant_id in apart - {one.registrant_id} for one in found)
-    assert "500001" not in repr(found)
+    assert all(dispute.registrant_id in apart for dispute in disputes)
+    assert all(
+        dispute.other_registrant_id in apart - {dispute.registrant_id} for dispute in disputes
+    )
+    assert "500001" not in repr(disputes)
     assert contradictions.counts(spouses) == {
         **dict.fromkeys(CONTRADICTIONS, 0),
-        "identifier-of-two-codes": len(found),
+        "identifier-of-two-codes": len(disputes),
     }

@@ -1,4 +1,4 @@
-"""Whatever corrections of identity codes say, they lead to one code that is in force, and the
+"""Whatever corrections of identity codes state, they lead to one code that is in force, and the
 latest statement decides.
 """
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.register import corrected_codes
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import code, message, name, part, person
 from tests.support.registers import registrant, rows, settle, take_in
@@ -23,9 +23,9 @@ START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Said:
-    """A record says, some days after the start, that a code is replaced by another (none: that it
-    is in force).
+class Statement:
+    """A record states, some days after the start, that a code is replaced by another (None: that
+    it is in force).
     """
 
     day: int
@@ -33,7 +33,7 @@ class Said:
     by: str | None
 
 
-def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, str]:
+def followed(statements: Iterable[Statement], *, basic: bool = False) -> dict[str, str]:
     """What `follow` makes of the statements, each in a record of its own."""
     dataset = "perustiedot" if basic else "muutokset"
     with duckdb.connect() as connection:
@@ -47,15 +47,23 @@ def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, st
             day DATE);
             CREATE TABLE delivery_ledger (delivery_id VARCHAR, dataset VARCHAR, sequence BIGINT)"""
         )
-        for number, said in enumerate(statements):
-            moment = START + timedelta(days=said.day)
-            delivery = f"{dataset}-{said.day}"
+        for number, statement in enumerate(statements):
+            moment = START + timedelta(days=statement.day)
+            delivery = f"{dataset}-{statement.day}"
             connection.execute(
                 (
                     "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', "
                     "?, ?, ?)"
                 ),
-                [delivery, number, moment.date(), str(number), said.code, said.by, moment],
+                [
+                    delivery,
+                    number,
+                    moment.date(),
+                    str(number),
+                    statement.code,
+                    statement.by,
+                    moment,
+                ],
             )
             connection.execute("INSERT INTO delivery_ledger VALUES (?, ?, 0)", [delivery, dataset])
         connection.execute("CREATE TABLE ledger_once AS SELECT DISTINCT * FROM delivery_ledger")
@@ -74,42 +82,57 @@ A, B, C = "A", "B", "C"
 @pytest.mark.parametrize(
     ("statements", "active"),
     [
-        ([Said(1, A, B), Said(2, B, C)], {A: C, B: C}),
-        ([Said(1, A, B), Said(2, B, A)], {B: A}),
-        ([Said(1, A, B), Said(2, B, C), Said(3, C, A)], {B: A, C: A}),
-        ([Said(1, A, B), Said(2, B, A), Said(3, A, B)], {A: B}),
-        ([Said(1, A, B), Said(2, A, C)], {A: C}),
-        ([Said(1, A, C), Said(2, B, C)], {A: C, B: C}),
-        ([Said(1, A, B), Said(2, A, None)], {}),
-        ([Said(2, A, B), Said(1, A, None)], {A: B}),
+        ([Statement(1, A, B), Statement(2, B, C)], {A: C, B: C}),
+        ([Statement(1, A, B), Statement(2, B, A)], {B: A}),
+        ([Statement(1, A, B), Statement(2, B, C), Statement(3, C, A)], {B: A, C: A}),
+        ([Statement(1, A, B), Statement(2, B, A), Statement(3, A, B)], {A: B}),
+        ([Statement(1, A, B), Statement(2, A, C)], {A: C}),
+        ([Statement(1, A, C), Statement(2, B, C)], {A: C, B: C}),
+        ([Statement(1, A, B), Statement(2, A, None)], {}),
+        ([Statement(2, A, B), Statement(1, A, None)], {A: B}),
     ],
 )
-def test_the_latest_statement_decides(statements: list[Said], active: dict[str, str]) -> None:
+def test_the_latest_statement_decides(statements: list[Statement], active: dict[str, str]) -> None:
     assert followed(statements) == active
     assert followed(reversed(statements)) == active
 
 
 def test_a_chain_may_be_of_any_length() -> None:
-    chain = [Said(number, f"{number:03d}", f"{number + 1:03d}") for number in range(60)]
+    chain = [Statement(number, f"{number:03d}", f"{number + 1:03d}") for number in range(60)]
     assert followed(chain) == {f"{number:03d}": "060" for number in range(60)}
 
 
 def test_a_circle_of_any_length_is_cut_at_its_oldest_step() -> None:
-    circle = [Said(number, f"{number:02d}", f"{(number + 1) % 40:02d}") for number in range(40)]
+    circle = [
+        Statement(number, f"{number:02d}", f"{(number + 1) % 40:02d}") for number in range(40)
+    ]
     assert followed(circle) == {f"{number:02d}": "00" for number in range(1, 40)}
 
 
 CODES = st.sampled_from("ABCDE")
-STATEMENTS = st.lists(st.builds(Said, st.integers(0, 9), CODES, st.none() | CODES), max_size=14)
+STATEMENTS = st.lists(
+    st.builds(Statement, st.integers(0, 9), CODES, st.none() | CODES), max_size=14
+)
 
 
-@given(STATEMENTS.map(lambda said: [one for one in said if one.by != one.code]))
-def test_what_is_active_is_never_corrected_itself(statements: list[Said]) -> None:
-    found = followed(statements)
-    assert not set(found) & set(found.values())
-    latest = {said.code: said.day for said in sorted(statements, key=lambda one: one.day)}
-    undisputed = {said.code for said in statements if said.by and latest[said.code] == said.day}
-    assert set(found) <= undisputed
+@given(
+    STATEMENTS.map(
+        lambda statements: [statement for statement in statements if statement.by != statement.code]
+    )
+)
+def test_what_is_active_is_never_corrected_itself(statements: list[Statement]) -> None:
+    active = followed(statements)
+    assert not set(active) & set(active.values())
+    latest = {
+        statement.code: statement.day
+        for statement in sorted(statements, key=lambda statement: statement.day)
+    }
+    undisputed = {
+        statement.code
+        for statement in statements
+        if statement.by and latest[statement.code] == statement.day
+    }
+    assert set(active) <= undisputed
 
 
 OLD, NEW = code("010180-911"), code("010181-911")
@@ -179,7 +202,7 @@ def test_later_basic_data_under_the_old_code_ends_its_correction(
     data_root,
     again: bool,
 ) -> None:  # type: ignore[no-untyped-def]
-    """Also when it repeats, word for word, what it said before."""
+    """Also when it repeats its earlier statement word for word."""
     base(data_root)
     changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
     family = "Testi" if again else "Toinen"

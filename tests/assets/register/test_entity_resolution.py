@@ -20,7 +20,7 @@ from assets.register.entity_resolution import Linkage, link
 from assets.register.link_report import LinkReport
 from assets.register.linkage_configuration import usual_model
 from assets.register.linkage_round import LINK_RULES
-from tests.assets.register.linkage_world import World, population, quality, told
+from tests.assets.register.linkage_world import World, deliveries_about, population, quality
 from tests.support.examples import examples
 
 HOME = {"street": "Koulukatu 5 A 3", "postcode": "33100", "town": "TAMPERE"}
@@ -48,24 +48,24 @@ def clusters_of(
     return dict(connection.execute("SELECT person_key, cluster FROM clusters").fetchall()), report
 
 
-def together(connection: duckdb.DuckDBPyConnection, world: World) -> set[str]:
+def shared_clusters(connection: duckdb.DuckDBPyConnection, world: World) -> set[str]:
     """The clusters of two or more, each as its members' keys in a row."""
-    found: dict[str, str] = {}
+    members_of: dict[str, str] = {}
     for person_key, cluster in sorted(clusters_of(connection, world)[0].items()):
-        found[cluster] = found.get(cluster, "") + person_key
-    return {members for members in found.values() if len(members) > 1}
+        members_of[cluster] = members_of.get(cluster, "") + person_key
+    return {members for members in members_of.values() if len(members) > 1}
 
 
 class TestStrongIdentifiers:
     @pytest.mark.parametrize(
         "kind", ["identity_code", "customer_number", "contact_id", "user_id", "visitor_id"]
     )
-    def test_link_whoever_shares_one(self, connection, world, kind):
+    def test_link_all_who_share_one(self, connection, world, kind):
         world.say("a", given_names="Aino")
         world.say("b", given_names="Aino", family_name="Berg")
         for person_key in "abc":
             world.identify(person_key, kind, "7")
-        assert together(connection, world) == {"abc"}
+        assert shared_clusters(connection, world) == {"abc"}
         assert connection.execute("SELECT one, other FROM links ORDER BY ALL").fetchall() == [
             ("a", "b"),
             ("a", "c"),
@@ -75,15 +75,15 @@ class TestStrongIdentifiers:
     def test_of_other_things_link_nobody(self, connection, world, kind):
         world.identify("a", kind, "9000001-6")
         world.identify("b", kind, "9000001-6")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_of_different_types_are_not_compared(self, connection, world):
         world.identify("a", "customer_number", "7")
         world.identify("b", "contact_id", "7")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     @pytest.mark.parametrize("kind", ["customer_number", "contact_id", "user_id", "visitor_id"])
-    def test_held_under_two_identity_codes_join_nobody(self, connection, world, kind):
+    def test_shared_by_two_identity_codes_join_nobody(self, connection, world, kind):
         world.identify("a", "identity_code", "010170-901X")
         world.identify("b", "identity_code", "020270-902Y")
         for person_key in "abc":
@@ -93,10 +93,10 @@ class TestStrongIdentifiers:
         assert report.disputed_identifiers == 1
         assert report.two_code_clusters == 0
 
-    def test_century_sign_tells_two_codes_apart(self, connection, world):
+    def test_century_sign_distinguishes_two_codes(self, connection, world):
         world.identify("a", "identity_code", "010105-901X")
         world.identify("b", "identity_code", "010105A901X")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_two_codes_do_not_meet_through_a_third_record(self, connection, world):
         world.identify("a", "identity_code", "010170-901X")
@@ -154,11 +154,11 @@ NUMBERED = ["customer_number", "contact_id", "user_id"]
 
 
 class TestDoubtedIdentifiers:
-    """An identifier of people whom all else parts is not followed, but put up for review."""
+    """An identifier of people who differ in all else is not followed, but put up for review."""
 
     @pytest.mark.parametrize("kind", NUMBERED)
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("first", "second"),
         [
             (AINO, MATTI),
             (without(AINO, "birth_date"), MATTI),
@@ -167,8 +167,8 @@ class TestDoubtedIdentifiers:
             (AINO, MATTI | {"given_names": "Aino"}),
         ],
     )
-    def test_people_who_differ_stay_apart(self, connection, world, kind, one, other):
-        for person_key, person in (("a", one), ("b", other), ("c", {})):
+    def test_people_who_differ_stay_apart(self, connection, world, kind, first, second):
+        for person_key, person in (("a", first), ("b", second), ("c", {})):
             world.say(person_key, **person)
             world.identify(person_key, kind, "7")
         clusters, report = clusters_of(connection, world)
@@ -177,7 +177,7 @@ class TestDoubtedIdentifiers:
         assert disputed(connection) == [(kind, "7", key, "people_differ") for key in "abc"]
 
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("first", "second"),
         [
             (AINO, {}),
             (AINO, AINO | {"family_name": "Virtanen", "street": "Rantatie 9", "postcode": "00900"}),
@@ -202,11 +202,13 @@ class TestDoubtedIdentifiers:
             ),
         ],
     )
-    def test_changes_and_variants_of_one_person_are_followed(self, connection, world, one, other):
-        for person_key, person in (("a", one), ("b", other)):
+    def test_changes_and_variants_of_one_person_are_followed(
+        self, connection, world, first, second
+    ):
+        for person_key, person in (("a", first), ("b", second)):
             world.say(person_key, **person)
             world.identify(person_key, "customer_number", "7")
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
         assert disputed(connection) == []
 
     @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ class TestDoubtedIdentifiers:
             world.identify(person_key, "identity_code", "code")
         for person_key in "ac":
             world.identify(person_key, "customer_number", "7")
-        assert together(connection, world) == {"abc"}
+        assert shared_clusters(connection, world) == {"abc"}
 
     def test_people_who_differ_do_not_meet_through_a_third(self, connection, world):
         world.say("a", **AINO)
@@ -244,7 +246,7 @@ class TestDoubtedIdentifiers:
         world.say("c", **MATTI)
         for person_key, value in zip("abbc", "1122", strict=True):
             world.identify(person_key, "customer_number", value)
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
         assert {(key, reason) for _, _, key, reason in disputed(connection)} == {
             (key, "people_differ") for key in "abc"
         }
@@ -256,24 +258,24 @@ class TestDoubtedIdentifiers:
         world.say("c", **MATTI)
         for person_key, value in zip("abbc", "1122", strict=True):
             world.identify(person_key, kind, value)
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
         assert disputed(connection) == [(kind, value, "b", "two_numbers") for value in "12"]
 
     def test_a_person_with_two_numbers_links_both(self, connection, world):
         world.say("b", **AINO)
         for person_key, value in zip("abbc", "1122", strict=True):
             world.identify(person_key, "customer_number", value)
-        assert together(connection, world) == {"abc"}
+        assert shared_clusters(connection, world) == {"abc"}
 
     def test_what_a_person_has_decided_is_not_doubted(self, connection, world):
         for person_key, person in (("a", AINO), ("b", MATTI)):
             world.say(person_key, **person)
             world.identify(person_key, "customer_number", "7")
         decide(connection, ("a", "b", True))
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
         assert disputed(connection) == []
         decide(connection, ("a", "b", False))
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_reasons_of_identity_codes(self, connection, world):
         for person_key, code in (("a", "1"), ("b", "2"), ("d", "3"), ("d", "4")):
@@ -293,7 +295,7 @@ class TestDoubtedIdentifiers:
         for person_key, person in (("a", AINO), ("b", MATTI)):
             world.say(person_key, **person)
             world.identify(person_key, "visitor_id", "cookie")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
         assert disputed(connection) == [
             ("visitor_id", "cookie", key, "people_differ") for key in "ab"
         ]
@@ -313,7 +315,7 @@ class TestImpersonalMailboxes:
             world.say(person_key, given_names="Aino", family_name="Berg", emails=[mailbox])
         world.identify("x", "email", mailbox)
         world.say("y", emails=[mailbox])
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_what_else_they_share_counts_as_ever(self, connection, world):
         for person_key in "ab":
@@ -324,7 +326,7 @@ class TestImpersonalMailboxes:
                 birth_date=BORN,
                 emails=["noreply@example.fi", MAIL],
             )
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
     @pytest.mark.parametrize(
         "mailbox",
@@ -334,12 +336,12 @@ class TestImpersonalMailboxes:
     def test_mailboxes_of_people_count(self, connection, world, mailbox):
         for person_key in "ab":
             world.say(person_key, given_names="Aino", family_name="Berg", emails=[mailbox])
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
 
 class TestSharedContacts:
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("first", "second"),
         [
             (("Aino", "Berg"), ("Aino Maria", "Berg")),
             (("Aino", "Berg"), ("A.", "Berg")),
@@ -349,17 +351,17 @@ class TestSharedContacts:
         ],
     )
     @pytest.mark.parametrize("contact", [{"emails": [MAIL]}, {"phones": [PHONE]}])
-    def test_link_with_an_agreeing_first_name(self, connection, world, contact, one, other):
-        world.say("a", given_names=one[0], family_name=one[1], **contact)
-        world.say("b", given_names=other[0], family_name=other[1], **contact)
-        assert together(connection, world) == {"ab"}
+    def test_link_with_an_agreeing_first_name(self, connection, world, contact, first, second):
+        world.say("a", given_names=first[0], family_name=first[1], **contact)
+        world.say("b", given_names=second[0], family_name=second[1], **contact)
+        assert shared_clusters(connection, world) == {"ab"}
 
     def test_link_by_call_name(self, connection, world):
         world.say(
             "a", given_names="Juha Matti", call_name="Matti", family_name="Berg", emails=[MAIL]
         )
         world.say("b", given_names="Matti", family_name="Berg", emails=[MAIL])
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
     @pytest.mark.parametrize(
         "other", [("Eero", "Berg"), (None, "Berg"), ("E.", "Berg"), ("A.", "Virtanen")]
@@ -371,7 +373,7 @@ class TestSharedContacts:
         world.say(
             "b", given_names=other[0], family_name=other[1], emails=[MAIL], phones=[PHONE], **HOME
         )
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_contact_of_three_people_is_no_key(self, connection, world):
         for person_key, name in zip("abcd", ("Aino", "Aino", "Eero", "Saga"), strict=True):
@@ -383,9 +385,9 @@ class TestSharedContacts:
     def test_initial_that_fits_two_people_links_neither(self, connection, world):
         for person_key, name in zip("abc", ("M.", "Maija", "Pekka"), strict=True):
             world.say(person_key, given_names=name, family_name="Berg", emails=[MAIL])
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
         world.people[2]["given_names"] = "Matti"
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_father_and_son_of_one_name_are_not_confused(self, connection, world):
         for person_key, born in (("f", date(1950, 1, 1)), ("s", date(1980, 2, 2))):
@@ -398,12 +400,12 @@ class TestSharedContacts:
                 **HOME,
             )
         world.say("x", given_names="Matti", family_name="Berg", emails=[MAIL], **HOME)
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
         world.people[2]["birth_date"] = date(1980, 2, 2)
-        assert together(connection, world) == {"sx"}
+        assert shared_clusters(connection, world) == {"sx"}
 
 
-class TestLikeness:
+class TestSimilarity:
     @pytest.mark.parametrize(
         "change",
         [
@@ -422,19 +424,19 @@ class TestLikeness:
         person = {"given_names": "Ainna", "family_name": "Berglund", **HOME}
         world.say("a", **person, **({"birth_date": BORN} if "birth_date" in change else {}))
         world.say("b", **(person | change))
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
     def test_day_and_month_swapped_is_a_slip(self, connection, world):
         for person_key, born in (("a", date(1971, 6, 4)), ("b", date(1971, 4, 6))):
             world.say(person_key, given_names="Aino", family_name="Berg", birth_date=born, **HOME)
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
     def test_former_surname_is_a_surname(self, connection, world):
         world.say(
             "a", given_names="Aino", family_name="Berg", former_family_names=["Korpi"], **HOME
         )
         world.say("b", given_names="Aino", family_name="Korpi", **HOME)
-        assert together(connection, world) == {"ab"}
+        assert shared_clusters(connection, world) == {"ab"}
 
     def test_of_a_name_alone_is_never_enough(self, connection, world):
         for person_key in "ab":
@@ -449,7 +451,7 @@ class TestLikeness:
         world.say("a", given_names="Aino", family_name="Berg", **HOME)
         world.say("b", given_names="A.", family_name="Berg", **HOME)
         world.say("c", given_names="Aino", family_name="Korpi", **HOME)
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_without_a_first_name_is_never_enough(self, connection, world):
         for person_key, name in (("a", "Aino"), ("b", None)):
@@ -462,7 +464,7 @@ class TestLikeness:
                 phones=[PHONE],
                 **HOME,
             )
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_twins_and_siblings_and_spouses_stay_apart(self, connection, world):
         for person_key, name in zip("abcd", ("Aino", "Eero", "Saga", "Matti"), strict=True):
@@ -475,7 +477,7 @@ class TestLikeness:
                 phones=[PHONE],
                 **HOME,
             )
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_different_birth_dates_are_different_people(self, connection, world):
         for person_key, born in (("a", BORN), ("b", date(1948, 1, 30))):
@@ -487,7 +489,7 @@ class TestLikeness:
                 emails=[MAIL],
                 **HOME,
             )
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_twins_do_not_meet_through_a_third_record(self, connection, world):
         for person_key, name in zip("abc", ("Kirsi", "Kirsi Maria", "Maria"), strict=True):
@@ -499,14 +501,14 @@ class TestLikeness:
                 birth_date=BORN,
                 **HOME,
             )
-        assert together(connection, world) == {"ab"}, "the nearer of the two"
+        assert shared_clusters(connection, world) == {"ab"}, "the nearer of the two"
 
     def test_two_codes_never_meet_and_the_likelier_one_wins(self, connection, world):
         for person_key, born in (("a", BORN), ("b", date(1948, 1, 30))):
             world.say(person_key, given_names="Aino", family_name="Berg", birth_date=born, **HOME)
             world.identify(person_key, "identity_code", f"code-{person_key}")
         world.say("x", given_names="Aino", family_name="Berg", birth_date=BORN, **HOME)
-        assert together(connection, world) == {"ax"}
+        assert shared_clusters(connection, world) == {"ax"}
 
     def test_oversized_blocks_are_dropped_and_counted(self, connection, world):
         for number in range(MAX_BLOCK_SIZE + 1):
@@ -519,7 +521,7 @@ class TestLikeness:
         clusters, report = clusters_of(connection, world)
         assert set(clusters) == set(clusters.values())
         assert report.candidate_pairs == 0
-        assert sum(int(str(one["dropped"])) for one in report.passes) > 0
+        assert sum(int(str(rule["dropped"])) for rule in report.blocking_rules) > 0
 
 
 class TestMailboxesAndVisitors:
@@ -529,7 +531,7 @@ class TestMailboxesAndVisitors:
             world.say(person_key, given_names=name, family_name="Berg", emails=[MAIL])
         world.identify("x", "email", MAIL)
         world.say("y", emails=[MAIL])
-        assert together(connection, world) == expected
+        assert shared_clusters(connection, world) == expected
 
     def test_mailboxes_do_not_join_two_people(self, connection, world):
         world.say("a", given_names="Aino", family_name="Berg", emails=["aino@example.fi"])
@@ -541,13 +543,13 @@ class TestMailboxesAndVisitors:
             ("y", "eero@example.fi"),
         ):
             world.identify(person_key, "email", email)
-        assert together(connection, world) == {"xy"}
+        assert shared_clusters(connection, world) == {"xy"}
 
     def test_numbered_customer_is_not_only_an_email(self, connection, world):
         world.say("a", given_names="Aino", family_name="Berg", emails=[MAIL])
         world.identify("x", "email", MAIL)
         world.identify("x", "customer_number", "7")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_browser_of_two_signed_in_people_joins_nobody(self, connection, world):
         for person_key, user in (("a", "1"), ("b", "2")):
@@ -563,20 +565,20 @@ class TestMailboxesAndVisitors:
             world.identify(person_key, "user_id", user)
         for person_key, browser in (("a", "x"), ("v", "x"), ("v", "y"), ("b", "y")):
             world.identify(person_key, "visitor_id", browser)
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_browser_of_two_names_joins_nobody(self, connection, world):
         for person_key, name in (("a", "Aino"), ("b", "Eero")):
             world.say(person_key, given_names=name, family_name="Berg")
         for person_key in "abv":
             world.identify(person_key, "visitor_id", "cookie")
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
 
 class TestWhole:
     @pytest.mark.parametrize("codes", [True, False])
     def test_quality_on_an_invented_population(self, connection, codes):
-        told(population(4000, seed=11), seed=11, codes=codes).load(connection)
+        deliveries_about(population(4000, seed=11), seed=11, codes=codes).load(connection)
         report = link(connection)
         measured = quality(connection)
         assert measured.precision >= 0.98
@@ -589,7 +591,7 @@ class TestWhole:
         )
 
     def test_order_of_rows_does_not_matter(self, connection):
-        world = told(population(600, seed=5), seed=5)
+        world = deliveries_about(population(600, seed=5), seed=5)
         answers = []
         for shuffle in (None, 1, 2):
             clusters, report = clusters_of(connection, world, shuffle)
@@ -631,11 +633,11 @@ class TestWhole:
         assert "secret" not in str(refused.value)
 
     def test_model_holds_levels_and_weights_only(self):
-        said = json.loads(usual_model().to_json())
+        model = json.loads(usual_model().to_json())
         assert {
-            word for field in said["fields"] for level in field["levels"] for word in level
+            word for field in model["fields"] for level in field["levels"] for word in level
         } == {"level", *KIND_NAMES}
-        for field in said["fields"]:
+        for field in model["fields"]:
             assert sum(level["careful"] for level in field["levels"]) == pytest.approx(1, abs=0.01)
 
 
@@ -643,14 +645,14 @@ class TestRounds:
     """Linked again when some have left, and again on another day: the same as at once."""
 
     def test_after_some_have_left_it_is_as_if_they_had_never_been(self, connection):
-        world = told(population(600, seed=5), seed=5)
+        world = deliveries_about(population(600, seed=5), seed=5)
         world.load(connection)
         linkage = Linkage(connection)
         linkage.link()
-        gone = [row["person_key"] for row in world.people[::7]]
+        keys_left_out = [row["person_key"] for row in world.people[::7]]
         for table in ("people", "person_identifiers"):
             connection.execute(
-                f"DELETE FROM {table} WHERE person_key IN (SELECT unnest(?))", [gone]
+                f"DELETE FROM {table} WHERE person_key IN (SELECT unnest(?))", [keys_left_out]
             )
         linkage.link()
         again = connection.execute(
@@ -665,10 +667,10 @@ class TestRounds:
         )
 
     def test_what_was_compared_is_not_compared_again_and_nothing_else_changes(self, connection):
-        """Some say something new, some are new, some have gone: the delta gives what a full run
-        gives.
+        """Some records have changed, some are new, some have been removed: the delta gives what
+        a full run gives.
         """
-        world = told(population(600, seed=5), seed=5)
+        world = deliveries_about(population(600, seed=5), seed=5)
         world.load(connection)
         linkage = Linkage(connection)
         linkage.link()
@@ -681,7 +683,7 @@ class TestRounds:
                 ON r.id = linkage_used.other"""
         )
         linkage.drop_intermediate()
-        later = told(population(640, seed=5), seed=5)
+        later = deliveries_about(population(640, seed=5), seed=5)
         later.people = [
             row | {"family_name": "Uusinimi"} if place % 50 == 0 else row
             for place, row in enumerate(later.people)
@@ -709,17 +711,17 @@ class TestDecisions:
         for person_key in "abc":
             world.say(person_key, given_names="Aino", family_name="Berg", birth_date=BORN, **HOME)
         world.say("x", given_names="Kerttu", family_name="Korpi")
-        assert together(connection, world) == {"abc"}
+        assert shared_clusters(connection, world) == {"abc"}
         decide(connection, ("a", "c", False), ("a", "x", True))
-        found = together(connection, world)
-        assert not any({"a", "c"} <= set(members) for members in found)
-        assert any({"a", "x"} <= set(members) for members in found)
+        clusters = shared_clusters(connection, world)
+        assert not any({"a", "c"} <= set(members) for members in clusters)
+        assert any({"a", "x"} <= set(members) for members in clusters)
 
     def test_outweigh_what_a_source_has_numbered(self, connection, world):
         for person_key in "ab":
             world.identify(person_key, "customer_number", "7")
         decide(connection, ("a", "b", False))
-        assert together(connection, world) == set()
+        assert shared_clusters(connection, world) == set()
 
     def test_do_not_outweigh_identity_codes_and_are_counted(self, connection, world):
         for person_key, code in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -730,11 +732,11 @@ class TestDecisions:
         assert (report.overruled_decisions, report.two_code_clusters) == (2, 0)
 
 
-def decide(connection: duckdb.DuckDBPyConnection, *said: tuple[str, str, bool]) -> None:
+def decide(connection: duckdb.DuckDBPyConnection, *decisions: tuple[str, str, bool]) -> None:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
     )
-    connection.executemany("INSERT INTO decisions VALUES (?, ?, ?)", said)
+    connection.executemany("INSERT INTO decisions VALUES (?, ?, ?)", decisions)
 
 
 FEW = st.sampled_from
@@ -763,18 +765,18 @@ TYPES = FEW(
         "business_id",
     ]
 )
-HELD = st.lists(
+IDENTIFIERS = st.lists(
     st.tuples(st.integers(0, 17), TYPES, FEW(["1", "2", "3", "a@example.fi"])), max_size=30
 )
 
 
 @settings(max_examples=examples(12), deadline=None)
-@given(st.lists(PERSON, max_size=12), HELD, st.randoms(use_true_random=False))
-def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order):
+@given(st.lists(PERSON, max_size=12), IDENTIFIERS, st.randoms(use_true_random=False))
+def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, identifiers, order):
     world = World()
     for number, row in enumerate(rows):
         world.say(f"p{number:02d}", **row)
-    for number, kind, value in dict.fromkeys(held):
+    for number, kind, value in dict.fromkeys(identifiers):
         world.identify(f"p{number:02d}", kind, value)
     with duckdb.connect() as connection:
         clusters, report = clusters_of(connection, world)
@@ -792,8 +794,8 @@ def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order)
         members.setdefault(cluster, []).append(person_key)
     assert all(min(keys) == cluster for cluster, keys in members.items())
     assert all(
-        one < other and clusters[one] == clusters[other] and code in LINK_RULES
-        for one, other, code, _ in links
+        left < right and clusters[left] == clusters[right] and code in LINK_RULES
+        for left, right, code, _ in links
     )
     codes: dict[str, set[str]] = {}
     for person_key, kind, value in world.identifiers:
@@ -802,4 +804,6 @@ def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order)
     for keys in members.values():
         assert len(keys) == 1 or len(set().union(*(codes.get(key, set()) for key in keys))) <= 1
     assert report.two_code_clusters == 0
-    assert report.two_code_people == sum(len(said) > 1 for said in codes.values())
+    assert report.two_code_people == sum(
+        len(codes_of_person) > 1 for codes_of_person in codes.values()
+    )

@@ -33,7 +33,7 @@ class Export:
         self.pairs: list[tuple[str, str]] = []
 
     def add(
-        self, one: dict[str, object], other: dict[str, object], family: str, shared: set[str]
+        self, first: dict[str, object], second: dict[str, object], family: str, shared: set[str]
     ) -> None:
         number = len(self.pairs)
         street = f"{self.random.choice(STREETS)} {self.random.randrange(1, 90)}"
@@ -43,7 +43,7 @@ class Export:
             "town": "X",
         }
         keys = (f"p{number:03d}a", f"p{number:03d}b")
-        for place, (key, person) in enumerate(zip(keys, (one, other), strict=True)):
+        for place, (key, person) in enumerate(zip(keys, (first, second), strict=True)):
             own = {
                 "emails": [f"{person['given_names']}.{family}{number}@example.fi".lower()],
                 "phones": [f"+3585{number:03d}{self.random.randrange(10_000):04d}{place}"],
@@ -52,13 +52,13 @@ class Export:
                 "emails": [f"perhe{number}@example.fi"],
                 "phones": [f"+3584{number:03d}00000"],
             }
-            said = {
+            facts = {
                 **(home if "home" in shared else {}),
                 "emails": (both if "mailbox" in shared else own)["emails"],
                 "phones": (both if "phone" in shared else own)["phones"],
                 **person,
             }
-            self.world.say(key, family_name=family, **said)
+            self.world.say(key, family_name=family, **facts)
         self.pairs.append(keys)
 
     def born(self, youngest: int = 2005) -> date:
@@ -71,8 +71,8 @@ class Export:
         return {fact for fact in SHARED if self.random.random() < 0.6}
 
 
-def together(export: Export) -> list[tuple[str, str]]:
-    """The pairs of two people that linkage takes for one."""
+def joined_pairs(export: Export) -> list[tuple[str, str]]:
+    """The pairs of two people that linkage joins into one."""
     with duckdb.connect() as connection:
         export.world.load(connection)
         linkage = Linkage(connection)
@@ -87,12 +87,12 @@ def test_twins_of_names_a_letter_or_two_apart(seed):
     for names in TWINS:
         for shared in (set(), {"home"}, {"home", "mailbox"}, {"mailbox"}, export.shared()):
             born, second = export.born(), export.random.random() < 0.3
-            one, other = (
+            first, second_person = (
                 {"given_names": f"{name} {later}" if second else name, "birth_date": born}
                 for name, later in zip(names, ("Petteri", "Tapani"), strict=True)
             )
-            export.add(one, other, export.family(), shared)
-    assert together(export) == []
+            export.add(first, second_person, export.family(), shared)
+    assert joined_pairs(export) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -101,12 +101,12 @@ def test_spouses_with_and_without_birth_dates(seed):
     for names in SPOUSES:
         for shared in (set(SHARED), {"home"}, {"mailbox"}, {"phone", "home"}, export.shared()):
             dated = (export.random.random() < 0.5, export.random.random() < 0.5)
-            one, other = (
+            first, second = (
                 {"given_names": name, "birth_date": export.born(1985) if known else None}
                 for name, known in zip(names, dated, strict=True)
             )
-            export.add(one, other, export.family(), shared)
-    assert together(export) == []
+            export.add(first, second, export.family(), shared)
+    assert joined_pairs(export) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -120,9 +120,9 @@ def test_parent_and_child_of_one_name(seed):
             )
             if export.random.random() < 0.7:
                 later += timedelta(days=export.random.randrange(360))
-            one, other = ({"given_names": name, "birth_date": day} for day in (born, later))
-            export.add(one, other, export.family(), shared)
-    assert together(export) == []
+            first, second = ({"given_names": name, "birth_date": day} for day in (born, later))
+            export.add(first, second, export.family(), shared)
+    assert joined_pairs(export) == []
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_a_slip_in_a_first_name_is_no_other_person_where_a_contact_agrees(
     for name in (given_names, other):
         export.world.say(name, given_names=name, family_name="Virtanen", birth_date=born, **contact)
     export.pairs.append((given_names, other))
-    assert together(export) == [(given_names, other)]
+    assert joined_pairs(export) == [(given_names, other)]
 
 
 def test_twins_of_alike_names_are_put_up_for_review():
     export = Export(1)
     born = date(2001, 7, 7)
-    one, other = ({"given_names": name, "birth_date": born} for name in ("Jani", "Joni"))
-    export.add(one, other, "Virtanen", {"home"})
+    first, second = ({"given_names": name, "birth_date": born} for name in ("Jani", "Joni"))
+    export.add(first, second, "Virtanen", {"home"})
     with duckdb.connect() as connection:
         export.world.load(connection)
         linkage = Linkage(connection)

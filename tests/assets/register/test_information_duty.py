@@ -1,4 +1,4 @@
-"""Who must be told that we have their data from others, by when, and who need not (GDPR 14)."""
+"""Who must be informed that we have their data from others, by when, and who need not (GDPR 14)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CODES = {
 FAMILY = {"known": "Esimerkki", "gave": "Malli", "dead": "Näyte", "hidden": "Koe"}
 
 
-def told_by_the_register(who: str, *more: dict[str, Any]) -> dict[str, Any]:
+def registered(who: str, *more: dict[str, Any]) -> dict[str, Any]:
     lives = (
         ()
         if who == "hidden"
@@ -75,16 +75,16 @@ def consent(identity_code: str, day: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One whom only the register knows, one who gave data too, one dead, one protected without any
+    """One known from the register only, one who gave data too, one dead, one protected without any
     contact, one of the credit bureau.
     """
     data_root = DataRoot(tmp_path_factory.mktemp("first") / "data")
     data_root.create()
     everyone = [
-        told_by_the_register("known"),
-        told_by_the_register("gave"),
-        told_by_the_register("dead", death(True, on="2026-10-01")),
-        told_by_the_register("hidden", protection(True)),
+        registered("known"),
+        registered("gave"),
+        registered("dead", death(True, on="2026-10-01")),
+        registered("hidden", protection(True)),
     ]
     basic_data(data_root, str(OBTAINED), everyone)
     put(data_root, "consents", "2026-11-05", "consent_log", consent(CODES["gave"], "2026-11-04"), 1)
@@ -125,8 +125,8 @@ def test_each_is_in_the_state_that_the_data_decide(world: DataRoot) -> None:
 
 @pytest.mark.clause("P6.6", "P6.2")
 def test_due_is_a_calendar_month_after_the_data_came(world: DataRoot) -> None:
-    [one] = information_duty.due(world, DUE)
-    assert (one.registrant_id, one.obtained_on, one.due_on, one.sources) == (
+    [duty] = information_duty.due(world, DUE)
+    assert (duty.registrant_id, duty.obtained_on, duty.due_on, duty.sources) == (
         ids(world)["known"],
         OBTAINED,
         DUE,
@@ -155,10 +155,10 @@ def test_the_period_is_the_policys(world: DataRoot) -> None:
     assert information_duty.due(DataRoot(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
 
 
-def test_a_source_that_is_no_third_party_tells_of_nobody(world: DataRoot) -> None:
+def test_a_source_that_is_no_third_party_causes_no_duty(world: DataRoot) -> None:
     sources = {
-        name: one.model_copy(update={"third_party": False})
-        for name, one in world.policy.sources.items()
+        name: source.model_copy(update={"third_party": False})
+        for name, source in world.policy.sources.items()
     }
     assert (
         sum(
@@ -171,23 +171,21 @@ def test_a_source_that_is_no_third_party_tells_of_nobody(world: DataRoot) -> Non
 
 
 def test_later_deliveries_do_not_put_the_day_off(world: DataRoot) -> None:
-    basic_data(
-        world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))]
-    )
+    basic_data(world, "2026-11-15", [registered("known", part("AMMATTI", ammatti="esimerkki"))])
     take_in(world)
     settle(world)
     assert information_duty.due(world, DUE)[0].due_on == DUE
 
 
-def test_the_day_is_remembered_when_what_came_first_is_gone(world: DataRoot) -> None:
+def test_the_day_stays_when_the_first_records_have_been_removed(world: DataRoot) -> None:
     for path in world.files("staged", "population_register"):
         path.unlink()
-    assert {one.registrant_id: one.due_on for one in information_duty.due(world, DUE)} == {
+    assert {duty.registrant_id: duty.due_on for duty in information_duty.due(world, DUE)} == {
         ids(world)["known"]: DUE
     }
 
 
-def test_whom_marketing_may_reach_is_told_with_the_first_message(world: DataRoot) -> None:
+def test_recipients_of_marketing_are_informed_with_the_first_message(world: DataRoot) -> None:
     """Marketing by post needs no consent; a prohibition ends it."""
     import duckdb
 
@@ -201,7 +199,7 @@ def test_whom_marketing_may_reach_is_told_with_the_first_message(world: DataRoot
 
 
 class TestRecording:
-    def test_who_has_been_informed_is_due_no_more(self, world: DataRoot) -> None:
+    def test_an_informed_registrant_is_no_longer_due(self, world: DataRoot) -> None:
         assert information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE) == 1
         assert information_duty.due(world, DUE) == []
         assert information_duty.counts(world, DUE)["informed"] == 1

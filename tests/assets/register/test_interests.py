@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from assets.register import interests
-from schemas.policy import Policy, Topic, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy, Topic
 from schemas.sensitive import SENSITIVE, sensitive
 
 pytestmark = pytest.mark.clause("P4.4", "P5.8")
@@ -80,7 +81,7 @@ def visited(
         )
 
 
-def found(
+def interests_of(
     connection: duckdb.DuckDBPyConnection, topics: dict[str, list[str]] | None = None
 ) -> list[tuple[Any, ...]]:
     interests.gather(connection, policy(TOPICS if topics is None else topics), TODAY)
@@ -145,7 +146,7 @@ def test_what_is_chosen_counts_for_its_topics(
     connection: duckdb.DuckDBPyConnection, action: dict[str, str], topics: list[str]
 ) -> None:
     visited(connection, action)
-    assert found(connection) == [("R", topic, 1, DAY) for topic in topics]
+    assert interests_of(connection) == [("R", topic, 1, DAY) for topic in topics]
 
 
 @pytest.mark.parametrize(
@@ -158,11 +159,11 @@ def test_what_is_chosen_counts_for_its_topics(
         "ammattiliiton-palvelut",
     ],
 )
-def test_a_content_that_tells_of_a_special_category_counts_for_nothing_whatever_the_pattern(
+def test_content_about_a_special_category_never_counts_whatever_the_pattern(
     connection: duckdb.DuckDBPyConnection, page: str
 ) -> None:
     visited(connection, {"url": f"{SITE}/{page}"}, {"url": f"{SITE}/palvelut"})
-    assert found(connection) == [("R", "catch", 1, DAY)]
+    assert interests_of(connection) == [("R", "catch", 1, DAY)]
 
 
 def test_times_are_added_up_over_visits_and_the_latest_day_is_kept(
@@ -171,7 +172,7 @@ def test_times_are_added_up_over_visits_and_the_latest_day_is_kept(
     page = {"url": f"{SITE}/kampanja"}
     visited(connection, page, page, page, started=datetime(2026, 3, 1, tzinfo=UTC))
     visited(connection, page, started=datetime(2026, 11, 18, 23, 30, tzinfo=UTC))
-    assert found(connection) == [("R", "offers", 4, date(2026, 11, 19))]
+    assert interests_of(connection) == [("R", "offers", 4, date(2026, 11, 19))]
 
 
 def test_only_visits_that_are_kept_under_a_registrant_and_not_of_tomorrow_count(
@@ -183,12 +184,12 @@ def test_only_visits_that_are_kept_under_a_registrant_and_not_of_tomorrow_count(
     connection.execute(
         "INSERT INTO statements_visit_actions (visit, url) VALUES ('gone', ?)", [page["url"]]
     )
-    assert found(connection) == []
+    assert interests_of(connection) == []
 
 
 def test_without_topics_there_are_no_interests(connection: duckdb.DuckDBPyConnection) -> None:
     visited(connection, {"url": f"{SITE}/kampanja"})
-    assert found(connection, {}) == []
+    assert interests_of(connection, {}) == []
 
 
 WORDS = {
@@ -231,4 +232,4 @@ def test_words_that_only_look_like_them_are_let_through(word: str) -> None:
 @pytest.mark.parametrize("word", [word for words in WORDS.values() for word in words])
 def test_sql_and_python_agree_on_them(connection: duckdb.DuckDBPyConnection, word: str) -> None:
     visited(connection, {"content_name": f"{word} palvelu", "content_interaction": "click"})
-    assert found(connection) == []
+    assert interests_of(connection) == []

@@ -61,37 +61,45 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     refresh(data_root, TODAY)
     people = [
         person(
-            one[0],
-            name(one[3], "Pari"),
-            part("SYNTYMAPAIVA", syntymapv=day(one[4])),
+            member[0],
+            name(member[3], "Pari"),
+            part("SYNTYMAPAIVA", syntymapv=day(member[4])),
             home_address("Yhteiskatu", "4", "00100", "HELSINKI", "2015-05-01"),
         )
-        for one in FAMILY
+        for member in FAMILY
     ]
     basic_data(data_root, SECOND, people)
     address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
     more = {**address, "Phone Number": PHONE}
     contacts = [
-        contact(one[1], one[3], "Pari", MAILBOX, one[4], **more, **{"Customer number": one[2]})
-        for one in FAMILY
+        contact(
+            member[1],
+            member[3],
+            "Pari",
+            MAILBOX,
+            member[4],
+            **more,
+            **{"Customer number": member[2]},
+        )
+        for member in FAMILY
     ]
     put(data_root, "crm", SECOND, "contacts", csv(contacts), len(contacts))
     contracts = [
         {
-            "contract_number": f"K{one[1]}",
-            "contact_id": one[1],
-            "customer_number": one[2],
-            "identity_code": one[0],
+            "contract_number": f"K{member[1]}",
+            "contact_id": member[1],
+            "customer_number": member[2],
+            "identity_code": member[0],
             "product": "p",
             "status": "active",
             "starts_on": "2026-01-01",
             "monthly_fee": "10.00",
             "currency": "EUR",
         }
-        for one in FAMILY
+        for member in FAMILY
     ]
     put(data_root, "crm", SECOND, "contracts", csv(contracts), len(contracts))
-    visits = [visit(10 + at, BROWSER, one[5], 100 + at) for at, one in enumerate(FAMILY)]
+    visits = [visit(10 + at, BROWSER, member[5], 100 + at) for at, member in enumerate(FAMILY)]
     put(data_root, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
     refresh(data_root, TODAY)
     return data_root.root
@@ -107,11 +115,11 @@ def data_root(family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def erase(data_root: DataRoot, *people: tuple[str, ...]) -> None:
     ids = [
         ledger.receive(data_root, "erasure", "written", given, NOW)
-        for one in people
-        for given in ([f"identity_code:{one[0]}"], [f"user_id:{one[5]}"])
+        for person in people
+        for given in ([f"identity_code:{person[0]}"], [f"user_id:{person[5]}"])
     ]
     erasing.find(data_root, ids)
-    assert {ledger.load(data_root, one).state for one in ids} == {"erasing"}
+    assert {ledger.load(data_root, request_id).state for request_id in ids} == {"erasing"}
     erasing.suppress(data_root, ids, TODAY)
     erasing.remove(data_root, ids, TODAY)
     build(data_root, TODAY)
@@ -120,7 +128,7 @@ def erase(data_root: DataRoot, *people: tuple[str, ...]) -> None:
 
 def ids_of(data_root: DataRoot, *people: tuple[str, ...]) -> dict[str, str]:
     """The registrant's id by each strong identifier of these people."""
-    values = {value for one in people for value in (one[0], one[1], one[2], one[5])}
+    values = {value for person in people for value in (person[0], person[1], person[2], person[5])}
     return {
         row["value"]: row["registrant_id"]
         for row in rows(data_root, "FROM identifiers")
@@ -130,12 +138,12 @@ def ids_of(data_root: DataRoot, *people: tuple[str, ...]) -> dict[str, str]:
 
 def mart_rows(data_root: DataRoot, ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of a mart that has one of these registrants."""
-    found = {
+    rows_by_table = {
         f"{path.stem}.{table}": [row for row in listed if ids & {*row}]
         for path in sorted(data_root.marts.glob("*.duckdb"))
         for table, listed in mart_tables(path).items()
     }
-    return {table: listed for table, listed in found.items() if listed}
+    return {table: listed for table, listed in rows_by_table.items() if listed}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +158,7 @@ def test_everybody_else_keeps_their_id_and_their_rows_in_the_marts(
     data_root: DataRoot, erased: tuple[tuple[str, ...], ...], stay: tuple[tuple[str, ...], ...]
 ) -> None:
     before = ids_of(data_root, *stay)
-    identified = {before[one[0]] for one in stay}
+    identified = {before[person[0]] for person in stay}
     published = mart_rows(data_root, identified)
     assert published
     erase(data_root, *erased)
@@ -176,7 +184,7 @@ def test_the_id_stays_in_later_builds_and_with_what_comes_later(data_root: DataR
     assert len({seed for _, seed in kept}) == len(kept)
 
 
-def test_who_parts_from_somebody_later_has_an_id_of_their_own(data_root: DataRoot) -> None:
+def test_a_later_newcomer_at_the_mailbox_has_an_id_of_their_own(data_root: DataRoot) -> None:
     """The mailbox of one is again a mailbox of two: it goes back to nobody, under its own id."""
     erase(data_root, AUNE, EEVA, OONA)
     bruno = registrant_of(data_root, BRUNO[0])

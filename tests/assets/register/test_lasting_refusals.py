@@ -266,7 +266,7 @@ def test_what_is_delivered_for_a_purpose_they_refused_is_left_out_at_intake(
     export(data_root, BACK, {**other, **{k: "" for k in person() if k not in other}}, person(),
         purpose="direct_marketing")  # fmt: skip
     night(data_root, BACK)
-    [entry] = [entry for entry in deliveries.book(data_root, "crm") if entry.day == BACK]
+    [entry] = [entry for entry in deliveries.ledger(data_root, "crm") if entry.day == BACK]
     assert (entry.delivered, entry.suppressed, entry.staged) == (2, 1, 1)
     assert found_anywhere(data_root.root, ["701@example.fi"]) == []
 

@@ -12,7 +12,8 @@ from assets.register import no_purpose
 from assets.register.assets import everybody_has_a_purpose
 from assets.retention import registrant_dates, sweep
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
 from tests.support import population_register_messages as messages
 from tests.support.data_roots import found_anywhere
 from tests.support.dated_records import contract, order
@@ -168,7 +169,7 @@ def test_of_a_limited_subscription_only_the_known_are_written(limited_root: Data
     settle(limited_root)
     assert families(limited_root) == {"Asiakas"}
     assert found_anywhere(limited_root.root, ["Yksinään", ALONE]) == []
-    [entry] = deliveries.book(limited_root, "population_register")
+    [entry] = deliveries.ledger(limited_root, "population_register")
     assert (entry.delivered, entry.unsubscribed, entry.staged) == (2, 1, 1)
     assert entry.conserved
 

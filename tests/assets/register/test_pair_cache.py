@@ -72,16 +72,16 @@ class TestDelta:
         assert delta.links["links"] == full.links["links"]
         assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
 
-    def test_full_rerun_tells_the_drift_and_there_is_none(self, world: DataRoot) -> None:
+    def test_full_rerun_reports_the_drift_and_there_is_none(self, world: DataRoot) -> None:
         pair_cache.forget(world)
         assert settle(world).links["drift"] == {
             "pairs_on_other_levels": 0,
             "pairs_only_now": 0,
             "pairs_only_before": 0,
         }
-        assert settle(world).links["drift"] == {}, "told once"
+        assert settle(world).links["drift"] == {}, "reported once"
 
-    def test_of_whoever_has_left_nothing_stays(self, world: DataRoot) -> None:
+    def test_nothing_stays_of_registrants_who_have_left(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("2"), True, DAY)])
         settle(world)
         deliver(world, "2026-11-12", n2=AINO, n3=NAMESAKE)
@@ -113,35 +113,39 @@ class TestDecisions:
 
 
 class TestReview:
-    def test_lists_who_may_be_one_without_a_value(self, world: DataRoot) -> None:
-        found = review.listed(world)
-        assert {(one.one, one.other) for one in found} >= {tuple(sorted((key("1"), key("3"))))}
-        said = (world.lake / review.GREY_PAIRS).read_bytes().lower()
-        assert not any(value.encode() in said for value in ("aino", "bergman", "koivukuja"))
+    def test_lists_possible_duplicates_without_a_value(self, world: DataRoot) -> None:
+        pairs = review.listed(world)
+        assert {(pair.left, pair.right) for pair in pairs} >= {tuple(sorted((key("1"), key("3"))))}
+        text = (world.lake / review.GREY_PAIRS).read_bytes().lower()
+        assert not any(value.encode() in text for value in ("aino", "bergman", "koivukuja"))
         assert all(
-            one.weight
+            pair.weight
             == pytest.approx(
-                one.explained["start"] + sum(bits for _, _, bits in one.explained["steps"]),
+                pair.explained["start"] + sum(bits for _, _, bits in pair.explained["steps"]),
                 abs=0.05,
             )
-            for one in found
+            for pair in pairs
         )
 
     def test_shows_the_two_side_by_side(self, world: DataRoot) -> None:
         pair = next(
-            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+            candidate
+            for candidate in review.listed(world)
+            if {candidate.left, candidate.right} == {key("1"), key("3")}
         )
-        shown = {what: {one, other} for what, one, other in review.side_by_side(world, pair)}
+        shown = {what: {left, right} for what, left, right in review.side_by_side(world, pair)}
         assert shown["names"] == {"Aino Bergman"}
         assert shown["addresses"] == {"Koivukuja 5, 33100, TAMPERE", "-"}
 
     def test_what_is_decided_is_asked_no_more(self, world: DataRoot) -> None:
         pair = next(
-            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+            candidate
+            for candidate in review.listed(world)
+            if {candidate.left, candidate.right} == {key("1"), key("3")}
         )
         assert review.decide(world, [pair.pair], DAY, same=True) == 1
         settle(world)
-        assert pair.pair not in {one.pair for one in review.listed(world)}
+        assert pair.pair not in {candidate.pair for candidate in review.listed(world)}
         assert member(world, "1") == member(world, "3")
 
     def test_unknown_pair_is_refused(self, world: DataRoot) -> None:
@@ -149,8 +153,8 @@ class TestReview:
             review.decide(world, ["0000000000"], DAY, same=True)
 
 
-class TestSuccession:
-    def test_who_became_whom_is_told(self, world: DataRoot) -> None:
+class TestIdentityEvents:
+    def test_merges_and_splits_are_recorded(self, world: DataRoot) -> None:
         first, third = member(world, "1"), member(world, "3")
         pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
         merged = settle(world)
@@ -168,7 +172,7 @@ class TestSuccession:
         assert settle(world).links["succession"]["split"] == 1
         assert ("split", kept, ceased) in events(world)
 
-    def test_nothing_is_told_of_a_build_that_changes_nothing(self, world: DataRoot) -> None:
+    def test_a_build_that_changes_nothing_records_no_events(self, world: DataRoot) -> None:
         assert settle(world).links["succession"] == {
             "merged": 0,
             "split": 0,

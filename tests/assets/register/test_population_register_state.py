@@ -76,18 +76,18 @@ def test_a_death_that_is_undone_leaves_the_registrant_alive(
     undone = message(
         MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU")
     )
-    found = end_state(data_root, [died, undone], order)
-    assert (found["deceased"], found["death_date"]) == (False, None)
+    state = end_state(data_root, [died, undone], order)
+    assert (state["deceased"], state["death_date"]) == (False, None)
 
 
 def test_a_death_without_a_date_is_a_death(data_root: DataRoot) -> None:
-    found = end_state(data_root, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
-    assert (found["deceased"], found["death_date"]) == (True, None)
+    state = end_state(data_root, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
+    assert (state["deceased"], state["death_date"]) == (True, None)
 
 
 @pytest.mark.clause("P5.2", "P8.3")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_the_new_address_holds_although_the_old_one_is_told_after_it(
+def test_the_new_address_holds_although_the_old_one_is_delivered_after_it(
     data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     moved = message(
@@ -100,13 +100,13 @@ def test_the_new_address_holds_although_the_old_one_is_told_after_it(
         municipality("837", "2026-11-01", "LISATTY"),
     )
     named = message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02"))
-    found = end_state(data_root, [moved, named], order)
-    assert (found["street"], found["town"], found["municipality_code"]) == (
+    state = end_state(data_root, [moved, named], order)
+    assert (state["street"], state["town"], state["municipality_code"]) == (
         "Uusikatu 6a-6b",
         "TAMPERE",
         "837",
     )
-    assert found["family_name"] == "Uusinimi"
+    assert state["family_name"] == "Uusinimi"
     past = rows(
         data_root, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'"
     )
@@ -145,8 +145,8 @@ def test_a_move_that_is_undone_ends_where_it_began(
             "voimassaolevatTiedot": [old],
         },
     )
-    found = end_state(data_root, [moved, undone], order)
-    assert (found["street"], found["municipality_code"]) == ("Vanhakatu 1", "091")
+    state = end_state(data_root, [moved, undone], order)
+    assert (state["street"], state["municipality_code"]) == ("Vanhakatu 1", "091")
 
 
 @pytest.mark.clause("P6.2")
@@ -168,9 +168,9 @@ def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(
         ),
         message(MAIJA, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
     ]
-    found = end_state(data_root, messages, order)
-    assert found["protected"] is False
-    assert (found["street"], found["municipality_code"]) == (None, None)
+    state = end_state(data_root, messages, order)
+    assert state["protected"] is False
+    assert (state["street"], state["municipality_code"]) == (None, None)
     assert rows(data_root, "SELECT * FROM addresses") == []
 
 
@@ -193,8 +193,8 @@ def test_a_censored_address_is_forgotten_with_its_history(data_root: DataRoot) -
         "MUUTETTU",
         turvakiellonAlaisetKentat=["katunimi", "katunumero"],
     )
-    found = end_state(data_root, [message(MAIJA, "2026-11-01", censored)], [0])
-    assert found["protected"] is True
+    state = end_state(data_root, [message(MAIJA, "2026-11-01", censored)], [0])
+    assert state["protected"] is True
     assert rows(data_root, "SELECT * FROM addresses") == []
 
 
@@ -235,8 +235,8 @@ def test_a_corrected_identity_code_is_the_same_registrant(
     renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
     deliver_in_order(data_root, order, [correction, renamed])
     settle(data_root)
-    found = registrant(data_root, new)
-    assert (found["given_names"], found["street"]) == ("Maija Liisa", "Vanhakatu 1")
+    state = registrant(data_root, new)
+    assert (state["given_names"], state["street"]) == ("Maija Liisa", "Vanhakatu 1")
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
     assert {row["value"] for row in rows(data_root, "SELECT value FROM identifiers")} == {
         MAIJA,
@@ -276,9 +276,9 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(
         name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"),
         protection(True, "LISATTY"),
     )
-    found = end_state(data_root, [broken, later], [0, 1])
-    assert found["family_name"] == "Esimerkki"
-    assert found["protected"] is True
+    state = end_state(data_root, [broken, later], [0, 1])
+    assert state["family_name"] == "Esimerkki"
+    assert state["protected"] is True
     mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
     changes(data_root, "2026-11-05", [mended])
     take_in(data_root)
@@ -301,8 +301,8 @@ def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
     at_once.create()
     basic_data(at_once, "2026-11-01", [BASE])
     for where in (data_root, at_once):
-        for number, one in enumerate(messages):
-            changes(where, f"2026-11-{number + 2:02d}", [one], key=number)
+        for number, change in enumerate(messages):
+            changes(where, f"2026-11-{number + 2:02d}", [change], key=number)
             if where is data_root:
                 take_in(data_root)
                 settle(data_root)

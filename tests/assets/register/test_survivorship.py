@@ -43,14 +43,15 @@ def test_the_most_trusted_source_s_value_counts_and_the_choice_is_counted(
     }  # fmt: skip
     put(data_root, "crm", "2026-11-10", "contracts", csv([contract]), 1)
     built = refresh(data_root)
-    golden = registrant(data_root, CODE)
-    assert (golden["family_name"], golden["postcode"]) == ("Esimerkki", "33100"), (
+    golden_record = registrant(data_root, CODE)
+    assert (golden_record["family_name"], golden_record["postcode"]) == ("Esimerkki", "33100"), (
         "the population register is trusted more than the customer list"
     )
     of = {
         row["attribute"]: row["source"]
         for row in rows(
-            data_root, f"SELECT * FROM provenance WHERE registrant_id = '{golden['registrant_id']}'"
+            data_root,
+            f"SELECT * FROM provenance WHERE registrant_id = '{golden_record['registrant_id']}'",
         )
     }
     assert of["name"] == of["address"] == "population_register"

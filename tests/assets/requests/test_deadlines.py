@@ -1,4 +1,4 @@
-"""One month from receipt, two more when extended, never ending on a day off: held against another
+"""One month from receipt, two more when extended, never ending on a day off: compared with another
 way of counting.
 """
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.requests.deadlines import due_on, working_day
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.examples import examples
 
 POLICY = load_policy()
@@ -37,7 +37,9 @@ def off(day: date) -> bool:
     fixed = {(1, 1), (1, 6), (5, 1), (12, 6), (12, 24), (12, 25), (12, 26)}
     moving = {easter(day.year) + timedelta(days=days) for days in (-2, 1, 39)}
     midsummer_eve = next(
-        date(day.year, 6, one) for one in range(19, 26) if date(day.year, 6, one).weekday() == 4
+        date(day.year, 6, number)
+        for number in range(19, 26)
+        if date(day.year, 6, number).weekday() == 4
     )
     return (
         day.weekday() > 4 or (day.month, day.day) in fixed or day in moving or day == midsummer_eve

@@ -11,18 +11,20 @@ from assets.requests import encrypted_identity
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.data_root import DataRoot
 
-SAID = {"given": ["email:maija.esimerkki@example.fi"]}
+IDENTITY = {"given": ["email:maija.esimerkki@example.fi"]}
 
 
-def test_what_was_sealed_comes_back(data_root: DataRoot) -> None:
-    locked = encrypted_identity.encrypt(data_root, {"Q1": SAID})["Q1"]
-    assert encrypted_identity.decrypt(data_root, "Q1", locked) == SAID
+def test_an_encrypted_identity_is_decrypted_unchanged(data_root: DataRoot) -> None:
+    locked = encrypted_identity.encrypt(data_root, {"Q1": IDENTITY})["Q1"]
+    assert encrypted_identity.decrypt(data_root, "Q1", locked) == IDENTITY
     assert b"maija" not in base64.b64decode(locked)
     assert encrypted_identity.key_path(data_root, "Q1").stat().st_mode & 0o077 == 0
 
 
 def test_without_its_key_every_copy_is_unreadable(data_root: DataRoot) -> None:
-    earlier, later = (encrypted_identity.encrypt(data_root, {"Q1": SAID})["Q1"] for _ in range(2))
+    earlier, later = (
+        encrypted_identity.encrypt(data_root, {"Q1": IDENTITY})["Q1"] for _ in range(2)
+    )
     assert earlier != later
     encrypted_identity.destroy(data_root, ["Q1", "Q2"])
     assert encrypted_identity.decrypt(data_root, "Q1", earlier) is None
@@ -31,7 +33,7 @@ def test_without_its_key_every_copy_is_unreadable(data_root: DataRoot) -> None:
 
 
 def test_the_key_s_bytes_are_overwritten_before_it_goes(data_root: DataRoot) -> None:
-    encrypted_identity.encrypt(data_root, {"Q1": SAID})
+    encrypted_identity.encrypt(data_root, {"Q1": IDENTITY})
     path = encrypted_identity.key_path(data_root, "Q1")
     kept = path.with_name("still-open")
     kept.hardlink_to(path)
@@ -41,16 +43,16 @@ def test_the_key_s_bytes_are_overwritten_before_it_goes(data_root: DataRoot) -> 
 
 @pytest.mark.parametrize("wrong", ["changed", "another's", "another key"])
 def test_what_is_not_as_it_was_written_is_refused(data_root: DataRoot, wrong: str) -> None:
-    locked = encrypted_identity.encrypt(data_root, {"Q1": SAID, "Q2": SAID})
+    locked = encrypted_identity.encrypt(data_root, {"Q1": IDENTITY, "Q2": IDENTITY})
     whole = bytearray(base64.b64decode(locked["Q1"]))
     if wrong == "changed":
         whole[-1] ^= 1
     if wrong == "another key":
         encrypted_identity.key_path(data_root, "Q1").write_bytes(bytes(32))
     text = locked["Q2"] if wrong == "another's" else base64.b64encode(bytes(whole)).decode()
-    with pytest.raises(encrypted_identity.DecryptionError) as told:
+    with pytest.raises(encrypted_identity.DecryptionError) as error:
         encrypted_identity.decrypt(data_root, "Q1", text)
-    assert "maija" not in str(told.value)
+    assert "maija" not in str(error.value)
 
 
 def test_a_key_that_a_killed_run_left_unfinished_goes_with_the_next_run(

@@ -1,4 +1,4 @@
-"""The ledger: what is open is sealed, what is closed says nothing of anybody, and a kill leaves
+"""The ledger: what is open is encrypted, what is closed names nobody, and a kill leaves
 nothing half open.
 """
 
@@ -52,7 +52,7 @@ def test_an_open_request_can_be_read_here_and_nowhere_else(data_root: DataRoot, 
 def test_ids_are_opaque_and_sort_by_time(data_root: DataRoot) -> None:
     ids = [ledger.new_id(NOW + timedelta(milliseconds=number)) for number in range(50)]
     assert ids == sorted(ids)
-    assert all(re.fullmatch(r"Q[0-9A-Z]{18}", one) for one in ids)
+    assert all(re.fullmatch(r"Q[0-9A-Z]{18}", request_id) for request_id in ids)
 
 
 def test_closing_destroys_what_identified_the_registrant_in_every_copy(data_root: DataRoot) -> None:
@@ -92,20 +92,20 @@ def test_a_key_that_a_kill_left_is_destroyed_by_the_next(
     assert ledger.destroy_leftover_keys(data_root) == 0
 
 
-def test_the_history_is_only_added_to_and_tells_no_value(data_root: DataRoot) -> None:
+def test_the_history_is_append_only_and_contains_no_value(data_root: DataRoot) -> None:
     request_id = received(data_root)
     ledger.close(data_root, ledger.load(data_root, request_id), NOW + timedelta(days=3))
     events = ledger.load(data_root, request_id).events
-    assert [(one["what"], one.get("told")) for one in events] == [
+    assert [(event["what"], event.get("told")) for event in events] == [
         ("received", "written"),
         ("closed", "granted"),
     ]
-    assert [one["at"][:10] for one in events] == ["2026-11-20", "2026-11-23"]
+    assert [event["at"][:10] for event in events] == ["2026-11-20", "2026-11-23"]
     with pytest.raises(ValueError, match="invented"):
         ledger.with_event(ledger.load(data_root, request_id), "invented", NOW)
 
 
-def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_change(
+def test_an_unencrypted_request_of_an_older_version_is_read_and_encrypted_with_its_next_change(
     data_root: DataRoot,
 ) -> None:
     old = {
@@ -127,7 +127,7 @@ def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_chan
     assert [secret for secret in SECRETS if secret in every_byte(data_root)] == []
 
 
-def test_without_its_key_an_open_request_is_told_apart_and_not_overwritten(
+def test_an_open_request_without_its_key_is_recognised_and_not_overwritten(
     data_root: DataRoot,
 ) -> None:
     request_id = received(data_root)

@@ -58,7 +58,7 @@ class Swept:
 def raw_days(data_root: DataRoot, dataset: str) -> set[str]:
     return {
         entry.day
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.dataset == dataset
         and raw_files.raw_path(data_root, entry.source, entry.day, entry.delivery_id).exists()
     }
@@ -95,11 +95,11 @@ def test_visits_go_after_25_months_by_the_calendar_in_helsinki(swept: Swept) -> 
 def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_without_it(
     swept: Swept,
 ) -> None:
-    held = {
+    visitors = {
         row["visit"]: (row["visitor_id"], row["person_key"] is not None)
         for row in layer(swept.data_root, "staged", "visits")
     }
-    assert held == {
+    assert visitors == {
         "1|2": (None, False),
         "1|3": (None, False),
         "1|4": (None, False),
@@ -157,12 +157,12 @@ def test_an_order_outlives_its_customer_without_saying_who_it_was(swept: Swept) 
         Decimal("20.00"),
     )
     assert "C0000001" not in values(layer(swept.data_root, "staged", "identifiers"), "value")
-    held = [
+    payloads = [
         row
         for path in swept.data_root.files("raw", "crm")
         for row in rows(swept.data_root, f"SELECT payload FROM read_parquet('{path}')")
     ]
-    assert not [row for row in held if "C0000001" in row["payload"]]
+    assert not [row for row in payloads if "C0000001" in row["payload"]]
 
 
 @pytest.mark.clause("P8.2", "P5.6")
@@ -220,7 +220,7 @@ def test_raw_goes_after_13_months_and_what_was_staged_from_it_stays(tmp_path: An
     assert_accounted_for(data_root)
 
 
-def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any) -> None:
+def test_deleted_data_stays_deleted_when_its_file_is_delivered_again(tmp_path: Any) -> None:
     """A prospect of long ago and one who holds, in one file, sent once more on a later day."""
     data_root = DataRoot(tmp_path / "data")
     data_root.create()
@@ -238,10 +238,10 @@ def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any
         assert values(register_of(data_root)["names"], "family_name") == {"Vilkas"}
     assert [
         (entry.day, entry.expired, entry.staged, entry.duplicates)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
     ] == [("2026-11-10", 1, 1, 0), ("2026-11-12", 1, 0, 1)]
-    assert all(entry.conserved for entry in deliveries.book(data_root))
-    assert staged.lost_by_key(data_root, deliveries.book(data_root)) == 0
+    assert all(entry.conserved for entry in deliveries.ledger(data_root))
+    assert staged.lost_by_key(data_root, deliveries.ledger(data_root)) == 0
 
 
 def test_every_rule_is_counted(swept: Swept) -> None:
@@ -266,9 +266,9 @@ def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
 
 
 def assert_accounted_for(data_root: DataRoot) -> None:
-    book = deliveries.book(data_root)
-    assert all(entry.conserved and not entry.removing for entry in book)
-    assert staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.ledger(data_root)
+    assert all(entry.conserved and not entry.removing for entry in entries)
+    assert staged.lost_by_key(data_root, entries) == 0
 
 
 def test_every_record_stays_accounted_for(swept: Swept) -> None:
@@ -285,7 +285,7 @@ def test_built_and_swept_and_staged_again_nothing_changes(swept: Swept) -> None:
         staged.stage(
             swept.data_root,
             source,
-            {entry.day for entry in deliveries.book(swept.data_root)},
+            {entry.day for entry in deliveries.ledger(swept.data_root)},
             again=True,
         )
     building.build(swept.data_root, TODAY)

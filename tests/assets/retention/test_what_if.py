@@ -17,8 +17,9 @@ from assets.register import building
 from assets.retention import forecast, overdue_check, sweep
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
-from schemas.policy import Policy, load_policy
-from schemas.policy_what_if import SupposedError, supposing
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
+from schemas.policy.what_if import SupposedError, supposing
 from tests.support.dated_records import contact, contract, deliver, order, visit
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import BASE
@@ -44,10 +45,10 @@ def renamed() -> Policy:
     policy = load_policy()
     codes = {code: f"RET-OURS-{number}" for number, code in enumerate(policy.retention, 1)}
     categories = {
-        name: one.model_copy(
-            update={"retention": tuple(codes.get(code, code) for code in one.retention)}
+        name: category.model_copy(
+            update={"retention": tuple(codes.get(code, code) for code in category.retention)}
         )
-        for name, one in policy.categories.items()
+        for name, category in policy.categories.items()
     }
     books = codes[policy.rule("books")[0]]
     categories["order"] = categories["order"].model_copy(
@@ -102,13 +103,17 @@ def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Pol
             bytes_of(data_root),
             {layer: rows_in(data_root, layer) for layer in ("raw", "staged", "quarantine")},
         )
-        told = sweep.simulate(data_root, day)
+        effects = sweep.simulate(data_root, day)
         assert bytes_of(data_root) == before, "a simulation writes nothing"
         building.build(data_root, day)
-        assert sweep.sweep(data_root, day) == told == sweep.last_sweep(data_root)
+        assert sweep.sweep(data_root, day) == effects == sweep.last_sweep(data_root)
         went = {layer: number - rows_in(data_root, layer) for layer, number in layers.items()}
         assert went == {
-            layer: sum(one.rows for one in told if (one.layer, one.effect) == (layer, "delete"))
+            layer: sum(
+                effect.rows
+                for effect in effects
+                if (effect.layer, effect.effect) == (layer, "delete")
+            )
             for layer in layers
         }
         for purpose in MARTS:
@@ -116,29 +121,29 @@ def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Pol
             marts.publish(data_root, purpose)
         assert not any(overdue_check.overdue(data_root, day).values())
         assert sweep.simulate(data_root, day) == []
-        assert {one.rule for one in told} <= set(data_root.policy.retention)
-        something += sum(one.rows for one in told)
+        assert {effect.rule for effect in effects} <= set(data_root.policy.retention)
+        something += sum(effect.rows for effect in effects)
     assert something > 100
 
 
 def test_what_repeats_a_record_word_for_word_goes_with_it(tmp_path: Path) -> None:
     data_root = full(tmp_path / "data")
     settle(data_root)
-    held = [
+    payloads = [
         row["payload"]
         for path in data_root.files("raw", "crm")
         for row in rows(data_root, f"SELECT payload FROM read_parquet('{path}')")
     ]
-    assert [payload for payload in held if "Hiljainen" in payload] == []
+    assert [payload for payload in payloads if "Hiljainen" in payload] == []
 
 
 def test_the_check_finds_what_a_sweep_has_missed(tmp_path: Path) -> None:
     data_root = full(tmp_path / "data")
     building.build(data_root, date(2026, 11, 20))
-    found = overdue_check.overdue(data_root, date(2026, 11, 20))
-    assert found["staged"] > 0
-    assert found["quarantine"] > 0
-    assert found["raw"] > 0
+    overdue = overdue_check.overdue(data_root, date(2026, 11, 20))
+    assert overdue["staged"] > 0
+    assert overdue["quarantine"] > 0
+    assert overdue["raw"] > 0
 
 
 class TestForecast:
@@ -156,39 +161,38 @@ class TestForecast:
         due = forecast.simulate(data_root, date(2026, 11, 20))
         for last in (date(2026, 12, 31), date(2027, 11, 30), date(2028, 10, 31)):
             foreseen: dict[tuple[str, str], int] = {}
-            for one in due:
-                if one.month <= f"{last:%Y-%m}" and one.category != "technical":
-                    foreseen[one.rule, one.category] = (
-                        foreseen.get((one.rule, one.category), 0) + one.rows
+            for expiry in due:
+                if expiry.month <= f"{last:%Y-%m}" and expiry.category != "technical":
+                    foreseen[expiry.rule, expiry.category] = (
+                        foreseen.get((expiry.rule, expiry.category), 0) + expiry.rows
                     )
             simulated = {
-                (one.rule, one.category): one.rows
-                for one in sweep.simulate(data_root, last)
-                if one.layer == "register"
+                (effect.rule, effect.category): effect.rows
+                for effect in sweep.simulate(data_root, last)
+                if effect.layer == "register"
             }
             if last > date(2026, 12, 31):
-                # Whose records have all gone by their own clocks by then is no registrant any more,
-                # who could leave.
+                # A person with no records left by then is no registrant any more, who could leave.
                 foreseen, simulated = (
-                    {pair: rows for pair, rows in found.items() if pair[1] != "registrant_id"}
-                    for found in (foreseen, simulated)
+                    {pair: rows for pair, rows in counts.items() if pair[1] != "registrant_id"}
+                    for counts in (foreseen, simulated)
                 )
             assert foreseen == simulated
 
-    def test_it_is_kept_by_the_build_for_24_months_from_the_present_one(
+    def test_the_build_keeps_a_forecast_of_24_months_from_the_current_month(
         self, data_root: DataRoot
     ) -> None:
-        told = forecast.latest(data_root)
-        assert told is not None
-        assert told[1] == forecast.simulate(data_root, date(2026, 11, 20))
-        assert [month for month, _, _ in forecast.bars(*told)][::23] == ["2026-11", "2028-10"]
+        latest = forecast.latest(data_root)
+        assert latest is not None
+        assert latest[1] == forecast.simulate(data_root, date(2026, 11, 20))
+        assert [month for month, _, _ in forecast.bars(*latest)][::23] == ["2026-11", "2028-10"]
 
     def test_the_chart_has_a_bar_for_every_count(self, data_root: DataRoot) -> None:
-        told = forecast.latest(data_root)
-        assert told is not None
-        picture = forecast.chart(*told)
-        assert picture.count("<title>") == len(told[1])
-        assert all(one.rule in picture for one in told[1])
+        latest = forecast.latest(data_root)
+        assert latest is not None
+        picture = forecast.chart(*latest)
+        assert picture.count("<title>") == len(latest[1])
+        assert all(effect.rule in picture for effect in latest[1])
 
     def test_a_shorter_period_is_supposed_without_touching_anything(
         self, data_root: DataRoot
@@ -198,24 +202,24 @@ class TestForecast:
         )
         day = date(2026, 12, 2)
         in_register = [
-            sweep.per_rule(sweep.simulate(one, day), "register").get("RET-VISITS-25M", 0)
-            for one in (data_root, supposed)
+            sweep.per_rule(sweep.simulate(root, day), "register").get("RET-VISITS-25M", 0)
+            for root in (data_root, supposed)
         ]
         assert in_register == [1, 4]
         assert supposed.policy.fingerprint != data_root.policy.fingerprint
 
     @pytest.mark.parametrize(
-        ("code", "period", "told"),
+        ("code", "period", "message"),
         [
             ("RET-VISIT-25M", "1 months", "RET-VISITS-25M"),
             ("RET-VISITS-25M", "2 yaers", "2 yaers"),
             ("RET-VOUCHER-6Y", "5 years", "1336/1997"),
         ],
     )
-    def test_what_no_policy_may_say_cannot_be_supposed(
-        self, data_root: DataRoot, code: str, period: str, told: str
+    def test_a_period_that_no_policy_may_have_cannot_be_simulated(
+        self, data_root: DataRoot, code: str, period: str, message: str
     ) -> None:
-        with pytest.raises(SupposedError, match=told):
+        with pytest.raises(SupposedError, match=message):
             supposing(data_root.policy, {code: period})
 
 
@@ -227,7 +231,7 @@ def consent(email: str, status: str, at: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_and_tells_nobody(
+def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_states_and_names_nobody(
     tmp_path: Path,
 ) -> None:
     policy = supposing(load_policy(), {"RET-CONSENT-3Y": "4 years"})
@@ -258,8 +262,8 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_a
     )
     settle(data_root, date(2027, 11, 19))
     assert len(rows(data_root, "SELECT * FROM segregated_consents")) == 1
-    gone = sweep.per_rule(sweep.simulate(data_root, date(2027, 11, 20)), "register")
-    assert gone == {"RET-CONSENT-3Y": 1}
+    deleted = sweep.per_rule(sweep.simulate(data_root, date(2027, 11, 20)), "register")
+    assert deleted == {"RET-CONSENT-3Y": 1}
     settle(data_root, date(2027, 11, 20))
     assert rows(data_root, "SELECT * FROM segregated_consents") == []
 
@@ -272,8 +276,10 @@ def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
         visit(number, f"a{number:015x}", first + timedelta(days=number % 28))
         for number in range(1, 46)
     ]
-    for number, one in enumerate(seen):
-        one["deviceType"] = "Smartphone" if number < 25 else "Desktop" if number < 42 else "Tablet"
+    for number, record in enumerate(seen):
+        record["deviceType"] = (
+            "Smartphone" if number < 25 else "Desktop" if number < 42 else "Tablet"
+        )
     put(data_root, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
     take_in(data_root)
     for day in ("2024-11-03", "2024-11-03", "2026-11-10", "2026-11-20", "2026-11-20"):
@@ -303,16 +309,16 @@ def test_a_full_ip_address_is_nowhere_from_the_first_day(tmp_path: Path, ip: str
 
     data_root = DataRoot(tmp_path / "data")
     data_root.create()
-    one = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
-    put(data_root, "website", "2026-11-20", "visits", json.dumps([one]).encode(), 1)
+    record = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
+    put(data_root, "website", "2026-11-20", "visits", json.dumps([record]).encode(), 1)
     take_in(data_root)
     settle(data_root)
     for path in data_root.lake.rglob("*.parquet"):
         assert ip not in str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
-    [held] = rows(
+    [staged] = rows(
         data_root, f"SELECT ip FROM read_parquet('{data_root.files('staged', name='*/visits')[0]}')"
     )
-    assert held["ip"] in ("203.0.113.0", "2001:db8:85a3::")
+    assert staged["ip"] in ("203.0.113.0", "2001:db8:85a3::")
 
 
 def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_path: Path) -> None:
@@ -341,8 +347,8 @@ def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_pa
         == rows(data_root, "SELECT * FROM orders")
         == []
     )
-    [held] = rows(data_root, "SELECT * FROM segregated_orders")
-    assert (held["order_number"], held["held_until"]) == ("T-1", date(2028, 1, 1))
+    [segregated] = rows(data_root, "SELECT * FROM segregated_orders")
+    assert (segregated["order_number"], segregated["held_until"]) == ("T-1", date(2028, 1, 1))
     settle(data_root, date(2027, 12, 31))
     assert len(rows(data_root, "SELECT * FROM segregated_orders")) == 1
     settle(data_root, date(2028, 1, 1))
@@ -350,7 +356,7 @@ def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_pa
     assert data_root.files("staged", name="*/orders") == [] or rows_in(data_root, "staged") == 0
 
 
-def test_a_registrant_whom_only_the_population_register_knows_goes_by_the_prospects_rule(
+def test_a_registrant_known_to_the_population_register_only_expires_by_the_prospects_rule(
     tmp_path: Path,
 ) -> None:
     data_root = DataRoot(tmp_path / "data")

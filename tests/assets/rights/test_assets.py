@@ -30,11 +30,15 @@ def looked_at(data_root: DataRoot, today: date) -> dict[str, tuple[bool, str, in
             instance=instance,
             resources={"data_root": data_root, "today": Today(as_of=str(today))},
         )
-        found = result.get_asset_check_evaluations()
-    assert LEAVES.identity_code not in repr(found)
+        evaluations = result.get_asset_check_evaluations()
+    assert LEAVES.identity_code not in repr(evaluations)
     return {
-        one.check_name: (one.passed, one.severity.value, int(one.metadata["found"].value))
-        for one in found
+        evaluation.check_name: (
+            evaluation.passed,
+            evaluation.severity.value,
+            int(evaluation.metadata["found"].value),
+        )
+        for evaluation in evaluations
     }  # type: ignore[arg-type]
 
 
@@ -48,10 +52,10 @@ def test_overdue_fails_and_due_soon_warns(data_root: DataRoot) -> None:
         ledger_module.receive(
             data_root, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days)
         )
-    found = looked_at(data_root, now.date())
-    assert found["nothing_overdue"] == (False, "ERROR", 2)
-    assert found["nothing_due_soon"] == (False, "WARN", 1)
-    assert found["recipients_have_acknowledged"][0]
+    results = looked_at(data_root, now.date())
+    assert results["nothing_overdue"] == (False, "ERROR", 2)
+    assert results["nothing_due_soon"] == (False, "WARN", 1)
+    assert results["recipients_have_acknowledged"][0]
 
 
 def test_a_recipient_is_shown_until_it_acknowledges(known_data_root: DataRoot) -> None:
@@ -72,8 +76,8 @@ def test_a_recipient_is_shown_until_it_acknowledges(known_data_root: DataRoot) -
         "ERROR",
         2,
     )
-    for one in notice_ledger.every(known_data_root):
-        recipient_notices.acknowledge(known_data_root, one.notice_id, now)
+    for notice in notice_ledger.every(known_data_root):
+        recipient_notices.acknowledge(known_data_root, notice.notice_id, now)
     assert looked_at(known_data_root, now.date())["recipients_have_acknowledged"] == (
         True,
         "WARN",
@@ -100,7 +104,7 @@ def test_the_notifier_hears_of_it_once_a_day(
         rooted, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=40)
     )
     first = deadline_sensor(dg.build_sensor_context(cursor=None))
-    assert [one.steps for one in heard] == [("nothing_overdue (1)",)]
+    assert [notification.steps for notification in heard] == [("nothing_overdue (1)",)]
     deadline_sensor(dg.build_sensor_context(cursor=first.cursor))  # type: ignore[union-attr]
     assert len(heard) == 1
     deadline_sensor(
@@ -122,14 +126,16 @@ def test_request_files_are_taken_in_by_the_sensors_and_carried_out(
     with dg.instance_for_test() as instance:
         context = dg.build_sensor_context(instance=instance, repository_def=repository)
         asked = request_sensor.evaluate_tick(context)
-        assert [len(one.partition_keys) for one in asked.dynamic_partitions_requests or []] == [1]
+        assert [
+            len(partitions.partition_keys) for partitions in asked.dynamic_partitions_requests or []
+        ] == [1]
         assert list(folder.iterdir()) == []
         [run] = rights_sensor.evaluate_tick(context).run_requests or []
         assert run.tags["dagster/asset_partition_range_start"] == str(
             datetime.now(known_data_root.policy.zone).date()
         )
         assert not rights_sensor.evaluate_tick(context).run_requests
-    assert {one.right: one.state for one in ledger_module.every(known_data_root)} == {
+    assert {request.right: request.state for request in ledger_module.every(known_data_root)} == {
         "erasure": "received",
         "objection": "applying",
     }

@@ -90,11 +90,15 @@ def test_customer_numbers_and_plus_addresses_are_treated_alike_at_every_step(
     take_in(known_data_root)
     given = lookup.canonical(known_data_root, {"customer_number": LEAVES.customer_number.lower()})
     erased(known_data_root, *given)
-    [entry] = [one for one in deliveries.book(known_data_root, "consents") if one.day == DAY]
+    [entry] = [
+        entry for entry in deliveries.ledger(known_data_root, "consents") if entry.day == DAY
+    ]
     assert (entry.suppressed, entry.staged) == (1, 1)
     put(known_data_root, "consents", "2026-11-20", "consent_log", data, 2)
     take_in(known_data_root)
     [entry] = [
-        one for one in deliveries.book(known_data_root, "consents") if one.day == "2026-11-20"
+        entry
+        for entry in deliveries.ledger(known_data_root, "consents")
+        if entry.day == "2026-11-20"
     ]
     assert (entry.suppressed, entry.delivered) == (1, 2)

@@ -1,5 +1,5 @@
-"""Whom a request means: certain links act, weak ones are shown, and many requests cost one look at
-the register.
+"""Which registrant a request means: certain links act, weak ones are shown, and many
+requests cost one look at the register.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ def asked(data_root: DataRoot, *given: str) -> Request:
         f"visitor_id:{LEAVES.visitor_id}",
         f"user_id:{LEAVES.email}",
     ],
-    ids=lambda one: str(one).split(":")[0],
+    ids=lambda value: str(value).split(":")[0],
 )
 def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(
     data_root: DataRoot, given: str
 ) -> None:
-    found = asked(data_root, given)
-    assert (found.state, found.registrants) == (
+    request = asked(data_root, given)
+    assert (request.state, request.registrants) == (
         "received",
         (registrant_of(data_root, LEAVES.identity_code),),
     )
-    values = {one.split(":", 1)[1] for one in found.resolved}
+    values = {identifier.split(":", 1)[1] for identifier in request.resolved}
     assert {
         LEAVES.identity_code,
         LEAVES.customer_number,
@@ -86,18 +86,18 @@ def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(
 
 def test_a_contact_alone_is_shown_for_a_decision(data_root: DataRoot) -> None:
     assert asked(data_root, f"email:{LEAVES.email}").state == "unclear"
-    found = asked(data_root, f"phone:{LEAVES.phone}")
-    assert (found.state, found.resolved) == ("unclear", ())
-    assert [(one["registrant_id"], one["by"]) for one in found.candidates] == [
+    request = asked(data_root, f"phone:{LEAVES.phone}")
+    assert (request.state, request.resolved) == ("unclear", ())
+    assert [(candidate["registrant_id"], candidate["by"]) for candidate in request.candidates] == [
         (registrant_of(data_root, LEAVES.identity_code), ["phone"])
     ]
-    assert LEAVES.phone not in found.why
+    assert LEAVES.phone not in request.why
     decided = decisions.decide(
-        data_root, found.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
+        data_root, request.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
     )
     assert decided.state == "received"
     assert f"identity_code:{LEAVES.identity_code}" in decided.resolved
-    assert [one["what"] for one in decided.events] == [
+    assert [event["what"] for event in decided.events] == [
         "received",
         "unclear",
         "registrant_decided",
@@ -106,16 +106,18 @@ def test_a_contact_alone_is_shown_for_a_decision(data_root: DataRoot) -> None:
 
 
 def test_an_address_and_a_phone_that_agree_are_certain(data_root: DataRoot) -> None:
-    found = asked(data_root, f"email:{STAYS.email}", f"phone:{STAYS.phone}")
-    assert found.registrants == (registrant_of(data_root, STAYS.identity_code),)
+    request = asked(data_root, f"email:{STAYS.email}", f"phone:{STAYS.phone}")
+    assert request.registrants == (registrant_of(data_root, STAYS.identity_code),)
 
 
 def test_an_address_and_a_phone_that_disagree_mean_nobody(data_root: DataRoot) -> None:
-    found = asked(data_root, f"email:{LEAVES.email}", f"phone:{STAYS.phone}")
-    assert (found.state, len(found.candidates)) == ("unclear", 2)
+    request = asked(data_root, f"email:{LEAVES.email}", f"phone:{STAYS.phone}")
+    assert (request.state, len(request.candidates)) == ("unclear", 2)
 
 
-def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(data_root: DataRoot) -> None:
+def test_the_certain_registrant_is_returned_or_the_reason_why_there_is_none(
+    data_root: DataRoot,
+) -> None:
     meant = {
         given: ledger.load(data_root, ledger.receive(data_root, "access", "written", [given], NOW))
         for given in GIVEN
@@ -124,13 +126,13 @@ def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(data_root: 
         data_root, LEAVES.identity_code
     )
     for given in GIVEN[1:]:
-        with pytest.raises(RequestError) as told:
+        with pytest.raises(RequestError) as error:
             lookup.certainly(data_root, meant[given])
-        assert given.split(":")[1] not in str(told.value)
+        assert given.split(":")[1] not in str(error.value)
 
 
-def test_who_is_known_by_an_address_only_is_found_by_it(data_root: DataRoot) -> None:
-    """A consent given by someone of whom nothing else is known."""
+def test_a_person_known_by_an_address_only_is_found_by_it(data_root: DataRoot) -> None:
+    """A consent given by someone who is otherwise unknown."""
     deliver_words(
         data_root,
         [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")],
@@ -138,31 +140,31 @@ def test_who_is_known_by_an_address_only_is_found_by_it(data_root: DataRoot) -> 
         "web-form",
     )
     refresh(data_root, TODAY)
-    found = asked(data_root, "email:vain.osoite@example.fi")
-    assert (len(found.registrants), found.resolved) == (
+    request = asked(data_root, "email:vain.osoite@example.fi")
+    assert (len(request.registrants), request.resolved) == (
         1,
         ("email:vain.osoite@example.fi", "user_id:vain.osoite@example.fi"),
     )
 
 
-def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(
+def test_a_shared_mailbox_means_neither_and_the_chosen_registrant_keeps_it_out(
     data_root: DataRoot,
 ) -> None:
-    found = asked(data_root, f"email:{SHARED}")
-    assert (found.state, len(found.candidates)) == ("unclear", 2)
+    request = asked(data_root, f"email:{SHARED}")
+    assert (request.state, len(request.candidates)) == ("unclear", 2)
     chosen = decisions.decide(
-        data_root, found.request_id, [registrant_of(data_root, SPOUSES[0][0])], NOW
+        data_root, request.request_id, [registrant_of(data_root, SPOUSES[0][0])], NOW
     )
     assert chosen.resolved == (f"contact_id:{SPOUSES[0][0]}",)
 
 
 def test_identifiers_of_two_registrants_mean_neither(data_root: DataRoot) -> None:
-    found = asked(
+    request = asked(
         data_root,
         f"identity_code:{LEAVES.identity_code}",
         f"customer_number:{STAYS.customer_number}",
     )
-    assert (found.state, len(found.candidates), found.resolved) == ("unclear", 2, ())
+    assert (request.state, len(request.candidates), request.resolved) == ("unclear", 2, ())
 
 
 def test_a_former_identity_code_leads_to_the_registrant(data_root: DataRoot) -> None:
@@ -190,15 +192,15 @@ def test_a_former_identity_code_leads_to_the_registrant(data_root: DataRoot) -> 
 
 
 def test_a_strong_identifier_that_nobody_has_means_nobody(data_root: DataRoot) -> None:
-    found = asked(data_root, "customer_number:C-NOBODY")
-    assert (found.state, found.registrants, found.resolved) == ("unclear", (), ())
-    assert "nobody in the register, raw or quarantine" in found.why
+    request = asked(data_root, "customer_number:C-NOBODY")
+    assert (request.state, request.registrants, request.resolved) == ("unclear", (), ())
+    assert "nobody in the register, raw or quarantine" in request.why
 
 
 def test_a_registrant_that_there_is_not_cannot_be_chosen(data_root: DataRoot) -> None:
-    found = asked(data_root, f"email:{SHARED}")
+    request = asked(data_root, f"email:{SHARED}")
     with pytest.raises(RequestError, match="no registrant of that id"):
-        decisions.decide(data_root, found.request_id, ["R0000000000000000"], NOW)
+        decisions.decide(data_root, request.request_id, ["R0000000000000000"], NOW)
 
 
 def test_a_company_s_number_names_no_person(data_root: DataRoot) -> None:
@@ -218,17 +220,17 @@ def test_a_company_s_number_names_no_person(data_root: DataRoot) -> None:
 def test_an_identifier_that_is_not_valid_is_refused_without_an_echo(
     data_root: DataRoot, kind: str, value: str
 ) -> None:
-    with pytest.raises(RequestError) as told:
+    with pytest.raises(RequestError) as error:
         lookup.canonical(data_root, {kind: value})
-    assert not value.strip() or value not in str(told.value)
+    assert not value.strip() or value not in str(error.value)
 
 
-def test_what_is_found_is_written_sealed(data_root: DataRoot) -> None:
-    found = asked(data_root, f"email:{LEAVES.email}")
+def test_lookup_results_are_written_encrypted(data_root: DataRoot) -> None:
+    request = asked(data_root, f"email:{LEAVES.email}")
     decisions.decide(
-        data_root, found.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
+        data_root, request.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
     )
-    text = (data_root.requests / f"{found.request_id}.json").read_text()
+    text = (data_root.requests / f"{request.request_id}.json").read_text()
     assert not [
         value
         for value in (*LEAVES.identifiers, registrant_of(data_root, LEAVES.identity_code))
@@ -273,10 +275,10 @@ def test_many_requests_cost_as_many_queries_as_few(data_root: DataRoot, counted:
         ledger.receive(data_root, "erasure", "written", [f"contact_id:{who.contact_id}"], NOW)
         for who in (LEAVES, STAYS)
     ]
-    found = lookup.record(data_root, many, NOW)
+    requests = lookup.record(data_root, many, NOW)
     assert len(counted) == of_few
-    assert len(found) == 302
-    assert [len(found[request_id].registrants) for request_id in many[-2:]] == [1, 1]
+    assert len(requests) == 302
+    assert [len(requests[request_id].registrants) for request_id in many[-2:]] == [1, 1]
 
 
 def test_a_registrant_who_is_nothing_but_their_phone_is_no_other(data_root: DataRoot) -> None:
@@ -284,8 +286,8 @@ def test_a_registrant_who_is_nothing_but_their_phone_is_no_other(data_root: Data
     consent = Word(f"phone:{LEAVES.phone}", "direct_marketing", "sms", "granted")
     deliver_words(data_root, [consent], NOW, "call")
     refresh(data_root, TODAY)
-    found = asked(data_root, f"identity_code:{LEAVES.identity_code}")
-    assert f"phone:{LEAVES.phone}" in found.resolved
+    request = asked(data_root, f"identity_code:{LEAVES.identity_code}")
+    assert f"phone:{LEAVES.phone}" in request.resolved
 
 
 def test_a_phone_that_somebody_else_has_too_is_not_theirs_alone(data_root: DataRoot) -> None:
@@ -294,23 +296,23 @@ def test_a_phone_that_somebody_else_has_too_is_not_theirs_alone(data_root: DataR
     spouse = contact(*SPOUSES[0][:3], SHARED, SPOUSES[0][3], **{"Phone Number": LEAVES.phone})
     put(data_root, "crm", str(TODAY), "contacts", csv([spouse]), 1)
     refresh(data_root, TODAY)
-    found = asked(data_root, f"identity_code:{LEAVES.identity_code}")
-    assert f"phone:{LEAVES.phone}" not in found.resolved
+    request = asked(data_root, f"identity_code:{LEAVES.identity_code}")
+    assert f"phone:{LEAVES.phone}" not in request.resolved
 
 
-def test_one_that_is_unclear_stops_no_other(data_root: DataRoot) -> None:
+def test_an_unclear_request_stops_no_other(data_root: DataRoot) -> None:
     ids = [
         ledger.receive(data_root, "erasure", "written", [given], NOW)
         for given in (f"email:{SHARED}", f"contact_id:{LEAVES.contact_id}")
     ]
-    found = lookup.record(data_root, ids, NOW, "erasing")
-    assert [found[request_id].state for request_id in ids] == ["unclear", "erasing"]
+    requests = lookup.record(data_root, ids, NOW, "erasing")
+    assert [requests[request_id].state for request_id in ids] == ["unclear", "erasing"]
 
 
 def test_finding_again_changes_nothing(data_root: DataRoot) -> None:
-    found = asked(data_root, f"email:{SHARED}")
-    again = lookup.record(data_root, [found.request_id], NOW)[found.request_id]
-    assert again == found
+    request = asked(data_root, f"email:{SHARED}")
+    again = lookup.record(data_root, [request.request_id], NOW)[request.request_id]
+    assert again == request
 
 
 def test_fixtures_leave_the_world_as_it_is(known_root: Path) -> None:

@@ -61,8 +61,8 @@ def ended(data_root: DataRoot, begun: Request) -> list[str]:
 def in_state(data_root: DataRoot, state: str, right: str, purpose: str = "") -> Request:
     """A request of LEAVES as it is after it was delivered to the register."""
     request_id = received(data_root, right, THEIRS)
-    found = lookup.record(data_root, [request_id], NOW)[request_id]
-    ledger.save(data_root, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
+    request = lookup.record(data_root, [request_id], NOW)[request_id]
+    ledger.save(data_root, replace(request, state=state, purpose=purpose))  # type: ignore[arg-type]
     return ledger.load(data_root, request_id)
 
 
@@ -82,23 +82,34 @@ def test_open_requests_of_the_same_person_end_and_no_others(data_root: DataRoot)
         received(data_root, "access", f"email:{SHARED}"),
     ]
     begun = erasing(data_root)
-    found = other_requests.find(data_root, [begun])[begun.request_id]
-    effects = {one.request_id: one.effect for one in found}
+    ending = other_requests.find(data_root, [begun])[begun.request_id]
+    effects = {other.request_id: other.effect for other in ending}
     assert effects == {
         **dict.fromkeys(ends, "ends"),
         only: "only_candidate",
         both: "named_with_others",
     }
-    assert Other(only, "access", "unclear", "only_candidate") in found
-    noted = [one["told"] for one in begun.events if one["what"] == "ends_others"]
+    assert Other(only, "access", "unclear", "only_candidate") in ending
+    noted = [event["told"] for event in begun.events if event["what"] == "ends_others"]
     assert noted == [", ".join(sorted([*ends, only]))]
 
     assert ended(data_root, begun) == sorted([*ends, only])
-    for one in (ledger.load(data_root, request_id) for request_id in [*ends, only]):
-        assert (one.state, one.outcome, one.why, one.given) == ("closed", "ended", "REQ-ERASED", ())
-        assert not encrypted_identity.key_path(data_root, one.request_id).exists()
-    assert {ledger.load(data_root, one).state for one in [both, *others]} <= {"received", "unclear"}
-    assert all(encrypted_identity.key_path(data_root, one).exists() for one in [both, *others])
+    for closed in (ledger.load(data_root, request_id) for request_id in [*ends, only]):
+        assert (closed.state, closed.outcome, closed.why, closed.given) == (
+            "closed",
+            "ended",
+            "REQ-ERASED",
+            (),
+        )
+        assert not encrypted_identity.key_path(data_root, closed.request_id).exists()
+    assert {ledger.load(data_root, request_id).state for request_id in [both, *others]} <= {
+        "received",
+        "unclear",
+    }
+    assert all(
+        encrypted_identity.key_path(data_root, request_id).exists()
+        for request_id in [both, *others]
+    )
     assert ended(data_root, begun) == []
 
 
@@ -113,7 +124,7 @@ def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(data_root: DataR
 
     wait(theirs, "email", LEAVES.email)
     wait(theirs, "letter", "")
-    # A closed request leaves its messages: found by the spelling, and by whom they are about.
+    # A closed request leaves its messages: found by the spelling, and by the person they are about.
     wait(replace(spouse, registrants=()), "email", LEAVES.email.replace("aino", "AINO"))
     wait(replace(spouse, registrants=()), "phone", "040 999 0111")
     wait(closed, "email", SHARED)
@@ -129,15 +140,15 @@ def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(
 ) -> None:
     """What two erasures concern goes out when both are refused, and never when one is certified."""
     theirs = in_state(data_root, "in_force", "restriction")
-    open_one = received(data_root, "access", THEIRS)
+    open_request = received(data_root, "access", THEIRS)
     first = erasing(data_root)
     second = replace(first, request_id=ledger.new_id(LATER))
     ledger.save(data_root, second)
     both = {first.request_id, second.request_id}
-    for told, to in ((theirs, LEAVES.email), (theirs, ""), (first, LEAVES.email)):
+    for request_id, to in ((theirs, LEAVES.email), (theirs, ""), (first, LEAVES.email)):
         channel = "email" if to else "letter"
         outbound_messages.write(
-            data_root, told, outbound_messages.Reached(channel, to, "fi"), "lifting", NOW
+            data_root, request_id, outbound_messages.Reached(channel, to, "fi"), "lifting", NOW
         )
     (outbound_messages.folder(data_root) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
     waited = {
@@ -161,7 +172,7 @@ def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(
     assert {json.loads(back[name])["kind"] for name in own if name in back} == {"refusal"}
     assert list(withheld_messages.folder(data_root).iterdir()) == []
     assert ledger.load(data_root, theirs.request_id) == theirs
-    assert ledger.load(data_root, open_one).state == "received"
+    assert ledger.load(data_root, open_request).state == "received"
 
 
 def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(data_root: DataRoot) -> None:
@@ -219,7 +230,7 @@ def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(
     )
 
 
-def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(
+def test_a_message_set_aside_by_two_erasures_goes_with_the_certified_erasure(
     data_root: DataRoot,
 ) -> None:
     first = erasing(data_root)
@@ -244,9 +255,9 @@ def test_request_files_that_wait_or_were_set_aside_go(data_root: DataRoot) -> No
         "spelled": {"right": "no right", "identifiers": {"phone": "040 999 0111"}},
         "others": {"right": "no right", "identifiers": {"identity_code": STAYS.identity_code}},
     }
-    for name, said in files.items():
+    for name, content in files.items():
         if name != "waits":
-            (request_inbox.folder(data_root) / f"{name}.json").write_text(json.dumps(said))
+            (request_inbox.folder(data_root) / f"{name}.json").write_text(json.dumps(content))
     request_inbox.take_in(data_root, NOW)
     begun = erasing(data_root)
     (request_inbox.folder(data_root) / "waits.json").write_text(json.dumps(files["waits"]))
@@ -271,9 +282,9 @@ def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
             ended(data_root, begun)
     assert ended(data_root, begun) == [theirs]
     events = [
-        one["told"]
-        for one in ledger.load(data_root, begun.request_id).events
-        if one["what"] == "ends_others"
+        event["told"]
+        for event in ledger.load(data_root, begun.request_id).events
+        if event["what"] == "ends_others"
     ]
     assert events == [theirs]
 
@@ -310,9 +321,9 @@ def test_the_officer_is_shown_what_will_end(data_root: DataRoot) -> None:
     asked = received(data_root, "erasure", THEIRS)
     shown = typed(data_root, request, "preview", asked)
     assert f"Request {access} (access, received) ends with the erasure." in shown.output
-    told = json.loads(typed(data_root, request, "preview", asked, "--json").output)
-    assert [(one["request_id"], one["effect"]) for one in told["other_requests"]] == [
+    preview = json.loads(typed(data_root, request, "preview", asked, "--json").output)
+    assert [(other["request_id"], other["effect"]) for other in preview["other_requests"]] == [
         (access, "ends")
     ]
-    [found] = json.loads(typed(data_root, request, "find", asked, "--json").output)
-    assert found["other_requests"] == told["other_requests"]
+    [result] = json.loads(typed(data_root, request, "find", asked, "--json").output)
+    assert result["other_requests"] == preview["other_requests"]

@@ -1,5 +1,5 @@
-"""Recipients are told of erasure and restriction by the keys of the rows that they have, again
-until they acknowledge.
+"""Recipients are notified of erasure and restriction by the keys of the rows that they have,
+repeatedly until they acknowledge.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from assets.rights import lookup, recipient_notices
 from assets.rights.recipient_notices import NoticeError
 from assets.rights.withdrawal import Word, deliver_words
 from assets.storage.data_root import DataRoot
-from schemas.policy import Policy, load_policy
+from schemas.policy.loader import load_policy
+from schemas.policy.model import Policy
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh
 
@@ -31,11 +32,11 @@ IN_TWO_WEEKS = date(2026, 12, 4)
 
 def policy() -> Policy:
     """The shipped policy, with a processor in the EEA that may have audiences."""
-    said = load_policy()
-    agency = said.recipients["marketing_automation"].model_copy(
+    shipped = load_policy()
+    agency = shipped.recipients["marketing_automation"].model_copy(
         update={"country": "SE", "purposes": ("targeted_advertising",)}
     )
-    return said.model_copy(update={"recipients": {**said.recipients, "agency": agency}})
+    return shipped.model_copy(update={"recipients": {**shipped.recipients, "agency": agency}})
 
 
 @pytest.fixture
@@ -66,29 +67,29 @@ def secrets_in(data_root: DataRoot, *values: str) -> set[str]:
     return {value for value in values if any(value.encode() in text for text in texts)}
 
 
-def test_every_recipient_whose_marts_have_the_registrant_is_told_by_the_keys_of_its_rows(
+def test_every_recipient_with_the_registrant_in_its_marts_is_notified_by_the_keys_of_its_rows(
     data_root: DataRoot,
 ) -> None:
     leaves = registrant_of(data_root, LEAVES.identity_code)
     request_id = erased(data_root)
-    told = {one.recipient: one for one in notice_ledger.every(data_root)}
-    assert set(told) == {"it_operations", "marketing_automation"}
-    assert {one.state for one in told.values()} == {"open"}
+    notices = {notice.recipient: notice for notice in notice_ledger.every(data_root)}
+    assert set(notices) == {"it_operations", "marketing_automation"}
+    assert {notice.state for notice in notices.values()} == {"open"}
     assert (
-        told["it_operations"].mechanism_holds,
-        told["marketing_automation"].mechanism_holds,
+        notices["it_operations"].mechanism_holds,
+        notices["marketing_automation"].mechanism_holds,
     ) == (True, False)
-    said = recipient_notices.opened(data_root, told["it_operations"].notice_id)
-    assert said["keys"]["contracts"] == {"registrant_id": [leaves]}
-    assert len(said["keys"]["analytics"]["pseudonym"]) == 1
-    assert said["acknowledge_by"] == str(IN_TWO_WEEKS)
+    content = recipient_notices.opened(data_root, notices["it_operations"].notice_id)
+    assert content["keys"]["contracts"] == {"registrant_id": [leaves]}
+    assert len(content["keys"]["analytics"]["pseudonym"]) == 1
+    assert content["acknowledge_by"] == str(IN_TWO_WEEKS)
     for key in (*LEAVES.identifiers, "Aino", "Kaima"):
-        assert key not in json.dumps(said)
+        assert key not in json.dumps(content)
     assert secrets_in(data_root, leaves, *LEAVES.identifiers) == set()
     assert ledger.load(data_root, request_id).state == "closed"
 
 
-def test_nobody_is_told_before_the_data_has_gone(data_root: DataRoot) -> None:
+def test_nobody_is_notified_before_the_data_is_removed(data_root: DataRoot) -> None:
     request_id = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
@@ -104,17 +105,17 @@ def test_many_requests_are_looked_up_together_and_each_once(data_root: DataRoot)
         ledger.receive(data_root, "erasure", "written", [f"identity_code:{who.identity_code}"], NOW)
         for who in (LEAVES, STAYS)
     ]
-    found = lookup.record(data_root, ids, NOW)
-    made = recipient_notices.prepare(data_root, list(found.values()), NOW)
-    assert sorted((one.request_id, one.recipient) for one in made) == sorted(
+    requests = lookup.record(data_root, ids, NOW)
+    made = recipient_notices.prepare(data_root, list(requests.values()), NOW)
+    assert sorted((notice.request_id, notice.recipient) for notice in made) == sorted(
         (i, name) for i in ids for name in ("it_operations", "marketing_automation")
     )
-    assert recipient_notices.prepare(data_root, list(found.values()), NOW) == []
+    assert recipient_notices.prepare(data_root, list(requests.values()), NOW) == []
     assert len(recipient_notices.release(data_root, ids, NOW)) == 4
     assert recipient_notices.release(data_root, ids, NOW) == []
 
 
-def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_more(
+def test_an_unacknowledged_notice_is_repeated_and_an_acknowledged_one_keeps_no_content(
     data_root: DataRoot,
 ) -> None:
     erased(data_root)
@@ -132,7 +133,7 @@ def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_mor
         recipient_notices.acknowledge(data_root, first.notice_id, NOW + timedelta(days=20)) == done
     )
     assert first.notice_id not in {
-        one.notice_id for one in recipient_notices.retry(data_root, NOW + timedelta(days=60))
+        notice.notice_id for notice in recipient_notices.retry(data_root, NOW + timedelta(days=60))
     }
 
 
@@ -142,7 +143,7 @@ def test_a_notice_that_there_is_not_is_refused(data_root: DataRoot, notice_id: s
         recipient_notices.acknowledge(data_root, notice_id, NOW)
 
 
-def test_an_export_is_remembered_without_a_value_and_its_recipient_told(
+def test_an_export_is_recorded_without_a_value_and_its_recipient_notified(
     data_root: DataRoot, tmp_path: Path
 ) -> None:
     """Also when the person is in no audience any more."""
@@ -171,8 +172,8 @@ def test_an_export_is_remembered_without_a_value_and_its_recipient_told(
     )
     refresh(data_root, TODAY)
     request_id = erased(data_root)
-    said = recipient_notices.opened(data_root, f"N{request_id[1:]}-agency")
-    assert said["keys"] == {"targeted_advertising": {"exported": {str(TODAY): [handed]}}}
+    content = recipient_notices.opened(data_root, f"N{request_id[1:]}-agency")
+    assert content["keys"] == {"targeted_advertising": {"exported": {str(TODAY): [handed]}}}
     assert secrets_in(data_root, handed) == set()
 
 
@@ -180,14 +181,19 @@ def test_notes_of_exports_and_answers_go_with_the_requests_time(data_root: DataR
     disclosures.note(data_root, "targeted_advertising", "agency", ["a"], date(2023, 11, 20))
     disclosures.note(data_root, "targeted_advertising", "agency", ["a"], date(2023, 11, 21))
     erased(data_root)
-    one = notice_ledger.every(data_root)[0]
-    recipient_notices.acknowledge(data_root, one.notice_id, NOW - timedelta(days=3 * 366))
+    notice = notice_ledger.every(data_root)[0]
+    recipient_notices.acknowledge(data_root, notice.notice_id, NOW - timedelta(days=3 * 366))
     sweep.sweep(data_root, TODAY)
     assert len(list(disclosures.folder(data_root).iterdir())) == 1
-    assert one.notice_id not in {left.notice_id for left in notice_ledger.every(data_root)}
+    assert notice.notice_id not in {left.notice_id for left in notice_ledger.every(data_root)}
 
 
-def test_a_request_without_a_registrant_tells_nobody(data_root: DataRoot) -> None:
+def test_a_request_without_a_registrant_notifies_nobody(data_root: DataRoot) -> None:
     request_id = ledger.receive(data_root, "erasure", "written", ["customer_number:C-NOBODY"], NOW)
-    found = lookup.record(data_root, [request_id], NOW)
-    assert recipient_notices.prepare(data_root, [replace(one) for one in found.values()], NOW) == []
+    requests = lookup.record(data_root, [request_id], NOW)
+    assert (
+        recipient_notices.prepare(
+            data_root, [replace(request) for request in requests.values()], NOW
+        )
+        == []
+    )

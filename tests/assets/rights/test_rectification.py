@@ -28,7 +28,7 @@ from tests.support.corrections import (
     aino,
     crm,
 )
-from tests.support.data_roots import copied, found_anywhere, mart_tables
+from tests.support.data_roots import copied, files_containing, mart_tables
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import (
     code,
@@ -45,7 +45,7 @@ CODE = code("140285-912")
 
 
 def refresh(data_root: DataRoot, today: date = TODAY) -> None:
-    """Without the marts: most of what is said here is not about them."""
+    """Without the marts: most of these tests are not about them."""
     take_in(data_root, today)
     settle(data_root, today)
 
@@ -72,14 +72,14 @@ def known(first: Path, tmp_path: Path) -> DataRoot:
 
 
 @pytest.mark.clause("P9.1")
-def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: DataRoot) -> None:
+def test_the_golden_record_has_the_correction_and_its_provenance(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     row = aino(known)
     assert (row["email"], row["family_name"], row["given_names"]) == (NEW_MAIL, "Oikea", "Aino")
-    told = rows(
+    provenance = rows(
         known, "SELECT attribute, source FROM provenance WHERE rectified ORDER BY attribute"
     )
-    assert told == [
+    assert provenance == [
         {"attribute": "email", "source": "self"},
         {"attribute": "family_name", "source": "self"},
     ]
@@ -94,7 +94,7 @@ def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
             "('vaara@example.fi', 'oikea@example.fi') ORDER BY value"
         ),
     )
-    assert [(one["value"], one["is_current"], one["source"]) for one in points] == [
+    assert [(point["value"], point["is_current"], point["source"]) for point in points] == [
         (NEW_MAIL, True, "self"),
         (OLD_MAIL, False, "crm"),
     ]
@@ -102,7 +102,7 @@ def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
         known,
         "SELECT family_name, is_current FROM names WHERE given_names = 'Aino' ORDER BY family_name",
     )
-    assert [(one["family_name"], one["is_current"]) for one in names] == [
+    assert [(name["family_name"], name["is_current"]) for name in names] == [
         ("Oikea", True),
         ("Vaaranimi", False),
     ]
@@ -110,22 +110,22 @@ def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
         known,
         "SELECT attribute, value, old_value, stands, overrides FROM corrections ORDER BY attribute",
     )
-    assert [tuple(one.values()) for one in corrections] == [
+    assert [tuple(correction.values()) for correction in corrections] == [
         ("email", NEW_MAIL, OLD_MAIL, True, "crm"),
         ("family_name", "Oikea", "Vaaranimi", True, "crm"),
     ]
 
 
-def test_marts_say_it(known: DataRoot) -> None:
+def test_marts_have_the_corrected_value(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL)
     build(known)
-    told = {
+    values = {
         str(value)
         for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"]
         for value in row
     }
-    assert NEW_MAIL in told
-    assert OLD_MAIL not in told
+    assert NEW_MAIL in values
+    assert OLD_MAIL not in values
 
 
 @pytest.mark.parametrize("changed", [{}, {"Job Title": "ostaja"}])
@@ -185,22 +185,22 @@ def test_another_source_that_agrees_does_not_end_it(data_root: DataRoot) -> None
     assert aino(data_root)["family_name"] == "Oikea"
 
 
-def test_a_later_correction_takes_the_place_of_an_earlier_one(known: DataRoot) -> None:
+def test_a_later_correction_replaces_an_earlier_correction(known: DataRoot) -> None:
     rectify(known, email="ensin@example.fi")
     rectify(known, TODAY + timedelta(1), email=NEW_MAIL)
     assert aino(known)["email"] == NEW_MAIL
-    told = rows(
+    corrections = rows(
         known,
         "SELECT value, old_value, stands, ended_by, overrides FROM corrections ORDER BY since",
     )
-    assert [tuple(one.values()) for one in told] == [
+    assert [tuple(correction.values()) for correction in corrections] == [
         ("ensin@example.fi", OLD_MAIL, False, "self", "crm"),
         (NEW_MAIL, "ensin@example.fi", True, None, "crm"),
     ]
 
 
 def test_the_order_in_which_runs_came_does_not_matter(known: DataRoot, tmp_path: Path) -> None:
-    """Built anew from what is staged, with no build in between, it is the same."""
+    """Rebuilt from what is staged, with no build in between, it is the same."""
     rectify(known, email=NEW_MAIL)
     for days, mail in ((1, NEW_MAIL), (2, OLD_MAIL)):
         crm(known, TODAY + timedelta(days), Email=mail)
@@ -233,14 +233,14 @@ WRONG = [OLD_MAIL, "Vaaranimi", "Vaarakatu"]
 @pytest.mark.clause("P8.3", "P9.1")
 def test_when_its_time_is_over_the_old_value_is_in_no_file(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
-    assert found_anywhere(known.root, WRONG) != []
+    assert files_containing(known.root, WRONG) != []
     before = rows(known, "SELECT count(*) AS n FROM registrants")
     # Until then the source goes on saying it: word for word, and in a newer version of its record.
     crm(known, TODAY + timedelta(1))
     crm(known, TODAY + timedelta(2), **{"Job Title": "ostaja"})
     take_in(known, OVER)
     build(known, OVER)
-    assert found_anywhere(known.root, WRONG) == []
+    assert files_containing(known.root, WRONG) == []
     assert rows(known, "SELECT count(*) AS n FROM registrants") == before
     row = aino(known)
     assert (row["email"], row["family_name"], row["street"], row["given_names"]) == (
@@ -263,7 +263,7 @@ def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: DataR
     ):
         crm(known, OVER + timedelta(days), **changed)
         refresh(known, OVER + timedelta(days))
-        assert found_anywhere(known.root, WRONG) == [], days
+        assert files_containing(known.root, WRONG) == [], days
         assert aino(known)["email"] == NEW_MAIL
 
 
@@ -273,11 +273,11 @@ def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Dat
     rectify(known, email=NEW_MAIL)
     refresh(known, OVER)
     assert rows(known, others) == before
-    assert all(entry.conserved for entry in deliveries.book(known))
-    assert staged.lost_by_key(known, deliveries.book(known)) == 0
+    assert all(entry.conserved for entry in deliveries.ledger(known))
+    assert staged.lost_by_key(known, deliveries.ledger(known)) == 0
 
 
-def test_the_register_built_after_the_sweep_is_the_one_before(known: DataRoot) -> None:
+def test_the_register_built_after_the_sweep_is_unchanged(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     refresh(known, OVER)
     every = {
@@ -303,7 +303,7 @@ def test_an_erasure_takes_the_corrections_along(known: DataRoot) -> None:
     erasing.remove(known, [request_id], OVER)
     build(known, OVER)
     assert erasing.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
-    assert found_anywhere(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
+    assert files_containing(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
     assert rows(known, "SELECT * FROM corrections") == []
     assert not (known.lake / corrections_module.LET_GO).exists()
     crm(known, OVER)
@@ -339,7 +339,7 @@ def test_of_someone_under_protected_identity_no_corrected_address_stays(
     basic_data(data_root, "2026-11-21", [person(CODE, name("Aino", "Vaara"), protection(True))])
     refresh(data_root, date(2026, 11, 21))
     assert rows(data_root, "SELECT street FROM registrants")[0]["street"] is None
-    assert found_anywhere(data_root.root, ["Salakatu"]) == []
+    assert files_containing(data_root.root, ["Salakatu"]) == []
 
 
 def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: DataRoot) -> None:

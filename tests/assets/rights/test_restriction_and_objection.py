@@ -1,5 +1,5 @@
 """Restriction, objection and withdrawal: the marts follow at once, later deliveries do not undo
-them, and `why` tells the rule.
+them, and `why` names the rule.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ def ask(
 
 
 def marts_with(data_root: DataRoot, registrant_id: str) -> set[str]:
-    """The marts whose rows name the registrant by id."""
-    found = set()
+    """The marts with rows that name the registrant by id."""
+    marts = set()
     for purpose, models in MARTS.items():
         with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
             for model in models:
                 if "registrant_id" in arrow_schema(model).names:
                     query = f"SELECT count(*) FROM {table_name(model)} WHERE registrant_id = ?"
-                    found |= (
+                    marts |= (
                         {purpose}
                         if (connection.execute(query, [registrant_id]).fetchone() or (0,))[0]
                         else set()
                     )
-    return found
+    return marts
 
 
 def keeping_out(
@@ -77,9 +77,9 @@ def keeping_out(
 ) -> set[str]:
     return {
         rule.code
-        for one in eligibility_explanation.explain(data_root, registrant_id, purpose)
-        if channel in ("", one.channel)
-        for rule in one.rules
+        for explanation in eligibility_explanation.explain(data_root, registrant_id, purpose)
+        if channel in ("", explanation.channel)
+        for rule in explanation.rules
         if rule.effect == "out"
     }
 
@@ -172,7 +172,7 @@ def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_
     assert marts_with(data_root, leaves) == before
 
 
-def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(data_root: DataRoot) -> None:
+def test_refusing_one_of_two_identical_requests_ends_nothing(data_root: DataRoot) -> None:
     """Letters come twice: while the other is weighed, the suspension holds; with the last it
     ends.
     """
@@ -181,7 +181,10 @@ def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(data_root:
         ask(data_root, "objection", "legitimate_interest", given=given) for given in BOTH
     )
     refused = restriction_and_objection.refuse(data_root, first.request_id, "REQ-COMPELLING", LATER)
-    assert (refused.state, "lifted" in [one["what"] for one in refused.events]) == ("closed", False)
+    assert (refused.state, "lifted" in [event["what"] for event in refused.events]) == (
+        "closed",
+        False,
+    )
     refresh(data_root, TODAY)
     assert "ADM-OBJECTION" in keeping_out(data_root, leaves, "direct_marketing")
     restriction_and_objection.refuse(data_root, second.request_id, "REQ-COMPELLING", LATER)
@@ -215,7 +218,7 @@ def test_many_are_one_delivery(data_root: DataRoot) -> None:
     done = restriction_and_objection.apply(
         data_root, restriction_and_objection.waiting(data_root), NOW
     )
-    assert len({digest for one in done for digest in one.delivered}) == 1
+    assert len({digest for request in done for digest in request.delivered}) == 1
     assert len(list((data_root.inbox / "consents").rglob("request-*.csv"))) == 1
 
 

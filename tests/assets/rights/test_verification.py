@@ -60,7 +60,7 @@ def test_a_code_goes_to_the_contact_on_file_and_verifies(
     assert (done.code, messages(data_root)) == ({}, [])
 
 
-def test_whoever_names_another_address_gets_no_code_there(data_root: DataRoot) -> None:
+def test_an_address_given_in_the_request_gets_no_code(data_root: DataRoot) -> None:
     request_id = ledger.receive(
         data_root,
         "access",
@@ -70,7 +70,7 @@ def test_whoever_names_another_address_gets_no_code_there(data_root: DataRoot) -
     )
     lookup.record(data_root, [request_id], NOW)
     verification.send_code(data_root, request_id, NOW)
-    assert [one["to"] for one in messages(data_root)] == [LEAVES.email]
+    assert [message["to"] for message in messages(data_root)] == [LEAVES.email]
 
 
 def test_an_address_that_came_after_the_request_is_not_on_file(data_root: DataRoot) -> None:
@@ -87,7 +87,7 @@ def test_an_address_that_came_after_the_request_is_not_on_file(data_root: DataRo
     assert messages(data_root) == []
 
 
-def test_a_code_that_came_back_says_whom_a_contact_meant(data_root: DataRoot) -> None:
+def test_a_returned_code_identifies_the_registrant_of_a_shared_contact(data_root: DataRoot) -> None:
     request_id = ledger.receive(data_root, "erasure", "other", [f"email:{LEAVES.email}"], NOW)
     assert lookup.record(data_root, [request_id], NOW)[request_id].state == "unclear"
     verification.send_code(data_root, request_id, NOW)
@@ -129,9 +129,7 @@ def test_it_is_valid_for_an_hour(data_root: DataRoot, asked: str) -> None:
         verification.check_code(data_root, asked, code_in(data_root), NOW + timedelta(minutes=61))
 
 
-def test_three_codes_are_sent_at_most_and_the_last_one_counts(
-    data_root: DataRoot, asked: str
-) -> None:
+def test_at_most_three_codes_are_sent_and_the_last_counts(data_root: DataRoot, asked: str) -> None:
     verification.send_code(data_root, asked, NOW)
     first = code_in(data_root)
     verification.send_code(data_root, asked, NOW)

@@ -52,8 +52,8 @@ def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(
     workflow.extend(data_root, request_id, "complexity", NOW)
     verification.check_code(data_root, request_id, code["text"].split("on ")[1][:6], NOW)
     verification.send_code(data_root, request_id, NOW)
-    assert sorted(one["kind"] for one in messages(data_root)) == ["code", "extension"]
-    used = {code["message_id"], *(one["message_id"] for one in messages(data_root))}
+    assert sorted(message["kind"] for message in messages(data_root)) == ["code", "extension"]
+    used = {code["message_id"], *(message["message_id"] for message in messages(data_root))}
     for path in outbound_messages.folder(data_root).iterdir():
         path.unlink()
     workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
@@ -61,7 +61,7 @@ def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(
     assert (len(used), refusal["message_id"] in used) == (3, False)
 
 
-def test_an_extension_is_told_within_the_first_month(data_root: DataRoot) -> None:
+def test_an_extension_is_announced_within_the_first_month(data_root: DataRoot) -> None:
     request_id = asked(data_root)
     extended, channel = workflow.extend(data_root, request_id, "complexity", NOW)
     assert (str(extended.due_on(data_root)), channel) == ("2027-02-22", "email")
@@ -122,7 +122,7 @@ def test_marketing_cannot_be_insisted_upon(data_root: DataRoot) -> None:
     assert "REQ-EXCESSIVE" not in refusable("withdrawal", "direct_marketing")
 
 
-def test_a_refusal_tells_the_ground_and_where_to_complain(data_root: DataRoot) -> None:
+def test_a_refusal_states_the_ground_and_where_to_complain(data_root: DataRoot) -> None:
     request_id = asked(data_root)
     workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
     [message] = messages(data_root)
@@ -144,7 +144,7 @@ def test_categories_are_decided_each_with_its_ground(data_root: DataRoot) -> Non
         "contact": {"decision": "granted"},
         "order": {"decision": "refused", "ground": "REQ-LEGAL-OBLIGATION"},
     }
-    assert [one["told"] for one in done.events if one["what"] == "decided"] == [
+    assert [event["told"] for event in done.events if event["what"] == "decided"] == [
         "contact=granted",
         "order=refused:REQ-LEGAL-OBLIGATION",
     ]
@@ -160,7 +160,7 @@ def test_what_the_pipeline_carries_out_is_not_closed_by_hand(data_root: DataRoot
     assert workflow.close(data_root, asked(data_root, "portability"), NOW).outcome == "granted"
 
 
-def test_what_is_owed_is_told_by_its_day(data_root: DataRoot) -> None:
+def test_what_is_due_is_listed_by_its_day(data_root: DataRoot) -> None:
     late, soon, fine, done = (asked(data_root, days_ago=days) for days in (40, 25, 3, 40))
     workflow.close(data_root, done, NOW)
     owed = workflow.owed(data_root, NOW.date())

@@ -43,7 +43,7 @@ def event(**fields: str) -> dict[str, str]:
 
 @pytest.mark.clause("P5.4", "P6.1")
 def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
-    row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).one("marketing_choices")
+    row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).only("marketing_choices")
     expected = {
         "purpose": "direct_marketing",
         "channel": "email",
@@ -75,7 +75,7 @@ def test_its_subject_is_who_other_sources_know_by_the_same_key(
 ) -> None:
     payload = event(subject_key_type=kind, subject_key=written)
     done = stage(LOG, [payload])
-    row, stated = done.one("marketing_choices"), done.one("identifiers")
+    row, stated = done.only("marketing_choices"), done.only("identifiers")
     assert row["subject"] == identifier == f"{stated['type']}:{stated['value']}"
     person_key = hashlib.md5(identifier.encode()).hexdigest()  # noqa: S324
     assert row["person_key"] == stated["person_key"] == person_key
@@ -92,7 +92,7 @@ def test_text_version_and_language_may_be_missing() -> None:
     payload = {
         name: value for name, value in event().items() if name not in ("text_version", "language")
     }
-    row = stage(LOG, [payload]).one("marketing_choices")
+    row = stage(LOG, [payload]).only("marketing_choices")
     assert (row["text_version"], row["language"]) == (None, None)
 
 
@@ -124,10 +124,12 @@ def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str
     assert not any(done.tables.values())
 
 
-@pytest.mark.parametrize("status", [one for one in CHOICES if one not in ("granted", "lifted")])
+@pytest.mark.parametrize(
+    "status", [status for status in CHOICES if status not in ("granted", "lifted")]
+)
 @pytest.mark.parametrize("purpose", REGISTRANT_PURPOSES)
 def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
-    row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one(
+    row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).only(
         "marketing_choices"
     )
     assert (row["purpose"], row["choice"]) == (purpose, status)
@@ -135,7 +137,7 @@ def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
 
 @pytest.mark.parametrize("written", ["2026-11-01 12:00:00+02", "2026-11-01T12:00+0200"])
 def test_its_time_may_have_any_offset(written: str) -> None:
-    row = stage(LOG, [event(event_ts=written)]).one("marketing_choices")
+    row = stage(LOG, [event(event_ts=written)]).only("marketing_choices")
     assert row["stated_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
 
@@ -144,13 +146,13 @@ def test_a_grant_that_lies_ahead_is_none_and_a_withdrawal_counts_from_its_delive
     written: str,
 ) -> None:
     assert codes(LOG, event(event_ts=written)) == {"CONSENT-TIME"}
-    row = stage(LOG, [event(event_ts=written, status="withdrawn")]).one("marketing_choices")
+    row = stage(LOG, [event(event_ts=written, status="withdrawn")]).only("marketing_choices")
     assert row["stated_at"] == datetime(2026, 11, 19, 22, tzinfo=UTC)
 
 
-def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
+def test_a_refusal_without_a_readable_time_counts_from_its_delivery() -> None:
     assert (
-        stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).one("marketing_choices")[
+        stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).only("marketing_choices")[
             "choice"
         ]
         == "withdrawn"
@@ -162,7 +164,7 @@ def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
 @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
 def test_to_refuse_one_need_not_say_where(status: str) -> None:
     assert (
-        stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"]
+        stage(LOG, [event(status=status, source="")]).only("marketing_choices")["origin"]
         == "consents:unknown"
     )
 
@@ -222,11 +224,18 @@ class TestTcf:
         needed = TCF_PURPOSES.get(purpose, ())
         every = range(1, 25)
         strings = [
-            tcf_string(sum(1 << (24 - one) for one in every if one != missing), 16_080_000_000)
+            tcf_string(
+                sum(1 << (24 - tcf_purpose) for tcf_purpose in every if tcf_purpose != missing),
+                16_080_000_000,
+            )
             for missing in every
         ]
-        found = stage(LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]).codes
-        assert {missing for missing in every if found[missing - 1]} == set(needed or every)
+        codes_by_record = stage(
+            LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]
+        ).codes
+        assert {missing for missing in every if codes_by_record[missing - 1]} == set(
+            needed or every
+        )
 
     def test_a_string_changed_before_it_was_made_is_no_consent(self) -> None:
         assert codes(LOG, self.cookie(WHOLE_TCF[:7] + "AAAAAA" + WHOLE_TCF[13:])) == {
@@ -274,5 +283,5 @@ def test_whatever_the_texts_every_event_is_staged_or_has_a_code(
     keep(LOG, payloads)
     done = stage(LOG, payloads)
     assert {row["record_no"] for row in done.tables["marketing_choices"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(payloads)))

@@ -47,10 +47,10 @@ def report(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.clause("P6.4")
-def test_a_report_is_about_the_person_whose_identity_code_it_gives() -> None:
+def test_a_report_is_about_the_person_with_its_identity_code() -> None:
     payload = report(socialSecurityNumber=" 020180-999y ")
     done, kept = stage(REPORTS, [payload]), keep(REPORTS, [payload])
-    row = done.one("credit_reports")
+    row = done.only("credit_reports")
     person_key = hashlib.md5(f"identity_code:{CODE}".encode()).hexdigest()  # noqa: S324
     assert row["person_key"] == person_key
     assert (row["business_id"], row["credit_class"], row["scale"], row["purpose_code"]) == (
@@ -60,7 +60,7 @@ def test_a_report_is_about_the_person_whose_identity_code_it_gives() -> None:
         "1",
     )
     assert row["stated_at"] == datetime(2026, 11, 19, 22, tzinfo=UTC)
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "identity_code",
         CODE,
     )
@@ -71,10 +71,10 @@ def test_a_company_is_nobody_in_particular_and_keeps_its_number() -> None:
     payload = report(socialSecurityNumber=None, businessId=COMPANY)
     done = stage(REPORTS, [payload])
     assert (
-        done.one("credit_reports")["person_key"],
-        done.one("credit_reports")["business_id"],
+        done.only("credit_reports")["person_key"],
+        done.only("credit_reports")["business_id"],
     ) == (None, COMPANY)
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "business_id",
         COMPANY,
     )
@@ -118,7 +118,7 @@ class TestMarks:
     def test_an_expiry_that_stands_for_none_does_not_keep_a_mark(self, written: str) -> None:
         """Three years after the mark it is over, as one without an expiry is."""
         done = stage(REPORTS, [report(remarks=[{**PAID, "remarkExpiresDate": written}])])
-        assert done.one("credit_marks")["expires_on"] is None
+        assert done.only("credit_marks")["expires_on"] is None
 
     @pytest.mark.parametrize(
         ("field", "written", "code"),
@@ -194,7 +194,7 @@ def test_a_report_that_may_not_be_used_says_why(payload: dict[str, Any], code: s
 @pytest.mark.parametrize("number", [1, "a", " 1 "])
 def test_a_purpose_may_be_typed_as_a_number_or_in_small_letters(number: Any) -> None:
     assert (
-        stage(REPORTS, [report(purposeCode=number)]).one("credit_reports")["purpose_code"]
+        stage(REPORTS, [report(purposeCode=number)]).only("credit_reports")["purpose_code"]
         == str(number).strip().upper()
     )
 
@@ -214,7 +214,7 @@ class TestPositiveRegister:
     def test_it_is_refused(self, content: dict[str, Any]) -> None:
         assert "CREDIT-POSITIVE-REGISTER" in codes(REPORTS, {**report(), **content})
 
-    def test_nothing_of_it_reaches_the_disk_but_whom_it_was_about(self) -> None:
+    def test_nothing_of_it_reaches_the_disk_but_the_identifiers_of_its_subject(self) -> None:
         kept = keep(REPORTS, [report(loans=[{"lender": "Esimerkki Pankki"}], creditClass=4)])
         assert set(json.loads(kept.payloads[0])) == {
             "socialSecurityNumber",
@@ -260,5 +260,5 @@ def test_whatever_the_types_every_report_is_staged_or_has_a_code(
 ) -> None:
     done = stage(REPORTS, [text({**report(remarks=[PAID]), **change}) for change in changes])
     assert {row["record_no"] for row in done.tables["credit_reports"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(changes)))

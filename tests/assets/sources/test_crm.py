@@ -55,7 +55,7 @@ class TestContact:
     def test_it_is_the_person_of_its_record_id_in_every_export(self) -> None:
         payload = contact(Customer_number="C0000042")
         done, kept = stage(CONTACTS, [payload]), keep(CONTACTS, [payload])
-        assert done.one("names")["person_key"] == key("contact_id:101")
+        assert done.only("names")["person_key"] == key("contact_id:101")
         assert {(row["type"], row["value"]) for row in done.tables["identifiers"]} == {
             ("contact_id", "101"),
             ("customer_number", "C0000042"),
@@ -82,7 +82,7 @@ class TestContact:
     @pytest.mark.parametrize(
         "payload", [contact(Record_ID=""), contact(Record_ID="  "), {"First Name": "Maija"}]
     )
-    def test_without_a_record_id_it_cannot_be_told_from_another(
+    def test_without_a_record_id_it_cannot_be_distinguished_from_another(
         self, payload: dict[str, str]
     ) -> None:
         assert codes(CONTACTS, payload) == {"CRM-RECORD-ID"}
@@ -113,8 +113,8 @@ class TestContact:
                 "identifiers",
             }
 
-    def test_its_name_is_the_official_one_as_far_as_it_is_told(self) -> None:
-        row = stage(CONTACTS, [contact(Last_Name="")]).one("names")
+    def test_its_name_is_the_official_one_as_far_as_it_is_given(self) -> None:
+        row = stage(CONTACTS, [contact(Last_Name="")]).only("names")
         assert (row["kind"], row["op"], row["given_names"], row["family_name"]) == (
             "official",
             "state",
@@ -134,7 +134,7 @@ class TestContact:
         ],
     )
     def test_dates_come_in_two_formats(self, written: str) -> None:
-        row = stage(CONTACTS, [contact(Create_Date=written, Date_of_birth=written)]).one("persons")
+        row = stage(CONTACTS, [contact(Create_Date=written, Date_of_birth=written)]).only("persons")
         assert (row["last_contact_on"], row["birth_date"], row["birth_date_precision"]) == (
             date(2024, 3, 15),
             date(2024, 3, 15),
@@ -167,7 +167,7 @@ class TestContact:
     def test_a_contact_that_is_still_to_come_counts_from_its_delivery(self) -> None:
         """It would keep the registrant until long after it."""
         done = stage(CONTACTS, [contact(Last_Activity_Date="2199-01-01 10:00")])
-        assert done.one("persons")["last_contact_on"] == date(2026, 11, 20)
+        assert done.only("persons")["last_contact_on"] == date(2026, 11, 20)
 
     @pytest.mark.parametrize("written", [*NO_DATES, "9999-12-31", "12/31/9999"])
     def test_what_is_no_calendar_date_is_none_of_a_contact(self, written: str) -> None:
@@ -197,7 +197,7 @@ class TestContact:
     )
     def test_its_language_has_the_registers_code(self, written: str, language: str | None) -> None:
         assert (
-            stage(CONTACTS, [contact(Preferred_language=written)]).one("persons")["language"]
+            stage(CONTACTS, [contact(Preferred_language=written)]).only("persons")["language"]
             == language
         )
 
@@ -222,7 +222,7 @@ class TestContact:
             ({"Phone Number": "ei ole"}, "CONTACT-PHONE-INVALID"),
         ],
     )
-    def test_a_contact_point_that_is_none_is_left_out_alone(
+    def test_an_invalid_contact_point_is_left_out_alone(
         self, fields: dict[str, str], code: str
     ) -> None:
         done = stage(CONTACTS, [contact() | fields])
@@ -287,11 +287,11 @@ class TestOptOut:
             ("Global bounce", "crm:global_bounce"),
         ],
     )
-    @pytest.mark.parametrize("said", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
+    @pytest.mark.parametrize("cell", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
     def test_it_prohibits_marketing_to_the_address(
-        self, column: str, origin: str, said: str
+        self, column: str, origin: str, cell: str
     ) -> None:
-        choice = stage(CONTACTS, [contact(Email="Maija@Example.FI") | {column: said}]).one(
+        choice = stage(CONTACTS, [contact(Email="Maija@Example.FI") | {column: cell}]).only(
             "marketing_choices"
         )
         expected = {
@@ -305,28 +305,28 @@ class TestOptOut:
 
     def test_without_an_address_it_is_the_contact_that_is_opted_out(self) -> None:
         assert (
-            stage(CONTACTS, [contact(Unsubscribed_from_all_email="true")]).one("marketing_choices")[
-                "subject"
-            ]
+            stage(CONTACTS, [contact(Unsubscribed_from_all_email="true")]).only(
+                "marketing_choices"
+            )["subject"]
             == "contact_id:101"
         )
 
-    @pytest.mark.parametrize("said", ["false", "False", "No", "0", "", " "])
-    def test_its_absence_says_nothing(self, said: str) -> None:
+    @pytest.mark.parametrize("cell", ["false", "False", "No", "0", "", " "])
+    def test_its_absence_says_nothing(self, cell: str) -> None:
         assert (
-            stage(CONTACTS, [contact(Unsubscribed_from_all_email=said, Global_bounce=said)]).tables[
+            stage(CONTACTS, [contact(Unsubscribed_from_all_email=cell, Global_bounce=cell)]).tables[
                 "marketing_choices"
             ]
             == []
         )
 
-    def test_it_is_not_held_back_by_a_date_that_cannot_be_read(self) -> None:
+    def test_a_date_that_cannot_be_read_does_not_quarantine_it(self) -> None:
         done = stage(
             CONTACTS, [contact(Unsubscribed_from_all_email="true", Create_Date="2023-06-31 10:00")]
         )
         assert done.codes[0] == set()
-        assert done.one("marketing_choices")["choice"] == "prohibited"
-        assert done.one("persons")["last_contact_on"] is None
+        assert done.only("marketing_choices")["choice"] == "prohibited"
+        assert done.only("persons")["last_contact_on"] is None
 
 
 class TestPasswords:
@@ -368,7 +368,7 @@ class TestContract:
     @pytest.mark.clause("P5.6")
     def test_it_is_between_the_person_of_its_identity_code_and_the_company(self) -> None:
         done, kept = stage(CONTRACTS, [contract()]), keep(CONTRACTS, [contract()])
-        row = done.one("contracts")
+        row = done.only("contracts")
         assert row["person_key"] == key(f"identity_code:{CODE}")
         assert row["stated_at"] == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
         assert (row["starts_on"], row["ends_on"], row["monthly_fee"], row["status"]) == (
@@ -377,13 +377,15 @@ class TestContract:
             Decimal("12.50"),
             "active",
         )
-        assert {(one["type"], one["value"]) for one in done.tables["identifiers"]} == {
+        assert {
+            (identifier["type"], identifier["value"]) for identifier in done.tables["identifiers"]
+        } == {
             ("contact_id", "101"),
             ("customer_number", "C1"),
             ("identity_code", CODE),
         }
-        # The account is named too: whose it is, its own contact says.
-        assert {one["person_key"] for one in done.tables["identifiers"]} == {
+        # The account is named too: its own contact states who it belongs to.
+        assert {identifier["person_key"] for identifier in done.tables["identifiers"]} == {
             row["person_key"],
             key("contact_id:101"),
         }
@@ -400,12 +402,12 @@ class TestContract:
     )
     def test_without_an_identity_code_it_is_the_accounts(self, contact_id: str, party: str) -> None:
         done = stage(CONTRACTS, [contract(identity_code="", contact_id=contact_id)])
-        assert done.one("contracts")["person_key"] == key(party)
+        assert done.only("contracts")["person_key"] == key(party)
 
-    def test_an_identity_code_that_is_none_is_left_out_and_the_contract_stays(self) -> None:
+    def test_an_invalid_identity_code_is_left_out_and_the_contract_stays(self) -> None:
         done = stage(CONTRACTS, [contract(identity_code="020180-999X")])
         assert done.row_codes["identifiers"] == {"IDENTIFIER-IDENTITY-CODE"}
-        assert {one["type"] for one in done.tables["identifiers"]} == {
+        assert {identifier["type"] for identifier in done.tables["identifiers"]} == {
             "contact_id",
             "customer_number",
         }
@@ -439,7 +441,7 @@ class TestContract:
 
     @pytest.mark.parametrize("written", ["9999-12-31", "2999-12-31", "2100-12-31", ""])
     def test_an_end_that_stands_for_none_is_an_open_contract(self, written: str) -> None:
-        assert stage(CONTRACTS, [contract(ends_on=written)]).one("contracts")["ends_on"] is None
+        assert stage(CONTRACTS, [contract(ends_on=written)]).only("contracts")["ends_on"] is None
 
     @pytest.mark.parametrize("written", [*NO_DATES, "9999-12-31", "2999-12-31"])
     def test_what_is_no_calendar_date_starts_no_contract(self, written: str) -> None:
@@ -457,7 +459,7 @@ class TestContract:
 
     @pytest.mark.parametrize("written", ["2026-11-01 12:00:00+02", "2026-11-01T10:00Z"])
     def test_a_change_with_any_offset_is_read(self, written: str) -> None:
-        row = stage(CONTRACTS, [contract(updated_at=written)]).one("contracts")
+        row = stage(CONTRACTS, [contract(updated_at=written)]).only("contracts")
         assert row["stated_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
     @pytest.mark.parametrize("written", ["19.999", "19,90", "1e2", "nan", "9" * 17])
@@ -465,11 +467,11 @@ class TestContract:
         assert codes(CONTRACTS, contract(monthly_fee=written)) == {"CONTRACT-FEE"}
 
     def test_a_fee_with_zeros_behind_is_the_fee(self) -> None:
-        row = stage(CONTRACTS, [contract(monthly_fee="19.9000")]).one("contracts")
+        row = stage(CONTRACTS, [contract(monthly_fee="19.9000")]).only("contracts")
         assert row["monthly_fee"] == Decimal("19.90")
 
     def test_without_a_time_of_change_it_is_stated_at_its_delivery(self) -> None:
-        assert stage(CONTRACTS, [contract(updated_at="")]).one("contracts")[
+        assert stage(CONTRACTS, [contract(updated_at="")]).only("contracts")[
             "stated_at"
         ] == datetime(2026, 11, 19, 22, tzinfo=UTC)
 
@@ -510,7 +512,7 @@ class TestOrder:
     @pytest.mark.clause("P5.6")
     def test_it_is_its_contacts_at_the_time_it_was_made(self) -> None:
         done, kept = stage(ORDERS, [order()]), keep(ORDERS, [order()])
-        row = done.one("orders")
+        row = done.only("orders")
         assert (row["person_key"], row["amount"], row["items"]) == (
             key("contact_id:101"),
             Decimal("99.90"),
@@ -595,5 +597,5 @@ def test_whatever_the_texts_every_row_is_staged_or_has_a_code(
     keep(dataset, [whole | row for row in rows])
     done = stage(dataset, [whole | row for row in rows])
     assert {row["record_no"] for row in done.tables[table]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(rows)))

@@ -56,13 +56,13 @@ class TestDates:
     @pytest.mark.parametrize("text", ["2100-12-31", "2120-02-28", "2999-02-28", "9999-12-31"])
     def test_an_end_that_stands_for_none_is_open(self, text: str) -> None:
         done = stage(BASIC, [person(MAIJA, {**OLD, "loppupv": day(text)})])
-        assert done.one("addresses")["valid_to"] is None
+        assert done.only("addresses")["valid_to"] is None
 
     @pytest.mark.parametrize("text", ["2100-12-31", "2120-02-28", "2999-02-28", "9999-12-31"])
     def test_a_protection_without_an_end_has_none(self, text: str) -> None:
         flag = protection(True)
         done = stage(BASIC, [person(MAIJA, {**flag, "turvaLoppuPv": day(text)})])
-        row = done.one("persons")
+        row = done.only("persons")
         assert (row["protected"], row["protected_until"]) == (True, None)
 
     @pytest.mark.parametrize("value", ["2010-01-01", 20100101, True, ["2010-01-01"]])
@@ -71,7 +71,7 @@ class TestDates:
 
     def test_a_date_that_is_null_or_empty_is_none(self) -> None:
         dated = {**OLD, "alkupv": None, "loppupv": {"arvo": None, "tarkkuus": "EI_TIEDOSSA"}}
-        row = stage(BASIC, [person(MAIJA, dated)]).one("addresses")
+        row = stage(BASIC, [person(MAIJA, dated)]).only("addresses")
         assert (row["valid_from"], row["valid_to"]) == (None, None)
 
     def test_nobody_dies_after_the_delivery(self) -> None:
@@ -110,7 +110,7 @@ class TestMoments:
             **message(MAIJA, "2026-11-18", name("Maija", "Uusi", "MUUTETTU")),
             "muutospv": text,
         }
-        row = stage(CHANGES, [change]).one("names")
+        row = stage(CHANGES, [change]).only("names")
         assert row["stated_at"] == datetime(2026, 11, 18, 21, tzinfo=UTC)
 
     def test_a_change_of_the_delivery_s_own_day_is_read(self) -> None:

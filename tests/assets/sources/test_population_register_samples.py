@@ -58,7 +58,7 @@ def apartment(
 
 
 def renaming(kind: str, operation: str, given: str, **fields: Any) -> list[dict[str, Any]]:
-    """The part for whoever may know a change of name, and the wide one for authorities."""
+    """The part for all who may know a change of name, and the wide one for authorities."""
     return [
         part(group, operation, nimilaji=kind, nimi=given, **fields)
         for group in ("NIMENMUUTOS", "NIMENMUUTOS_LAAJA")
@@ -195,7 +195,7 @@ def test_changes_end_in_the_right_state_whatever_their_delivery_day(
         )
         == []
     )
-    assert all(entry.conserved for entry in deliveries.book(data_root))
+    assert all(entry.conserved for entry in deliveries.ledger(data_root))
 
 
 def test_a_broken_record_is_quarantined_and_the_others_go_on(data_root: DataRoot) -> None:
@@ -213,11 +213,11 @@ def test_a_broken_record_is_quarantined_and_the_others_go_on(data_root: DataRoot
     build(data_root)
     assert [
         (entry.delivered, entry.staged, entry.quarantined)
-        for entry in deliveries.book(data_root)
+        for entry in deliveries.ledger(data_root)
         if entry.delivered
     ] == [(2, 1, 1)]
     assert {"REC-DUPLICATE-KEY", "VTJ-HETU-CHECKSUM"} <= set(
-        next(entry.codes or {} for entry in deliveries.book(data_root) if entry.delivered)
+        next(entry.codes or {} for entry in deliveries.ledger(data_root) if entry.delivered)
     )
 
 

@@ -30,14 +30,14 @@ def edit(**changes: object) -> dict[str, Any]:
 
 
 def correction(attribute: str, value: object, **more: object) -> dict[str, Any]:
-    said = {
+    envelope = {
         "made_at": "2026-11-19T10:00:00+02:00",
         "request_id": REQUEST,
         "subject_key_type": "customer_number",
         "subject_key": "C1",
     }
     return {
-        **said,
+        **envelope,
         "attribute": attribute,
         "value": value,
         "overrides": "crm",
@@ -47,7 +47,7 @@ def correction(attribute: str, value: object, **more: object) -> dict[str, Any]:
 
 
 @pytest.mark.clause("P9.2")
-def test_an_edit_is_told_of_who_is_signed_in() -> None:
+def test_an_edit_is_about_the_signed_in_registrant() -> None:
     done = stage(
         EDITS,
         [edit(email="Uusi@Example.fi", phone="040 123 4567", language="SV", call_name="Ansku")],
@@ -58,9 +58,9 @@ def test_an_edit_is_told_of_who_is_signed_in() -> None:
         ("email", "Uusi@Example.fi", "uusi@example.fi"),
         ("phone", "+358401234567", "+358401234567"),
     }
-    assert done.one("persons")["language"] == "sv"
-    assert done.one("names")["given_names"] == "Ansku"
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+    assert done.only("persons")["language"] == "sv"
+    assert done.only("names")["given_names"] == "Ansku"
+    assert (done.only("identifiers")["type"], done.only("identifiers")["value"]) == (
         "customer_number",
         "C1",
     )
@@ -77,9 +77,15 @@ def test_a_name_an_address_and_a_company_come_whole() -> None:
         job_title="ostaja",
     )
     done = stage(EDITS, [whole])
-    assert (done.one("names")["given_names"], done.one("names")["family_name"]) == ("Aino", "Uusi")
-    assert (done.one("addresses")["street"], done.one("addresses")["kind"]) == ("Katu 1", "postal")
-    assert done.one("company_contacts")["job_title"] == "ostaja"
+    assert (done.only("names")["given_names"], done.only("names")["family_name"]) == (
+        "Aino",
+        "Uusi",
+    )
+    assert (done.only("addresses")["street"], done.only("addresses")["kind"]) == (
+        "Katu 1",
+        "postal",
+    )
+    assert done.only("company_contacts")["job_title"] == "ostaja"
     for part in (
         {"family_name": "Uusi"},
         {"street": "Katu 1"},
@@ -90,7 +96,7 @@ def test_a_name_an_address_and_a_company_come_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("changed", "code"),
     [
         ({"edited_at": "2026-11-19 10:00"}, "SELF-TIME"),
         ({"subject_key": ""}, "SELF-SUBJECT"),
@@ -104,20 +110,20 @@ def test_a_name_an_address_and_a_company_come_whole() -> None:
         ({"changes": {"call_name": "A", "language": {"a": 1}}}, "SELF-VALUE"),
     ],
 )
-def test_what_is_wrong_with_an_edit_has_a_code(said: dict[str, Any], code: str) -> None:
-    assert code in codes(EDITS, {**edit(call_name="A"), **said})
+def test_what_is_wrong_with_an_edit_has_a_code(changed: dict[str, Any], code: str) -> None:
+    assert code in codes(EDITS, {**edit(call_name="A"), **changed})
 
 
-def test_an_edit_is_found_by_whom_it_names_and_by_what_it_changes_to() -> None:
-    found = keep(EDITS, [edit(email=" Uusi@Example.fi", phone="0401234567")]).identifiers
-    assert [sorted(one) for one in found] == [
+def test_an_edit_is_matched_by_its_subject_and_by_its_new_values() -> None:
+    identifiers = keep(EDITS, [edit(email=" Uusi@Example.fi", phone="0401234567")]).identifiers
+    assert [sorted(identifier_list) for identifier_list in identifiers] == [
         ["customer_number:C1", "email:uusi@example.fi", "phone:+358401234567"]
     ]
 
 
 def test_a_correction_is_a_statement_of_its_own() -> None:
     done = stage(CORRECTIONS, [correction("family_name", "Oikea")])
-    row = done.one("corrections")
+    row = done.only("corrections")
     assert (row["attribute"], row["value"], row["request"], row["overrides"], row["replaces"]) == (
         "family_name",
         "Oikea",
@@ -129,7 +135,7 @@ def test_a_correction_is_a_statement_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("changed", "code"),
     [
         ({"attribute": "identity_code"}, "SELF-CHANGES"),
         ({"value": ""}, "SELF-CHANGES"),
@@ -138,8 +144,8 @@ def test_a_correction_is_a_statement_of_its_own() -> None:
         ({"replaces": "Vanha"}, "SELF-CORRECTION"),
     ],
 )
-def test_what_is_wrong_with_a_correction_has_a_code(said: dict[str, Any], code: str) -> None:
-    assert code in codes(CORRECTIONS, {**correction("family_name", "Oikea"), **said})
+def test_what_is_wrong_with_a_correction_has_a_code(changed: dict[str, Any], code: str) -> None:
+    assert code in codes(CORRECTIONS, {**correction("family_name", "Oikea"), **changed})
 
 
 TEXTS = st.one_of(
@@ -163,7 +169,7 @@ TEXTS = st.one_of(
 def test_every_edit_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> None:
     done = stage(EDITS, records)
     assert {row["record_no"] for row in done.tables["persons"]} | {
-        number for number, found in done.codes.items() if found
+        number for number, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(records)))
 
 
@@ -178,9 +184,9 @@ def test_every_edit_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> No
     )
 )
 def test_every_correction_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> None:
-    done = stage(CORRECTIONS, [{**correction("email", "x"), **one} for one in records])
+    done = stage(CORRECTIONS, [{**correction("email", "x"), **record} for record in records])
     assert {row["record_no"] for row in done.tables["corrections"]} | {
-        number for number, found in done.codes.items() if found
+        number for number, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(records)))
 
 

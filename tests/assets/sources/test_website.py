@@ -83,10 +83,10 @@ class TestMinimising:
         self, addresses: list[Any]
     ) -> None:
         for written in (
-            [str(one) for one in addresses],
-            [one.exploded.upper() for one in addresses],
+            [str(address) for address in addresses],
+            [address.exploded.upper() for address in addresses],
         ):
-            for one, payload in zip(
+            for original, payload in zip(
                 addresses,
                 keep(VISITS, [visit(visitIp=address) for address in written]).payloads,
                 strict=True,
@@ -94,11 +94,13 @@ class TestMinimising:
                 kept = ipaddress.ip_address(json.loads(payload)["visitIp"])
                 assert (
                     kept
-                    == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address
+                    == ipaddress.ip_network(
+                        (kept, 24 if original.version == 4 else 48)
+                    ).network_address
                 )
                 assert kept in ipaddress.ip_network(
-                    (one, 24 if one.version == 4 else 32), strict=False
-                ) or "::" in str(one)
+                    (original, 24 if original.version == 4 else 32), strict=False
+                ) or "::" in str(original)
 
     def test_geolocation_is_emptied_and_all_else_stays_byte_for_byte(self) -> None:
         before = (
@@ -140,9 +142,9 @@ class TestWhoVisits:
     def test_an_account_with_an_email_address_is_that_address(self) -> None:
         payload = visit(userId=" Maija@Example.FI ")
         done = stage(VISITS, [payload])
-        assert done.one("visits")["person_key"] == key("email:maija@example.fi")
-        assert done.one("visits")["user_id"] == "maija@example.fi"
-        assert (done.one("contact_points")["value"], done.one("contact_points")["match_key"]) == (
+        assert done.only("visits")["person_key"] == key("email:maija@example.fi")
+        assert done.only("visits")["user_id"] == "maija@example.fi"
+        assert (done.only("contact_points")["value"], done.only("contact_points")["match_key"]) == (
             "Maija@Example.FI",
             "maija@example.fi",
         )
@@ -155,7 +157,7 @@ class TestWhoVisits:
 
     def test_another_account_is_a_customer_number(self) -> None:
         done = stage(VISITS, [visit(userId="C0000042")])
-        assert done.one("visits")["person_key"] == key("customer_number:C0000042")
+        assert done.only("visits")["person_key"] == key("customer_number:C0000042")
         stated = {(row["type"], row["value"]) for row in done.tables["identifiers"]}
         assert stated == {
             ("customer_number", "C0000042"),
@@ -170,7 +172,7 @@ class TestWhoVisits:
     )
     def test_without_an_account_it_is_the_cookie(self, nobody: Any) -> None:
         payload = visit(userId=nobody)
-        assert stage(VISITS, [payload]).one("visits")["person_key"] == key(
+        assert stage(VISITS, [payload]).only("visits")["person_key"] == key(
             "visitor_id:0a1b2c3d4e5f6071"
         )
         assert set(keep(VISITS, [payload]).identifiers[0]) == {
@@ -181,7 +183,7 @@ class TestWhoVisits:
     @pytest.mark.parametrize("cookie", [None, "", "0000000000000000", {"a": 1}])
     def test_without_a_cookie_too_it_is_nobody(self, cookie: Any) -> None:
         done = stage(VISITS, [visit(visitorId=cookie)])
-        assert done.one("visits")["person_key"] is None
+        assert done.only("visits")["person_key"] is None
         assert done.tables["identifiers"] == []
 
     def test_an_account_that_is_no_good_address_loses_its_contact_point_only(self) -> None:
@@ -196,9 +198,9 @@ class TestVisit:
         texts = visit(
             idSite="1", idVisit="9", firstActionTimestamp=str(STARTED), visitDuration="30"
         )
-        one, other = stage(VISITS, [numbers, texts]).tables["visits"]
-        assert {**one, "record_no": 0, "record_key": ""} == {
-            **other,
+        first, second = stage(VISITS, [numbers, texts]).tables["visits"]
+        assert {**first, "record_no": 0, "record_key": ""} == {
+            **second,
             "record_no": 0,
             "record_key": "",
         }
@@ -207,21 +209,21 @@ class TestVisit:
     def test_it_began_at_its_first_action_and_never_at_the_local_time_beside_it(self) -> None:
         began = stage(
             VISITS, [visit(serverDate="2001-01-01", lastActionDateTime="2001-01-01 01:01:01")]
-        ).one("visits")
+        ).only("visits")
         assert began["started_at"] == began["stated_at"] == datetime.fromtimestamp(STARTED, UTC)
-        later = stage(VISITS, [visit(firstActionTimestamp=None)]).one("visits")
+        later = stage(VISITS, [visit(firstActionTimestamp=None)]).only("visits")
         assert later["started_at"] == datetime.fromtimestamp(STARTED + 60, UTC)
 
     @pytest.mark.clause("P5.8")
     def test_every_field_of_the_policy_is_taken_over(self) -> None:
-        told = {
+        fields = {
             "fingerprint": "f1", "referrerType": "search", "referrerName": "Haku",
             "referrerUrl": "https://haku.example.fi/", "referrerKeyword": "sähkö ⚡",
             "deviceBrand": "Malli", "deviceModel": "M1", "browserName": "Selain",
             "browserVersion": "126.0", "operatingSystemName": "Android",
             "operatingSystemVersion": "14", "resolution": "360x800",
         }  # fmt: skip
-        row = stage(VISITS, [visit(**told)]).one("visits")
+        row = stage(VISITS, [visit(**fields)]).only("visits")
         expected = {
             "fingerprint": "f1", "referrer_type": "search", "referrer_name": "Haku",
             "referrer_url": "https://haku.example.fi/",
@@ -249,7 +251,7 @@ class TestVisit:
         self, device: str | None, browser: str | None, channel: str | None
     ) -> None:
         assert (
-            stage(VISITS, [visit(deviceType=device, browserCode=browser)]).one("visits")["channel"]
+            stage(VISITS, [visit(deviceType=device, browserCode=browser)]).only("visits")["channel"]
             == channel
         )
 
@@ -364,5 +366,5 @@ def test_whatever_the_types_every_visit_is_staged_or_has_a_code(
     )
     done = stage(VISITS, payloads)
     assert {row["record_no"] for row in done.tables["visits"]} | {
-        record for record, found in done.codes.items() if found
+        record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(payloads)))

@@ -27,7 +27,7 @@ def outcomes(
     lines = [{name: record.get(name, "") for name in names} for record in records]
     put(data_root, "crm", DAY, dataset, csv(lines), len(lines))
     take_in(data_root)
-    (entry,) = deliveries.book(data_root, "crm")
+    (entry,) = deliveries.ledger(data_root, "crm")
     return dict(entry.codes), entry.staged
 
 
@@ -54,7 +54,7 @@ def test_the_same_person_twice_is_no_shared_id(
     assert codes == {}
 
 
-def test_who_has_the_id_alone_in_a_later_export_is_taken_in(data_root: DataRoot) -> None:
+def test_a_record_that_has_the_id_alone_in_a_later_export_is_staged(data_root: DataRoot) -> None:
     for day, records in (
         ("2026-11-17", [BERTTA]),
         ("2026-11-18", [AINO, BERTTA, BERTTA]),
@@ -62,8 +62,11 @@ def test_who_has_the_id_alone_in_a_later_export_is_taken_in(data_root: DataRoot)
     ):
         put(data_root, "crm", day, "contacts", csv(records), len(records))
         take_in(data_root)
-    found = [(one.staged, one.quarantined, one.duplicates) for one in deliveries.book(data_root)]
-    assert found == [(1, 0, 0), (0, 2, 1), (1, 0, 0)]
+    counts = [
+        (entry.staged, entry.quarantined, entry.duplicates)
+        for entry in deliveries.ledger(data_root)
+    ]
+    assert counts == [(1, 0, 0), (0, 2, 1), (1, 0, 0)]
 
 
 def test_an_order_number_of_two_parties_is_quarantined(data_root: DataRoot) -> None:

@@ -32,12 +32,12 @@ def test_a_circle_and_an_undeclared_relation_are_refused() -> None:
 
 
 def test_the_statements_make_a_table_or_a_view_of_the_name() -> None:
-    one = relation("t")
+    table = relation("t")
     with duckdb.connect() as connection:
-        connection.execute(one.create_empty())
+        connection.execute(table.create_empty())
         assert connection.execute("DESCRIBE t").fetchall()[0][:2] == ("a b", "INTEGER")
-        connection.execute(one.create_table("SELECT 1 AS n"))
+        connection.execute(table.create_table("SELECT 1 AS n"))
         assert connection.execute("FROM t").fetchall() == [(1,)]
         connection.execute("DROP TABLE t")
-        connection.execute(one.create_view("SELECT 2 AS n"))
+        connection.execute(table.create_view("SELECT 2 AS n"))
         assert connection.execute("FROM t").fetchall() == [(2,)]

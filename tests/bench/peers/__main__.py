@@ -221,9 +221,9 @@ def _with_hindsight(folder: Path, people_set: PeopleSet, people: Path) -> str:
         str(_model(folder, SPLINK)),
     ]
     measure([*command, "--thresholds"], BY_PATH, folder / "thresholds.out")
-    found = [(_judge(folder, people, path).f1, path.stem) for path in sorted(several.iterdir())]
+    scores = [(_judge(folder, people, path).f1, path.stem) for path in sorted(several.iterdir())]
     shutil.rmtree(several)
-    best, threshold = max(found)
+    best, threshold = max(scores)
     return f"{best:.4f} at {threshold}"
 
 
@@ -282,8 +282,8 @@ def _measures(side: Side) -> list[object]:
 
 def _cost(sides: dict[str, Side]) -> Iterator[list[object]]:
     figures = {engine: _figures(side) for engine, side in sides.items()}
-    for engine, found in figures.items():
-        yield [engine, *(f"{figure:,.1f}" for figure in found[:4]), f"{found[4]:,.0f}"]
+    for engine, values in figures.items():
+        yield [engine, *(f"{figure:,.1f}" for figure in values[:4]), f"{values[4]:,.0f}"]
     yield [
         "ours / Splink",
         *(

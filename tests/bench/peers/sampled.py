@@ -1,5 +1,5 @@
 """The people of `register sample` in one table: a row for each person as a source delivers them,
-and whose it is.
+and the true person of each.
 
     python -m tests.bench.peers.sampled HOME OUT
 

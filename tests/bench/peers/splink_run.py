@@ -91,11 +91,11 @@ def _write(
     threshold: float,
     out: Path,
 ) -> None:
-    found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
         pairs, threshold_match_probability=threshold
     )
     connection.execute(
-        f"COPY (SELECT uid, cluster_id AS cluster FROM {found.physical_name}) TO '{out}' "
+        f"COPY (SELECT uid, cluster_id AS cluster FROM {clusters.physical_name}) TO '{out}' "
         "(FORMAT parquet, COMPRESSION zstd)"
     )
 

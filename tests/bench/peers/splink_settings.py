@@ -220,7 +220,7 @@ def _address() -> ComparisonCreator:
     )
 
 
-_SPELT = r"""
+_STANDARDISED = r"""
     SELECT *, home || ' ' || postcode AS address FROM (
     SELECT uid, given[1] AS given, family,
         strftime(coalesce(try_strptime(birth_date, '%Y-%m-%d'),
@@ -238,7 +238,7 @@ def sampled(*, codes: bool = False) -> Configuration:
     contacts that only the CRM has.
     """
     configuration = Configuration(
-        _SPELT.format(more=""),
+        _STANDARDISED.format(more=""),
         [
             cl.NameComparison("given"),
             cl.NameComparison("family"),
@@ -269,7 +269,7 @@ def sampled(*, codes: bool = False) -> Configuration:
     if not codes:
         return configuration
     return Configuration(
-        _SPELT.format(more=", upper(trim(identity_code)) AS code"),
+        _STANDARDISED.format(more=", upper(trim(identity_code)) AS code"),
         [*configuration.comparisons, cl.DamerauLevenshteinAtThresholds("code", [1])],
         [block_on("code"), *configuration.blocking],
         [block_on("code"), *configuration.certain],
@@ -279,7 +279,7 @@ def sampled(*, codes: bool = False) -> Configuration:
 
 
 def sampled_codes() -> Configuration:
-    """The same with the identity codes of those whose code is known."""
+    """The same with the identity codes that are known."""
     return sampled(codes=True)
 
 

@@ -69,7 +69,7 @@ def test_says_what_is_known_of_small_cases():
     assert (nobody.precision, nobody.recall, nobody.f1) == (1.0, 0.0, 0.0)
 
 
-def test_leaves_out_records_whose_truth_nobody_knows():
+def test_leaves_out_records_of_unknown_truth():
     assert counted([(1, 7), (1, 7), (None, 7)]) == counted([(1, 7), (1, 7)])
 
 
@@ -82,7 +82,7 @@ class TestFiles:
     def written(
         self, folder: Path, codes: list[str | None], clusters: dict[str, list[object]]
     ) -> tuple[str, str]:
-        people, found = folder / "people.parquet", folder / "clusters.parquet"
+        people, joined = folder / "people.parquet", folder / "clusters.parquet"
         pq.write_table(
             pa.table(
                 {
@@ -93,8 +93,8 @@ class TestFiles:
             ),
             people,
         )
-        pq.write_table(pa.table(clusters), found)
-        return str(people), str(found)
+        pq.write_table(pa.table(clusters), joined)
+        return str(people), str(joined)
 
     def test_two_valid_codes_in_a_cluster_are_counted(self, tmp_path):
         code, other = identity_code("1971-06-24", 1), identity_code("1971-06-24", 2)

@@ -14,7 +14,7 @@ import pytest
 from pipelines.synthetic.assembly import write_sample
 from tests.bench.peers.sampled import COLUMNS, write_people
 from tests.bench.peers.sets import SAMPLED
-from tests.support.queries import one
+from tests.support.queries import scalar
 
 REGISTRANTS = 300
 
@@ -36,15 +36,15 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW people AS FROM '{home / 'people.parquet'}'")
         connection.execute(f"CREATE VIEW true_people AS FROM '{home / 'truth' / 'people.parquet'}'")
-        assert one(connection, "SELECT count(*) FROM people") == rows
+        assert scalar(connection, "SELECT count(*) FROM people") == rows
         yield connection
 
 
 def test_every_row_has_a_number_of_its_own_and_hardly_any_lacks_a_truth(people):
-    rows = one(people, "SELECT count(*) FROM people")
-    assert one(people, "SELECT count(DISTINCT uid) FROM people") == rows
-    assert one(people, "SELECT count(cluster) FROM people") >= 0.98 * rows
-    assert one(people, "SELECT count(DISTINCT cluster) FROM people") > REGISTRANTS / 2
+    rows = scalar(people, "SELECT count(*) FROM people")
+    assert scalar(people, "SELECT count(DISTINCT uid) FROM people") == rows
+    assert scalar(people, "SELECT count(cluster) FROM people") >= 0.98 * rows
+    assert scalar(people, "SELECT count(DISTINCT cluster) FROM people") > REGISTRANTS / 2
 
 
 def test_people_of_the_register_and_of_the_crm_are_there_as_delivered(people):
@@ -57,14 +57,14 @@ def test_people_of_the_register_and_of_the_crm_are_there_as_delivered(people):
         "AND people.identity_code IS NOT NULL"
     )
     assert (
-        one(
+        scalar(
             people,
             f"SELECT avg((people.identity_code = true_people.identity_code)::INTEGER) {registered}",
         )
         > 0.95
     )
     assert (
-        one(
+        scalar(
             people,
             f"SELECT avg((people.family_name = true_people.family_name)::INTEGER) {registered}",
         )
@@ -77,7 +77,7 @@ def test_people_are_there_more_than_once(people):
         "SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM people WHERE cluster IS NOT "
         "NULL GROUP BY cluster)"
     )
-    assert one(people, pairs) > REGISTRANTS / 5
+    assert scalar(people, pairs) > REGISTRANTS / 5
 
 
 def test_roles_name_columns_that_are_there(people):

@@ -129,9 +129,9 @@ def test_writing_over_an_earlier_sample_leaves_only_the_new_one(tmp_path: Path) 
 
 
 def test_another_seed_gives_other_bytes(tmp_path: Path) -> None:
-    one = written(tmp_path / "one", registrants=200, seed=3, days=2).hashes()
-    other = written(tmp_path / "other", registrants=200, seed=4, days=2).hashes()
-    shared = {name for name in one.keys() & other.keys() if one[name] == other[name]}
+    first = written(tmp_path / "one", registrants=200, seed=3, days=2).hashes()
+    second = written(tmp_path / "other", registrants=200, seed=4, days=2).hashes()
+    shared = {name for name in first.keys() & second.keys() if first[name] == second[name]}
     assert not any(name.endswith((".csv", ".parquet", ".jsonl")) for name in shared)
 
 
@@ -164,8 +164,12 @@ def test_truth_knows_every_record_by_delivery_day_and_dataset(sample: Sample) ->
         if delivery.records:
             key = (source, delivery.dataset, day)
             delivered[key] = delivered.get(key, 0) + len(delivery.records)
-    told = sample.truth("SELECT source, dataset, delivery_day, count(*) FROM records GROUP BY ALL")
-    assert {(source, dataset, str(day)): count for source, dataset, day, count in told} == delivered
+    delivered_truth = sample.truth(
+        "SELECT source, dataset, delivery_day, count(*) FROM records GROUP BY ALL"
+    )
+    assert {
+        (source, dataset, str(day)): count for source, dataset, day, count in delivered_truth
+    } == delivered
 
 
 @pytest.mark.parametrize(("seed", "days"), [(7, 4), (1, 3), (11, 1)])
@@ -210,12 +214,12 @@ def test_identity_codes_bear_their_birth_date_and_every_century_sign(tmp_path: P
 
 
 def test_no_file_carries_a_code_outside_the_test_series(sample: Sample) -> None:
-    found = 0
+    count = 0
     for delivery in sample.deliveries:
         for code in IDENTITY_CODE.findall(delivery.text):
             assert code[7] == "9", f"{delivery.dataset} holds a code outside the test series"
-            found += 1
-    assert found > 2_000
+            count += 1
+    assert count > 2_000
 
 
 def test_json_parses_except_planted_broken_lines(sample: Sample) -> None:
@@ -273,7 +277,7 @@ def test_twins_share_birth_date_and_surname_but_not_their_names(sample: Sample) 
         JOIN records ON records.person = one.person AND records."case" = 'twin'
         WHERE one.birth_date = other.birth_date""")
     assert twins
-    assert all(one != other and same_family for one, other, same_family in twins)
+    assert all(first != second and same_family for first, second, same_family in twins)
 
 
 def test_codes_that_differ_by_sign_only_are_two_people(sample: Sample) -> None:
@@ -306,7 +310,7 @@ def _parsed(line: object) -> dict[str, str]:
 def test_redelivered_files_are_byte_identical_to_earlier_ones(sample: Sample) -> None:
     seen: dict[object, Path] = {}
     again = 0
-    for delivery in sorted(sample.deliveries, key=lambda one: one.path.parent.name):
+    for delivery in sorted(sample.deliveries, key=lambda delivered: delivered.path.parent.name):
         earlier = seen.setdefault(delivery.manifest["sha256"], delivery.path)
         if earlier != delivery.path:
             assert earlier.parent.name < delivery.path.parent.name
@@ -341,14 +345,14 @@ def test_volumes_are_those_of_the_plan(tmp_path: Path) -> None:
         "SELECT dataset, count(*) FROM records WHERE \"case\" IS DISTINCT FROM 'redelivery' GROUP "
         "BY 1"
     )
-    told = {dataset: count for dataset, count in sample.truth(query)}  # noqa: C416
+    counts = {dataset: count for dataset, count in sample.truth(query)}  # noqa: C416
     planned = {
         "perustiedot": 7_000, "muutokset": 800, "contacts": 6_000, "contracts": 3_500,
         "orders": 6_000,
         "visits": 12_000, "consent_log": 5_000, "credit_reports": 1_200,
     }  # fmt: skip
     for dataset, expected in planned.items():
-        assert told[dataset] == pytest.approx(expected, rel=0.15)
+        assert counts[dataset] == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize("registrants", [1, 50])

@@ -48,9 +48,11 @@ def data_root(tmp_path: Path) -> DataRoot:
 @settings(deadline=None, max_examples=examples(30), derandomize=True)
 @given(before=st.binary(max_size=40), after=st.binary(max_size=40))
 def test_it_is_found_at_any_place_among_any_bytes(before: bytes, after: bytes) -> None:
-    one = RequestedIdentifiers([request(f"identity_code:{CODE}")])
-    assert one.find(before + CODE.encode() + after)["Q1"] >= 1
-    assert one.find(before + after)["Q1"] == (before + after).lower().count(CODE.lower().encode())
+    requested = RequestedIdentifiers([request(f"identity_code:{CODE}")])
+    assert requested.find(before + CODE.encode() + after)["Q1"] >= 1
+    assert requested.find(before + after)["Q1"] == (before + after).lower().count(
+        CODE.lower().encode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_a_phone_is_searched_as_dialled_at_home_and_abroad_and_as_hashed_for_adv
     }
 
 
-def test_what_is_found_is_told_by_request() -> None:
+def test_matches_are_counted_by_request() -> None:
     both = RequestedIdentifiers(
         [request(f"identity_code:{CODE}"), request(f"email:{EMAIL}", request_id="Q2")]
     )
@@ -82,12 +84,12 @@ def test_what_is_found_is_told_by_request() -> None:
 
 
 def test_short_and_shared_values_are_left_out_and_counted() -> None:
-    one = RequestedIdentifiers(
+    requested = RequestedIdentifiers(
         [request("customer_number:C12", f"email:{EMAIL}", f"identity_code:{CODE}")],
         leaving_out=[f"email:{EMAIL}"],
     )
-    assert (one.searched["Q1"], one.left_out["Q1"]) == (1, 2)
-    assert not one.find(EMAIL.encode())
+    assert (requested.searched["Q1"], requested.left_out["Q1"]) == (1, 2)
+    assert not requested.find(EMAIL.encode())
 
 
 def test_it_is_found_across_the_pieces_that_a_file_is_read_in(
@@ -113,9 +115,9 @@ def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
             f"CREATE TABLE people AS SELECT {name} AS name FROM range(60_000) AS t(i)"
         )
     assert CODE.encode() not in path.read_bytes()
-    assert [one.code for one in byte_search.in_file(data_root, requested, path, "marts")] == [
-        "PROOF-BYTES"
-    ]
+    assert [
+        finding.code for finding in byte_search.in_file(data_root, requested, path, "marts")
+    ] == ["PROOF-BYTES"]
     assert not [path for path in data_root.spill.rglob("*") if path.is_file()]
 
 
@@ -137,9 +139,9 @@ def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
         connection.execute("DELETE FROM snapshots")
         connection.commit()
     connection.close()
-    assert [one.code for one in byte_search.in_file(data_root, requested, path, "dagster")] == [
-        "PROOF-BYTES"
-    ]
+    assert [
+        finding.code for finding in byte_search.in_file(data_root, requested, path, "dagster")
+    ] == ["PROOF-BYTES"]
 
 
 @pytest.mark.parametrize("name", ["broken.duckdb", "broken.db"])
@@ -152,6 +154,6 @@ def test_a_file_that_cannot_be_read_to_its_end_is_not_clean(
         ".db": b"SQLite format 3\0" + b"\1" * 200,
     }
     path.write_bytes(starts[path.suffix])
-    assert [one.code for one in byte_search.in_file(data_root, requested, path, "raw")] == [
+    assert [finding.code for finding in byte_search.in_file(data_root, requested, path, "raw")] == [
         "PROOF-UNREADABLE"
     ]

@@ -1,4 +1,4 @@
-"""A certificate tells when hashes of the suppression list were lost, and when the pepper was
+"""A certificate shows when hashes of the suppression list were lost, and when the pepper was
 exchanged.
 """
 
@@ -30,10 +30,10 @@ IDENTIFIERS = {
 def suppress(data_root: DataRoot, request_id: str, today: date) -> None:
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier",
+            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier",
             [list(IDENTIFIERS[request_id])],
         )
-        query = f"SELECT identifier, '{request_id}' AS request_id FROM gone"
+        query = f"SELECT identifier, '{request_id}' AS request_id FROM suppressed"
         suppression.add(data_root, connection, query, today)
 
 
@@ -70,10 +70,10 @@ def listed(data_root: DataRoot, change: str) -> None:
 
 
 def codes(data_root: DataRoot) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for one in certificate_binding.check(data_root):
-        found.setdefault(one.code, set()).add(one.request_id)
-    return found
+    requests_by_code: dict[str, set[str]] = {}
+    for finding in certificate_binding.check(data_root):
+        requests_by_code.setdefault(finding.code, set()).add(finding.request_id)
+    return requests_by_code
 
 
 def test_an_untouched_list_is_no_finding(data_root: DataRoot) -> None:
@@ -81,7 +81,7 @@ def test_an_untouched_list_is_no_finding(data_root: DataRoot) -> None:
     assert certificates.check(data_root) == []
 
 
-def test_neither_certificate_nor_page_holds_a_hash_of_the_list(data_root: DataRoot) -> None:
+def test_neither_certificate_nor_page_contains_a_hash_of_the_list(data_root: DataRoot) -> None:
     with connect(data_root) as connection:
         tokens = connection.execute(
             f"SELECT token FROM {parquet(suppression.path(data_root))}"
@@ -90,7 +90,7 @@ def test_neither_certificate_nor_page_holds_a_hash_of_the_list(data_root: DataRo
     assert not [token for (token,) in tokens if token in pages]
 
 
-def test_a_hash_that_was_lost_is_found_for_every_request_that_counted_it(
+def test_a_lost_hash_is_reported_for_every_request_that_counted_it(
     data_root: DataRoot,
 ) -> None:
     listed(data_root, "FROM {list} WHERE request_id <> 'Q2'")
@@ -99,7 +99,7 @@ def test_a_hash_that_was_lost_is_found_for_every_request_that_counted_it(
     assert codes(data_root) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
 
 
-def test_a_list_that_was_removed_is_found(data_root: DataRoot) -> None:
+def test_a_removed_list_is_reported(data_root: DataRoot) -> None:
     suppression.path(data_root).unlink()
     assert codes(data_root) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
 
@@ -121,10 +121,10 @@ def test_hashes_may_leave_when_their_review_is_due(data_root: DataRoot) -> None:
     assert codes(data_root) == {}
 
 
-def test_an_exchanged_pepper_is_found(data_root: DataRoot) -> None:
+def test_an_exchanged_pepper_is_reported(data_root: DataRoot) -> None:
     (data_root.secrets / "pepper").write_bytes(b"x" * 32)
     assert codes(data_root) == {"CERT-PEPPER": {"Q1", "Q2"}}
-    assert "CERT-PEPPER" in {one.code for one in certificates.check(data_root)}
+    assert "CERT-PEPPER" in {finding.code for finding in certificates.check(data_root)}
 
 
 def test_a_certificate_of_the_first_format_is_whole_and_bound_to_nothing(

@@ -55,38 +55,42 @@ def data_root(tmp_path: Path) -> DataRoot:
 
 
 def codes(data_root: DataRoot) -> set[str]:
-    return {one.code for one in check(data_root)}
+    return {finding.code for finding in check(data_root)}
 
 
 def test_a_chain_that_nobody_has_touched_is_whole(data_root: DataRoot) -> None:
     assert check(data_root) == []
 
 
-def test_each_holds_the_hash_of_the_one_before(data_root: DataRoot) -> None:
+def test_each_certificate_contains_the_hash_of_the_previous_certificate(
+    data_root: DataRoot,
+) -> None:
     read = [json.loads(path_of(data_root, request_id).read_text()) for request_id in IDS]
-    assert [one["certificate"]["previous"] for one in read] == [
+    assert [issued["certificate"]["previous"] for issued in read] == [
         certificates.FIRST,
         read[0]["hash"],
         read[1]["hash"],
     ]
-    assert [one["certificate"]["sequence"] for one in read] == [1, 2, 3]
+    assert [issued["certificate"]["sequence"] for issued in read] == [1, 2, 3]
 
 
-def test_it_says_what_was_erased_and_what_is_held_under_which_statute(data_root: DataRoot) -> None:
-    said = json.loads(path_of(data_root, "Q1").read_text())["certificate"]
-    assert said["decisions"]["name"] == {"decision": "erased", "rows": 1}
-    assert said["decisions"]["order"] == {
+def test_a_certificate_lists_what_was_erased_and_what_is_kept_under_which_statute(
+    data_root: DataRoot,
+) -> None:
+    certificate = json.loads(path_of(data_root, "Q1").read_text())["certificate"]
+    assert certificate["decisions"]["name"] == {"decision": "erased", "rows": 1}
+    assert certificate["decisions"]["order"] == {
         "decision": "held",
         "rows": 1,
         "ground": "1336/1997 2:10",
         "until": "2032-12-31",
     }
-    assert said["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
-    assert said["policy"] == {
+    assert certificate["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
+    assert certificate["policy"] == {
         "version": data_root.policy.version,
         "hash": data_root.policy.fingerprint,
     }
-    assert said["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
+    assert certificate["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
     for kind in ("md", "html"):
         page = path_of(data_root, "Q1", kind).read_text()
         assert "1336/1997 2:10" in page
@@ -118,16 +122,16 @@ def edited(
     request_id: str,
     change: Callable[[dict[str, object]], object],
     *,
-    hashed_anew: bool = False,
+    rehashed: bool = False,
 ) -> None:
     import hashlib
 
     path = path_of(data_root, request_id)
-    found = json.loads(path.read_text())
-    change(found["certificate"])
-    if hashed_anew:
-        found["hash"] = hashlib.sha256(certificates.canonical(found["certificate"])).hexdigest()
-    path.write_bytes(certificates.canonical(found))
+    issued = json.loads(path.read_text())
+    change(issued["certificate"])
+    if rehashed:
+        issued["hash"] = hashlib.sha256(certificates.canonical(issued["certificate"])).hexdigest()
+    path.write_bytes(certificates.canonical(issued))
 
 
 def remove(data_root: DataRoot, *request_ids: str) -> None:
@@ -141,7 +145,7 @@ def swap(data_root: DataRoot) -> None:
     path_of(data_root, "Q2").write_bytes(first)
 
 
-def said_twice(data_root: DataRoot) -> None:
+def duplicate_key(data_root: DataRoot) -> None:
     """A forged certificate stands under the same key before the true one; the last counts for a
     parser.
     """
@@ -154,7 +158,7 @@ def said_twice(data_root: DataRoot) -> None:
 def added_beside(data_root: DataRoot) -> None:
     path = path_of(data_root, "Q2")
     path.write_bytes(
-        certificates.canonical({**json.loads(path.read_text()), "remark": "nothing was held"})
+        certificates.canonical({**json.loads(path.read_text()), "remark": "nothing was kept"})
     )
 
 
@@ -178,12 +182,14 @@ def forget_the_last(data_root: DataRoot, other: Path) -> None:
 
 ATTACKS: dict[str, tuple[Callable[[DataRoot, Path], object], set[str]]] = {
     "a value is changed": (
-        lambda data_root, _: edited(data_root, "Q2", lambda said: said.update(channel="other")),
+        lambda data_root, _: edited(
+            data_root, "Q2", lambda certificate: certificate.update(channel="other")
+        ),
         {"CERT-CHANGED"},
     ),
-    "a value is changed and hashed anew": (
+    "a value is changed and hashed again": (
         lambda data_root, _: edited(
-            data_root, "Q2", lambda said: said.update(channel="x"), hashed_anew=True
+            data_root, "Q2", lambda certificate: certificate.update(channel="x"), rehashed=True
         ),
         {"CERT-INSERTED"},
     ),
@@ -212,7 +218,7 @@ ATTACKS: dict[str, tuple[Callable[[DataRoot, Path], object], set[str]]] = {
         {"CERT-CHAIN"},
     ),
     "one stands before it under the same key": (
-        lambda data_root, _: said_twice(data_root),
+        lambda data_root, _: duplicate_key(data_root),
         {"CERT-CHANGED"},
     ),
     "a sentence is added beside it": (
@@ -256,7 +262,9 @@ def test_an_erasure_that_was_closed_without_a_certificate_shows(data_root: DataR
         '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "",'
         ' "state": "closed", "given": [], "resolved": []}'
     )
-    assert [(one.code, one.request_id) for one in check(data_root)] == [("CERT-MISSING", "Q7")]
+    assert [(finding.code, finding.request_id) for finding in check(data_root)] == [
+        ("CERT-MISSING", "Q7")
+    ]
 
 
 def rolled_back(data_root: DataRoot) -> None:
@@ -279,7 +287,7 @@ def test_a_chain_that_is_rolled_back_is_noticed_by_the_copy_beside_the_backups(
     certified(data_root, "Q3")
     rolled_back(data_root)
     (certificates.folder(data_root) / "chain.json").write_bytes(note)
-    assert [(one.code, one.where, one.request_id) for one in check(data_root)] == [
+    assert [(finding.code, finding.where, finding.request_id) for finding in check(data_root)] == [
         ("CERT-MISSING", "backups", "Q3")
     ]
 
@@ -293,14 +301,14 @@ def test_a_chain_that_is_removed_whole_is_noticed_by_the_copy_elsewhere(
         path.unlink()
     (data_root.root / "backups" / chain_heads.COPY).unlink()
     assert check(data_root) == []
-    assert [(one.code, one.where) for one in check(data_root, {"Dagster": kept})] == [
+    assert [(finding.code, finding.where) for finding in check(data_root, {"Dagster": kept})] == [
         ("CERT-MISSING", "Dagster")
     ]
 
 
 def test_a_chain_that_was_written_over_differs_from_the_copy_elsewhere(data_root: DataRoot) -> None:
-    found = check(data_root, {"Dagster": Head(2, "Q2", "0" * 64)})
-    assert [(one.code, one.where, one.request_id) for one in found] == [
+    findings = check(data_root, {"Dagster": Head(2, "Q2", "0" * 64)})
+    assert [(finding.code, finding.where, finding.request_id) for finding in findings] == [
         ("CERT-CHANGED", "Dagster", "Q2")
     ]
 
@@ -310,14 +318,16 @@ def test_an_erasure_that_is_relabelled_as_refused_shows(data_root: DataRoot) -> 
         '{"request_id": "Q2", "right": "erasure", "channel": "written", "received_at": "",'
         ' "state": "closed", "why": "REQ-UNFOUNDED", "given": [], "resolved": []}'
     )
-    assert [(one.code, one.request_id) for one in check(data_root)] == [("CERT-REQUEST", "Q2")]
+    assert [(finding.code, finding.request_id) for finding in check(data_root)] == [
+        ("CERT-REQUEST", "Q2")
+    ]
 
 
 def test_a_suppression_without_request_and_certificate_shows(data_root: DataRoot) -> None:
     with connect(data_root) as connection:
         rows = "SELECT 'email:aino@example.fi' AS identifier, 'Q8' AS request_id"
         suppression.add(data_root, connection, rows, date(2026, 11, 23))
-    assert [(one.code, one.where, one.request_id) for one in check(data_root)] == [
+    assert [(finding.code, finding.where, finding.request_id) for finding in check(data_root)] == [
         ("CERT-MISSING", "suppressions", "Q8")
     ]
 
@@ -327,7 +337,7 @@ def test_a_torn_line_of_the_log_is_mended_by_the_next(data_root: DataRoot) -> No
     path.write_bytes(path.read_bytes()[:-20])
     assert check(data_root) == []
     certified(data_root, "Q4")
-    assert [one.request_id for one in chain_heads.read(data_root)] == [*IDS, "Q4"]
+    assert [head.request_id for head in chain_heads.read(data_root)] == [*IDS, "Q4"]
     assert check(data_root) == []
 
 

@@ -84,7 +84,11 @@ def references(data_root: DataRoot, request_id: str) -> list[str]:
 def decide(data_root: DataRoot, request_id: str, *decisions: str) -> None:
     """Run `register request near-matches` with each decision for all records."""
     for decision in decisions:
-        named = [part for one in references(data_root, request_id) for part in (decision, one)]
+        named = [
+            part
+            for reference in references(data_root, request_id)
+            for part in (decision, reference)
+        ]
         done = COMMANDS.invoke(
             near_matches_command,
             [request_id, *named],
@@ -96,7 +100,8 @@ def decide(data_root: DataRoot, request_id: str, *decisions: str) -> None:
 def remains(data_root: DataRoot, request_id: str) -> dict[str, int]:
     written = parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
     return {
-        f"{one['what']}: {one['reason']}": one["count"] for one in written["certificate"]["remains"]
+        f"{entry['what']}: {entry['reason']}": entry["count"]
+        for entry in written["certificate"]["remains"]
     }
 
 
@@ -140,7 +145,7 @@ def test_what_is_kept_by_decision_is_counted_and_no_later_proof_finds_it(
     assert not [reason for reason in counted if "longer word" in reason]
     assert EVIDENCE in texts_in_lake(data_root)
     assert verify(data_root).failures() == []
-    assert identifiers.found_in_register(data_root) == []
+    assert identifiers.remaining_in_register(data_root) == []
 
 
 def test_what_is_theirs_by_decision_is_removed(
@@ -161,5 +166,5 @@ def test_the_same_identifier_elsewhere_stays_a_finding(
     decide(data_root, unproven[1], "--keep")
     (data_root.outbox / "left.json").write_text(json.dumps({"text": ODD}))
     closing = erased(data_root, unproven[1])
-    assert {one.where for one in closing.findings} == {"outbox"}
+    assert {finding.where for finding in closing.findings} == {"outbox"}
     assert closing.unproven == [unproven[1]]

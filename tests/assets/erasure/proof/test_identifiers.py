@@ -1,5 +1,5 @@
-"""Whoever is on the suppression list is found in every layer that has them; contacts that others
-have too are not.
+"""A person on the suppression list is found in every layer; contacts that others have too are
+not.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ def data_root(tmp_path: Path) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
         )
         suppression.add(
             data_root,
             connection,
-            "SELECT identifier, 'Q1' AS request_id FROM gone",
+            "SELECT identifier, 'Q1' AS request_id FROM suppressed",
             date(2026, 11, 23),
         )
     return data_root
 
 
-def found(data_root: DataRoot) -> list[tuple[str, int, str]]:
+def findings(data_root: DataRoot) -> list[tuple[str, int, str]]:
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)
         return [
-            (one.where, one.count, one.request_id)
-            for one in identifiers.in_lake(data_root, connection)
+            (finding.where, finding.count, finding.request_id)
+            for finding in identifiers.in_lake(data_root, connection)
         ]
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_every_column_that_tells_who_someone_is_is_looked_at(layer: str) -> None:
+def test_every_identifying_column_is_examined(layer: str) -> None:
     missing = []
     for model in LAYERS[layer]:
         telling = {name for name, category in categories(model).items() if category in TELLING}
@@ -74,7 +74,7 @@ def test_every_column_that_tells_who_someone_is_is_looked_at(layer: str) -> None
 
 
 def test_nothing_is_found_in_an_empty_register(data_root: DataRoot) -> None:
-    assert found(data_root) == []
+    assert findings(data_root) == []
 
 
 def test_a_record_in_raw_is_found_by_its_strong_identifier(data_root: DataRoot) -> None:
@@ -85,7 +85,7 @@ def test_a_record_in_raw_is_found_by_its_strong_identifier(data_root: DataRoot) 
         record_no="0",
         identifiers="['contact_id:1', 'customer_number:C7000001']",
     )
-    assert found(data_root) == [("raw.raw", 1, "Q1")]
+    assert findings(data_root) == [("raw.raw", 1, "Q1")]
 
 
 def test_a_record_in_raw_that_is_certainly_about_someone_else_may_have_their_address(
@@ -98,7 +98,7 @@ def test_a_record_in_raw_that_is_certainly_about_someone_else_may_have_their_add
         record_no="0",
         identifiers="['identity_code:010190-999W', 'email:aino@example.fi']",
     )
-    assert found(data_root) == []
+    assert findings(data_root) == []
 
 
 def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_address(
@@ -111,7 +111,7 @@ def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_addres
         record_no="0",
         identifiers="['contact_id:1', 'email:aino@example.fi']",
     )
-    assert found(data_root) == [("raw.raw", 1, "Q1")]
+    assert findings(data_root) == [("raw.raw", 1, "Q1")]
     put(
         data_root,
         TABLES["identifiers"],
@@ -120,7 +120,7 @@ def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_addres
         type="'contact_id'",
         value="'1'",
     )
-    assert found(data_root) == []
+    assert findings(data_root) == []
 
 
 def test_a_record_in_raw_with_their_address_alone_is_theirs(data_root: DataRoot) -> None:
@@ -131,10 +131,10 @@ def test_a_record_in_raw_with_their_address_alone_is_theirs(data_root: DataRoot)
         record_no="0",
         identifiers="['email:aino@example.fi']",
     )
-    assert found(data_root) == [("raw.raw", 1, "Q1")]
+    assert findings(data_root) == [("raw.raw", 1, "Q1")]
 
 
-def test_quarantine_is_found_by_the_persons_key(data_root: DataRoot) -> None:
+def test_a_quarantined_record_is_found_by_the_persons_key(data_root: DataRoot) -> None:
     put(
         data_root,
         Quarantine,
@@ -142,7 +142,7 @@ def test_quarantine_is_found_by_the_persons_key(data_root: DataRoot) -> None:
         record_no="0",
         person_key="md5('identity_code:140285-912A')",
     )
-    assert found(data_root) == [("quarantine.quarantine", 1, "Q1")]
+    assert findings(data_root) == [("quarantine.quarantine", 1, "Q1")]
 
 
 STAGED = {
@@ -155,7 +155,7 @@ STAGED = {
 
 
 @pytest.mark.parametrize("table", STAGED)
-def test_staged_tables_are_found_by_whatever_they_know_the_person_by(
+def test_staged_rows_are_found_by_each_of_their_identifying_columns(
     data_root: DataRoot, table: str
 ) -> None:
     put(
@@ -165,10 +165,12 @@ def test_staged_tables_are_found_by_whatever_they_know_the_person_by(
         record_no="0",
         **STAGED[table],
     )
-    assert found(data_root) == [(f"staged.{table}", 1, "Q1")]
+    assert findings(data_root) == [(f"staged.{table}", 1, "Q1")]
 
 
-def test_the_register_is_found_by_identifiers_keys_and_golden_rows(data_root: DataRoot) -> None:
+def test_rows_of_the_register_are_found_by_identifiers_keys_and_golden_records(
+    data_root: DataRoot,
+) -> None:
     put(
         data_root,
         TABLES["identifiers"],
@@ -191,7 +193,7 @@ def test_the_register_is_found_by_identifiers_keys_and_golden_rows(data_root: Da
         registrant_id="'R1'",
         identity_code="'140285-912A'",
     )
-    assert sorted(found(data_root)) == [
+    assert sorted(findings(data_root)) == [
         ("register.identifiers", 1, "Q1"),
         ("register.membership", 1, "Q1"),
         ("register.registrants", 1, "Q1"),
@@ -225,7 +227,7 @@ def test_a_contact_in_the_register_counts_unless_its_holder_is_known_by_somethin
         kind="'email'",
         match_key="'aino@example.fi'",
     )
-    assert sorted(found(data_root)) == expected
+    assert sorted(findings(data_root)) == expected
 
 
 def test_a_mart_is_found_by_its_columns(data_root: DataRoot) -> None:
@@ -243,18 +245,19 @@ def test_a_mart_is_found_by_its_columns(data_root: DataRoot) -> None:
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)
         assert [
-            (one.where, one.count) for one in identifiers.in_mart(connection, "contracts", path)
+            (finding.where, finding.count)
+            for finding in identifiers.in_mart(connection, "contracts", path)
         ] == [("marts.contracts.registrants", 2)]
 
 
 @pytest.mark.parametrize(
-    ("held_by_another", "expected"),
+    ("shared_with_another", "expected"),
     [(False, [("marts.targeted_advertising.emails", 1)]), (True, [])],
 )
 def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_too(
-    data_root: DataRoot, held_by_another: bool, expected: list[tuple[str, int]]
+    data_root: DataRoot, shared_with_another: bool, expected: list[tuple[str, int]]
 ) -> None:
-    if held_by_another:
+    if shared_with_another:
         put(
             data_root,
             TABLES["identifiers"],
@@ -285,8 +288,8 @@ def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_t
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)
         assert [
-            (one.where, one.count)
-            for one in identifiers.in_mart(connection, "targeted_advertising", path)
+            (finding.where, finding.count)
+            for finding in identifiers.in_mart(connection, "targeted_advertising", path)
         ] == expected
 
 

@@ -118,8 +118,11 @@ def test_another_spelling_that_was_left_in_raw_is_found(
 ) -> None:
     in_raw(data_root, f"note {SPELLINGS[spelling]}.")
     proof = verify(data_root, [unproven[1]], whole=False)
-    assert {one.code for one in proof.failures(unproven[1])} <= {"PROOF-SPELLING", "PROOF-BYTES"}
-    assert {one.where for one in proof.failures(unproven[1])} == {"raw"}
+    assert {finding.code for finding in proof.failures(unproven[1])} <= {
+        "PROOF-SPELLING",
+        "PROOF-BYTES",
+    }
+    assert {finding.where for finding in proof.failures(unproven[1])} == {"raw"}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -131,7 +134,7 @@ def test_it_is_found_wherever_it_was_left_and_nothing_is_certified(
     PLACES[place](data_root, SPELLINGS["address in capitals"])
     closing = erasing.close(data_root, [unproven[1]], NOW)
     assert closing.unproven == [unproven[1]]
-    assert place in {one.where for one in closing.findings}
+    assert place in {finding.where for finding in closing.findings}
     assert certificates.issued(data_root) == set()
     assert ledger.load(data_root, unproven[1]).state == "erasing"
 
@@ -143,7 +146,7 @@ def test_a_longer_address_or_number_of_somebody_else_is_no_finding(
     in_raw(data_root, others)
     in_mart(data_root, others)
     proof = verify(data_root, [unproven[1]], whole=False)
-    assert {one.code for one in proof.failures(unproven[1])} <= {"PROOF-OLDER-HEADER"}
+    assert {finding.code for finding in proof.failures(unproven[1])} <= {"PROOF-OLDER-HEADER"}
 
 
 def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_path: Path) -> None:
@@ -154,8 +157,8 @@ def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_pat
     )
     closing = erasing.close(data_root, [request_id], NOW)
     assert (closing.findings, closing.unproven) == ([], [])
-    said = certificates.parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
-    remains = {one["reason"]: one["count"] for one in said["certificate"]["remains"]}
+    issued = certificates.parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
+    remains = {entry["reason"]: entry["count"] for entry in issued["certificate"]["remains"]}
     assert {remains[reason] for reason in (ANOTHERS, SHARED, TOO_SHORT)} == {1}
     assert remains["not decided: nobody has said whether they are the registrant's"] == 1
     assert any(reason.startswith("held: ") for reason in remains)

@@ -1,4 +1,4 @@
-"""A mart that is built anew is clean; one in which something was changed, or that keeps more than
+"""A mart that is rebuilt is clean; one in which something was changed, or that keeps more than
 its rows, is not.
 """
 
@@ -23,7 +23,7 @@ def data_root(tmp_path: Path) -> DataRoot:
     return data_root
 
 
-def found(data_root: DataRoot, *statements: str) -> set[str]:
+def codes(data_root: DataRoot, *statements: str) -> set[str]:
     path = data_root.marts / "contracts.duckdb"
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart")
@@ -33,11 +33,11 @@ def found(data_root: DataRoot, *statements: str) -> set[str]:
         with duckdb.connect(str(path)) as connection:
             for statement in statements:
                 connection.execute(statement)
-    return {one.code for one in check(data_root, path, "marts.contracts")}
+    return {finding.code for finding in check(data_root, path, "marts.contracts")}
 
 
 def test_a_fresh_file_is_clean(data_root: DataRoot) -> None:
-    assert found(data_root) == set()
+    assert codes(data_root) == set()
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,17 @@ def test_a_fresh_file_is_clean(data_root: DataRoot) -> None:
         "UPDATE people SET name = 'x' WHERE id = 7",
     ],
 )
-def test_a_file_that_was_changed_is_told_by_its_older_header(
-    data_root: DataRoot, change: str
-) -> None:
-    assert "PROOF-OLDER-HEADER" in found(data_root, change)
+def test_a_changed_file_is_detected_by_its_older_header(data_root: DataRoot, change: str) -> None:
+    assert "PROOF-OLDER-HEADER" in codes(data_root, change)
 
 
-def test_a_deleted_row_is_told_by_the_stored_rows(data_root: DataRoot) -> None:
-    assert "PROOF-STORED-ROWS" in found(data_root, "DELETE FROM people WHERE id = 7")
+def test_a_deleted_row_is_detected_by_the_stored_rows(data_root: DataRoot) -> None:
+    assert "PROOF-STORED-ROWS" in codes(data_root, "DELETE FROM people WHERE id = 7")
 
 
-def test_a_dropped_table_is_told_by_unused_blocks(data_root: DataRoot) -> None:
+def test_a_dropped_table_is_detected_by_unused_blocks(data_root: DataRoot) -> None:
     made = "CREATE TABLE other AS SELECT sha256(i::VARCHAR) AS h FROM range(100_000) AS t(i)"
-    assert "PROOF-FREE-BLOCKS" in found(
+    assert "PROOF-FREE-BLOCKS" in codes(
         data_root, made, "CHECKPOINT", "DROP TABLE other", "CHECKPOINT"
     )
 
@@ -77,7 +75,7 @@ def test_a_list_column_is_no_row_too_many(data_root: DataRoot) -> None:
     assert check(data_root, path, "marts.contracts") == []
 
 
-def test_an_enum_is_told(data_root: DataRoot) -> None:
+def test_an_enum_is_reported(data_root: DataRoot) -> None:
     path = data_root.marts / "contracts.duckdb"
     frame = pd.DataFrame({"name": pd.Categorical(["a", "b"])})
     with duckdb.connect() as connection:
@@ -85,19 +83,21 @@ def test_an_enum_is_told(data_root: DataRoot) -> None:
         connection.execute(f"ATTACH '{path}' AS mart")
         connection.execute("CREATE TABLE mart.people AS SELECT * FROM frame")
         connection.execute("DETACH mart")
-    assert {one.code for one in check(data_root, path, "marts.contracts")} == {"PROOF-ENUM"}
+    assert {finding.code for finding in check(data_root, path, "marts.contracts")} == {"PROOF-ENUM"}
 
 
-def test_a_log_beside_it_is_told(data_root: DataRoot) -> None:
-    found(data_root)
+def test_a_write_ahead_log_beside_it_is_reported(data_root: DataRoot) -> None:
+    codes(data_root)
     Path(f"{data_root.marts / 'contracts.duckdb'}.wal").write_bytes(b"")
     assert "PROOF-WAL" in {
-        one.code
-        for one in check(data_root, data_root.marts / "contracts.duckdb", "marts.contracts")
+        finding.code
+        for finding in check(data_root, data_root.marts / "contracts.duckdb", "marts.contracts")
     }
 
 
-def test_a_file_that_is_none_is_told(data_root: DataRoot) -> None:
+def test_a_file_that_is_no_database_is_reported(data_root: DataRoot) -> None:
     path = data_root.marts / "contracts.duckdb"
     path.write_bytes(b"nothing of the kind")
-    assert {one.code for one in check(data_root, path, "marts.contracts")} == {"PROOF-UNREADABLE"}
+    assert {finding.code for finding in check(data_root, path, "marts.contracts")} == {
+        "PROOF-UNREADABLE"
+    }

@@ -76,7 +76,7 @@ def payloads(data_root: DataRoot, request_id: str) -> str:
     return "\n".join(near_matches.texts(data_root, ledger.load(data_root, request_id)).values())
 
 
-def test_records_near_by_birth_date_or_address_are_found_also_unreadable_ones(
+def test_records_near_by_birth_date_or_address_are_found_unreadable_records_included(
     data_root: DataRoot,
 ) -> None:
     request_id = asked(data_root)
@@ -91,17 +91,17 @@ def test_a_namesake_with_another_identity_code_is_not_near(data_root: DataRoot) 
     assert STAYS.contact_id not in payloads(data_root, asked(data_root))
 
 
-def test_what_was_found_is_sealed(data_root: DataRoot) -> None:
+def test_near_matches_are_written_encrypted(data_root: DataRoot) -> None:
     request_id = asked(data_root)
     written = (data_root.requests / f"{request_id}.json").read_text()
     assert not [
-        one["reference"] for one in near(data_root, request_id) if one["reference"] in written
+        match["reference"] for match in near(data_root, request_id) if match["reference"] in written
     ]
 
 
 def test_only_what_was_decided_is_removed_and_the_rest_is_counted(data_root: DataRoot) -> None:
     request_id = asked(data_root)
-    first, second, *others = (one["reference"] for one in near(data_root, request_id))
+    first, second, *others = (match["reference"] for match in near(data_root, request_id))
     near_matches.decide(data_root, request_id, [first], "remove", NOW)
     near_matches.decide(data_root, request_id, [second], "keep", NOW)
     erasing.find(data_root, [request_id])

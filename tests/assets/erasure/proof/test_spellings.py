@@ -11,7 +11,8 @@ from tests.support.spellings import OTHERS, THEIRS
 
 
 @pytest.mark.parametrize(
-    ("identifier", "text"), [(one, text) for one, texts in THEIRS.items() for text in texts]
+    ("identifier", "text"),
+    [(identifier, text) for identifier, texts in THEIRS.items() for text in texts],
 )
 def test_it_is_recognised_as_it_is_written(identifier: str, text: str) -> None:
     spelling = spelling_of(identifier)
@@ -20,7 +21,8 @@ def test_it_is_recognised_as_it_is_written(identifier: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("identifier", "text"), [(one, text) for one, texts in OTHERS.items() for text in texts]
+    ("identifier", "text"),
+    [(identifier, text) for identifier, texts in OTHERS.items() for text in texts],
 )
 def test_somebody_elses_is_not_taken_for_it(identifier: str, text: str) -> None:
     spelling = spelling_of(identifier)

@@ -22,15 +22,15 @@ from tests.support.examples import examples
 from tests.support.spellings import OTHERS, THEIRS
 
 CODE, EMAIL, PHONE = "140285-912A", "aino.lahtija@example.fi", "+358409990111"
-SOUGHT = {f"identity_code:{CODE}": ["Q1"], f"email:{EMAIL}": ["Q1"], f"phone:{PHONE}": ["Q2"]}
+REQUESTED = {f"identity_code:{CODE}": ["Q1"], f"email:{EMAIL}": ["Q1"], f"phone:{PHONE}": ["Q2"]}
 
 
 @pytest.fixture(scope="module")
 def texts() -> Texts:
-    return Texts(SOUGHT)
+    return Texts(REQUESTED)
 
 
-def found(hits: Hits) -> dict[str, int]:
+def counts(hits: Hits) -> dict[str, int]:
     return dict(hits.usual + hits.unusual)
 
 
@@ -54,36 +54,36 @@ def test_it_is_found_in_compressed_parquet_of_any_column(
     pq.write_table(
         pa.table({"value": COLUMNS[column]}), path, compression="zstd", write_statistics=False
     )
-    assert found(text_search.in_parquet(texts, path)) == {"Q1": 1}
+    assert counts(text_search.in_parquet(texts, path)) == {"Q1": 1}
 
 
 def test_it_is_found_in_a_column_of_numbers() -> None:
     texts = Texts({"contact_id:880001112223": ["Q1"]})
-    assert found(texts.in_array(pa.array([1, 880001112223, -5]))) == {"Q1": 1}
-    assert found(texts.in_array(pa.array([2**64 - 1], pa.uint64()))) == {}
+    assert counts(texts.in_array(pa.array([1, 880001112223, -5]))) == {"Q1": 1}
+    assert counts(texts.in_array(pa.array([2**64 - 1], pa.uint64()))) == {}
 
 
 def test_it_is_found_in_a_mart(texts: Texts) -> None:
     with duckdb.connect() as connection:
         connection.execute("ATTACH ':memory:' AS mart")
         connection.execute(f"CREATE TABLE mart.people AS SELECT '{CODE.lower()}' AS note")
-        assert found(text_search.in_duckdb(texts, connection, "mart")) == {"Q1": 1}
+        assert counts(text_search.in_duckdb(texts, connection, "mart")) == {"Q1": 1}
 
 
 def json_escaped(text: str) -> str:
-    return "".join(f"\\u{ord(one):04x}" for one in text)
+    return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
 ESCAPED = {
     "URL": quote(EMAIL, safe=""),
     "URL twice": quote(quote(EMAIL, safe=""), safe=""),
-    "every letter in a URL": "".join(f"%{ord(one):02x}" for one in EMAIL),
+    "every letter in a URL": "".join(f"%{ord(character):02x}" for character in EMAIL),
     "JSON": json_escaped(EMAIL),
     "JSON in JSON": json.dumps({"note": json_escaped(f"ä {EMAIL}")}),
-    "HTML": "".join(f"&#{ord(one)};" for one in EMAIL),
-    "HTML, hexadecimal": "".join(f"&#x{ord(one):x};" for one in EMAIL),
+    "HTML": "".join(f"&#{ord(character)};" for character in EMAIL),
+    "HTML, hexadecimal": "".join(f"&#x{ord(character):x};" for character in EMAIL),
     "HTML by name": EMAIL.replace("@", "&commat;").replace(".", "&period;"),
-    "HTML of HTML": escape("".join(f"&#{ord(one)};" for one in EMAIL)),
+    "HTML of HTML": escape("".join(f"&#{ord(character)};" for character in EMAIL)),
     "behind an escaped line break": f"note\\n{EMAIL}",
     "an invisible letter, escaped": EMAIL.replace("@", "\\u200b@"),
     "capitals": EMAIL.upper(),
@@ -94,12 +94,12 @@ ESCAPED = {
 def test_it_is_found_however_it_is_escaped(texts: Texts, how: str) -> None:
     for around in ("{}", 'x="{}"', "/find?q={}&page=2"):
         text = around.format(ESCAPED[how])
-        assert found(texts.in_array(pa.array([text]))) == {"Q1": 1}
-        assert found(texts.in_content(text.encode())) == {"Q1": 1}
+        assert counts(texts.in_array(pa.array([text]))) == {"Q1": 1}
+        assert counts(texts.in_content(text.encode())) == {"Q1": 1}
 
 
 def test_digits_of_another_script_are_digits(texts: Texts) -> None:
-    assert found(texts.in_array(pa.array(["٠٤٠ ٩٩٩ ٠١١١"]))) == {"Q2": 1}
+    assert counts(texts.in_array(pa.array(["٠٤٠ ٩٩٩ ٠١١١"]))) == {"Q2": 1}
 
 
 @pytest.mark.parametrize("identifier", THEIRS)
@@ -107,16 +107,18 @@ def test_every_spelling_is_found_among_many_texts(identifier: str) -> None:
     texts = Texts({identifier: ["Q1"]})
     for text in THEIRS[identifier]:
         hits = texts.in_array(pa.array(["somebody else", text, "and a third"]))
-        assert found(hits) == {"Q1": 1}, text
+        assert counts(hits) == {"Q1": 1}, text
 
 
 @pytest.mark.parametrize("identifier", OTHERS)
-def test_somebody_elses_is_not_found_and_known_to_be_longer(identifier: str) -> None:
+def test_a_longer_identifier_of_somebody_else_is_no_match_and_is_recognised_as_longer(
+    identifier: str,
+) -> None:
     texts = Texts({identifier: ["Q1"]})
     for text in OTHERS[identifier]:
-        assert found(texts.in_array(pa.array([text]))) == {}, text
+        assert counts(texts.in_array(pa.array([text]))) == {}, text
     longer = texts.in_array(pa.array([identifier.partition(":")[2] + "99"]))
-    assert (found(longer), longer.embedded) in (({}, {identifier}), ({"Q1": 1}, set()))
+    assert (counts(longer), longer.embedded) in (({}, {identifier}), ({"Q1": 1}, set()))
 
 
 def test_usual_and_other_spellings_are_counted_apart(texts: Texts) -> None:
@@ -124,16 +126,18 @@ def test_usual_and_other_spellings_are_counted_apart(texts: Texts) -> None:
     assert (hits.usual, hits.unusual) == ({"Q1": 1}, {"Q1": 1, "Q2": 1})
 
 
-def test_two_texts_are_not_read_as_one(texts: Texts) -> None:
-    assert found(texts.in_array(pa.array(["140285", "-912A", "aino.lahtija@", "example.fi"]))) == {}
+def test_adjacent_texts_are_not_joined(texts: Texts) -> None:
+    assert (
+        counts(texts.in_array(pa.array(["140285", "-912A", "aino.lahtija@", "example.fi"]))) == {}
+    )
 
 
 @settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(before=st.text(max_size=40), after=st.text(max_size=40), rows=st.integers(0, 3))
 def test_it_is_found_among_any_texts(before: str, after: str, rows: int) -> None:
-    texts = Texts(SOUGHT)
+    texts = Texts(REQUESTED)
     column = pa.array([before] * rows + [f"{before} ;{EMAIL}; {after}"] + [after] * rows)
-    assert found(texts.in_array(column)).get("Q1", 0) >= 1
+    assert counts(texts.in_array(column)).get("Q1", 0) >= 1
 
 
 def test_a_text_longer_than_a_chunk_is_searched_whole(
@@ -143,4 +147,4 @@ def test_a_text_longer_than_a_chunk_is_searched_whole(
     path = tmp_path / "log"
     for offset in (0, 2000, 2040, 4090):
         path.write_bytes(b"." * offset + f" {EMAIL.upper()} ".encode() + b"." * 3000)
-        assert found(text_search.in_file(texts, path)).get("Q1", 0) >= 1
+        assert counts(text_search.in_file(texts, path)).get("Q1", 0) >= 1

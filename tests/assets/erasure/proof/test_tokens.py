@@ -66,9 +66,9 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
         )
-        query = "SELECT identifier, 'Q1' AS request_id FROM gone"
+        query = "SELECT identifier, 'Q1' AS request_id FROM suppressed"
         suppression.add(data_root, connection, query, date(2026, 11, 23))
     return data_root
 
@@ -89,17 +89,18 @@ def raw(data_root: DataRoot, text: str, **more: str) -> None:
     put(data_root, Raw, path, record_no="0", payload=quoted, **{"faults": "['REC-JSON']", **more})
 
 
-def found(data_root: DataRoot, *, whole: bool) -> list[tuple[str, int]]:
+def findings(data_root: DataRoot, *, whole: bool) -> list[tuple[str, int]]:
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)
         return [
-            (one.where, one.count)
-            for one in identifiers.in_texts(data_root, connection, whole=whole)
+            (finding.where, finding.count)
+            for finding in identifiers.in_texts(data_root, connection, whole=whole)
         ]
 
 
 @pytest.mark.parametrize(
-    ("identifier", "text"), [(one, text) for one, texts in TEXTS.items() for text in texts]
+    ("identifier", "text"),
+    [(identifier, text) for identifier, texts in TEXTS.items() for text in texts],
 )
 def test_an_identifier_in_a_text_is_taken_for_what_it_is(
     erased: DataRoot, identifier: str, text: str
@@ -116,26 +117,28 @@ def test_an_unreadable_record_that_names_somebody_erased_is_found_each_night(
     data_root: DataRoot,
 ) -> None:
     raw(data_root, "broken,AINO%40EXAMPLE.FI,row")
-    assert found(data_root, whole=False) == [("raw.raw", 1)]
-    assert [one.code for one in identifiers.found_in_register(data_root)] == ["PROOF-SUPPRESSED"]
+    assert findings(data_root, whole=False) == [("raw.raw", 1)]
+    assert [finding.code for finding in identifiers.remaining_in_register(data_root)] == [
+        "PROOF-SUPPRESSED"
+    ]
 
 
 def test_a_quarantined_record_that_names_them_in_a_note_is_found_each_night(
     data_root: DataRoot,
 ) -> None:
     raw(data_root, '{"note": "call 040 999 0111"}', faults="[]")
-    assert found(data_root, whole=False) == []
+    assert findings(data_root, whole=False) == []
     quarantined = data_root.lake / "quarantine/crm/2026-11-20/a.parquet"
     put(data_root, Quarantine, quarantined, record_no="0", scope="'record'")
-    assert found(data_root, whole=False) == [("raw.raw", 1)]
+    assert findings(data_root, whole=False) == [("raw.raw", 1)]
 
 
 def test_a_mention_in_a_record_about_somebody_else_is_found_by_the_whole_proof(
     data_root: DataRoot,
 ) -> None:
     raw(data_root, '{"note": "spouse of 140285-9120"}', faults="[]", identifiers="['contact_id:1']")
-    assert found(data_root, whole=False) == []
-    assert found(data_root, whole=True) == [("raw.raw", 1)]
+    assert findings(data_root, whole=False) == []
+    assert findings(data_root, whole=True) == [("raw.raw", 1)]
 
 
 def test_a_mention_in_a_staged_text_is_found_by_the_whole_proof(data_root: DataRoot) -> None:
@@ -148,14 +151,14 @@ def test_a_mention_in_a_staged_text_is_found_by_the_whole_proof(data_root: DataR
         record_no="0",
         referrer_url="'/find?q=aino%40example.fi'",
     )
-    assert found(data_root, whole=True) == [("staged.visits", 1)]
+    assert findings(data_root, whole=True) == [("staged.visits", 1)]
 
 
 def test_what_a_record_is_known_by_is_judged_by_its_identifiers(data_root: DataRoot) -> None:
     raw(data_root, "aino@example.fi", faults="[]", identifiers="['email:aino@example.fi']")
-    assert found(data_root, whole=True) == []
+    assert findings(data_root, whole=True) == []
 
 
 def test_texts_about_others_are_clean(data_root: DataRoot) -> None:
     raw(data_root, "maino@example.fi 040 999 0112 140285-9142 C70000012 a1a1a1a1a1a1a1a2")
-    assert found(data_root, whole=True) == []
+    assert findings(data_root, whole=True) == []

@@ -97,14 +97,16 @@ NOT_THEIRS = [
 @pytest.mark.parametrize("around", ["{}", 'x,"{}",y', "see <{}> there"])
 def test_every_spelling_is_found(text: str, which: int, around: str) -> None:
     whole = around.format(text)
-    found = {one.identifier for one in SPELLINGS.find(whole) if one.sure}
-    assert found == {KNOWN[which]}
+    certain = {mention.identifier for mention in SPELLINGS.find(whole) if mention.sure}
+    assert certain == {KNOWN[which]}
     assert Prefilter(SPELLINGS.fragments).candidates(pa.array(["nobody", whole])).tolist() == [1]
 
 
 @pytest.mark.parametrize(("text", "which"), UNSURE)
 def test_what_may_be_something_else_is_found_and_not_sure(text: str, which: int) -> None:
-    assert [(one.identifier, one.sure) for one in SPELLINGS.find(text)] == [(KNOWN[which], False)]
+    assert [(mention.identifier, mention.sure) for mention in SPELLINGS.find(text)] == [
+        (KNOWN[which], False)
+    ]
 
 
 @pytest.mark.parametrize("text", NOT_THEIRS)

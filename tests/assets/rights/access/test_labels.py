@@ -8,14 +8,14 @@ import pytest
 
 from assets.register.building import TABLES
 from assets.rights.access import labels
-from assets.rights.access.gathering import NOT_OF_ONE
+from assets.rights.access.gathering import NOT_SHOWN
 from schemas import eligibility, profiles
 from schemas.columns import categories
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from schemas.staged import CANONICAL
 
 POLICY = load_policy()
-SHOWN = {**{name: model for name, model in TABLES.items() if name not in NOT_OF_ONE}, **CANONICAL}
+SHOWN = {**{name: model for name, model in TABLES.items() if name not in NOT_SHOWN}, **CANONICAL}
 NEVER = {"registrant_id", "record_no", "position"}
 
 
@@ -23,26 +23,29 @@ NEVER = {"registrant_id", "record_no", "position"}
 def test_every_table_and_column_has_a_name(language: str) -> None:
     words = labels.words()
     columns = {column for model in SHOWN.values() for column in categories(model)} - NEVER
-    assert sorted(one for one in columns if language not in words["columns"].get(one, {})) == []
-    assert sorted(one for one in SHOWN if language not in words["tables"].get(one, {})) == []
-    assert sorted(one for one, said in words["texts"].items() if language not in said) == []
+    assert (
+        sorted(column for column in columns if language not in words["columns"].get(column, {}))
+        == []
+    )
+    assert sorted(table for table in SHOWN if language not in words["tables"].get(table, {})) == []
+    assert sorted(code for code, texts in words["texts"].items() if language not in texts) == []
 
 
 @pytest.mark.parametrize("language", POLICY.languages)
-def test_every_rule_says_what_it_means(language: str) -> None:
+def test_every_rule_has_a_meaning(language: str) -> None:
     codes = {**eligibility.CODES, **profiles.CODES}
     for code, english in codes.items():
-        said = labels.meaning(code, language)  # type: ignore[arg-type]
-        assert said != code
-        assert "{" not in said
-        assert language == "en" or said != english
+        meaning = labels.meaning(code, language)  # type: ignore[arg-type]
+        assert meaning != code
+        assert "{" not in meaning
+        assert language == "en" or meaning != english
 
 
 @pytest.mark.parametrize(
     ("wished", "chosen"),
     [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("de", "en"), ("viro", "en"), (None, "fi")],
 )
-def test_the_language_is_the_registrants_or_one_that_the_policy_is_in(
+def test_the_language_is_the_registrants_or_a_language_of_the_policy(
     wished: str | None, chosen: str
 ) -> None:
     assert labels.chosen(POLICY, wished) == chosen

@@ -19,7 +19,7 @@ from assets.rights.access import gathering, package
 from assets.rights.access.archive import ArchiveError
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy.loader import load_policy
 from tests.support.access_world import (
     MARK,
     NEXT,
@@ -59,10 +59,10 @@ def written(
 def test_nothing_of_anybody_else_is_in_any_file(written: Path) -> None:
     for name, data in unzipped(written).items():
         text = data.decode().lower()
-        assert [one for one in OTHERS if one.lower() in text] == [], name
+        assert [identifier for identifier in OTHERS if identifier.lower() in text] == [], name
 
 
-def test_the_world_has_what_must_not_be_told(data_root: DataRoot) -> None:
+def test_the_data_root_contains_what_must_not_be_disclosed(data_root: DataRoot) -> None:
     """The markers are in the lake: were they not, their absence would say nothing."""
     other = gathering.gather(data_root, str(registrant(data_root, SPOUSE_CODE)["registrant_id"]))
     assert MARK in json.dumps(other.statements)
@@ -76,15 +76,17 @@ def test_everything_of_the_registrants_own_is_there(written: Path, value: str) -
         assert value in files[name].decode(), name
 
 
-def test_each_attribute_says_where_it_comes_from(written: Path) -> None:
-    told = {row["attribute"]: row["source"] for row in content(written)["register"]["provenance"]}
-    assert told["name"] == "population_register"
-    assert told["phone"] == "crm"
+def test_each_attribute_names_its_source(written: Path) -> None:
+    sources = {
+        row["attribute"]: row["source"] for row in content(written)["register"]["provenance"]
+    }
+    assert sources["name"] == "population_register"
+    assert sources["phone"] == "crm"
 
 
-def test_every_source_that_spoke_is_there_as_it_was_delivered(written: Path) -> None:
+def test_records_of_every_source_are_included_as_delivered(written: Path) -> None:
     records = content(written)["records"]
-    assert {(one["source"], one["dataset"]) for one in records} == {
+    assert {(record["source"], record["dataset"]) for record in records} == {
         ("population_register", "perustiedot"),
         ("population_register", "muutokset"),
         ("crm", "contacts"),
@@ -94,14 +96,14 @@ def test_every_source_that_spoke_is_there_as_it_was_delivered(written: Path) -> 
         ("consents", "consent_log"),
         ("credit_bureau", "credit_reports"),
     }
-    assert all(one["outcome"] == "staged" for one in records)
+    assert all(record["outcome"] == "staged" for record in records)
 
 
 def test_what_is_withheld_is_counted(written: Path) -> None:
     assert content(written)["withheld"] == {"fields": 7, "records": 0}
 
 
-def test_what_was_said_of_a_shared_address_is_told_without_its_evidence(written: Path) -> None:
+def test_a_consent_for_a_shared_address_is_disclosed_without_its_evidence(written: Path) -> None:
     log = content(written)["register"]["choice_log"]
     assert {
         (row["choice"], row["evidence"]) for row in log if row["origin"] == "consents:web-form"
@@ -109,13 +111,13 @@ def test_what_was_said_of_a_shared_address_is_told_without_its_evidence(written:
     assert [row["record_key"] for row in log if row["origin"] == "crm:hs_email_optout"] == [None]
 
 
-def test_every_mart_is_told_with_its_reasons(written: Path) -> None:
+def test_every_mart_is_listed_with_its_reasons(written: Path) -> None:
     marts = content(written)["marts"]
-    assert [one["mart"] for one in marts] == list(MARTS)
-    assert all(channel["rules"] for one in marts for channel in one["channels"])
+    assert [mart["mart"] for mart in marts] == list(MARTS)
+    assert all(channel["rules"] for mart in marts for channel in mart["channels"])
 
 
-def test_profiles_are_told_with_their_rules(
+def test_profiles_are_disclosed_with_their_rules(
     data_root: DataRoot, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So few people are never profiled: no value is shared by enough of them."""
@@ -124,10 +126,10 @@ def test_profiles_are_told_with_their_rules(
     )
     monkeypatch.setattr(profile_explanation, "profile", lambda *_: [value])
     package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, "fi")
-    told = content(tmp_path / "one.zip")["profile"]
-    assert [(one["value"], one["rule"], one["inputs"], one["as_of"]) for one in told] == [
-        ("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))
-    ]
+    profile = content(tmp_path / "one.zip")["profile"]
+    assert [
+        (entry["value"], entry["rule"], entry["inputs"], entry["as_of"]) for entry in profile
+    ] == [("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))]
     assert (
         "napsautukset verkkosivustolla 180 päivän ajalta"
         in unzipped(tmp_path / "one.zip")["access.html"].decode()
@@ -135,25 +137,25 @@ def test_profiles_are_told_with_their_rules(
 
 
 def test_the_circumstances_are_those_of_the_notice(written: Path) -> None:
-    told = content(written)["circumstances"]
-    assert len(told["purposes"]) == len(load_policy().purposes)
-    assert {one["country"] for one in told["recipients"]} == {"Finland", "USA"}
-    assert told["retention"]
-    assert "Dataombudsmannens" in told["authority"]
+    circumstances = content(written)["circumstances"]
+    assert len(circumstances["purposes"]) == len(load_policy().purposes)
+    assert {recipient["country"] for recipient in circumstances["recipients"]} == {"Finland", "USA"}
+    assert circumstances["retention"]
+    assert "Dataombudsmannens" in circumstances["authority"]
 
 
 def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(
     written: Path, data_root: DataRoot, registrant_id: str, tmp_path: Path
 ) -> None:
     assert '<html lang="sv">' in unzipped(written)["access.html"].decode()
-    for language, said in (
+    for language, heading in (
         ("fi", "Mistä kukin tieto on peräisin"),
         ("en", "Where each detail comes from"),
     ):
         package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)
         page = unzipped(tmp_path / "one.zip")["access.html"].decode()
         assert f'<html lang="{language}">' in page
-        assert said in page
+        assert heading in page
 
 
 class Tags(HTMLParser):
@@ -161,22 +163,22 @@ class Tags(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: set[str] = set()
+        self.names: set[str] = set()
         self.doing: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.add(tag)
+        self.names.add(tag)
         self.doing += [
             name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "action")
         ]
 
 
 def test_the_page_obeys_no_value(tmp_path: Path) -> None:
-    found = gathering.Gathered("R1", "2026-11-20", "en", withheld={"fields": 0, "records": 0})
+    gathered = gathering.Gathered("R1", "2026-11-20", "en", withheld={"fields": 0, "records": 0})
     wicked = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
-    found.register = {"registrants": [{"given_names": wicked}], "names": [{wicked: wicked}]}
-    found.statements = {"visits": [{"url": wicked}]}
-    found.records = [
+    gathered.register = {"registrants": [{"given_names": wicked}], "names": [{wicked: wicked}]}
+    gathered.statements = {"visits": [{"url": wicked}]}
+    gathered.records = [
         {
             "source": wicked,
             "dataset": "d",
@@ -190,8 +192,8 @@ def test_the_page_obeys_no_value(tmp_path: Path) -> None:
     from assets.rights.access import page
 
     tags = Tags()
-    tags.feed(page.html(load_policy(), found, "en", NOW).decode())
-    assert not tags.found & {"script", "img", "iframe", "object", "link", "form"}
+    tags.feed(page.html(load_policy(), gathered, "en", NOW).decode())
+    assert not tags.names & {"script", "img", "iframe", "object", "link", "form"}
     assert tags.doing == []
 
 
@@ -220,7 +222,7 @@ def test_a_package_is_not_kept_in_the_data_root(data_root: DataRoot, registrant_
     assert not (data_root.requests / "package.zip").exists()
 
 
-def test_nobody_of_that_id_is_told_without_repeating_it(
+def test_an_unknown_id_is_reported_without_repeating_it(
     data_root: DataRoot, tmp_path: Path
 ) -> None:
     with pytest.raises(gathering.UnknownRegistrantError) as refused:
@@ -229,7 +231,7 @@ def test_nobody_of_that_id_is_told_without_repeating_it(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tables_for_spreadsheets_say_what_the_json_says(written: Path) -> None:
+def test_tables_for_spreadsheets_have_the_content_of_the_json(written: Path) -> None:
     files = unzipped(written)
     rows = list(
         csv.DictReader(

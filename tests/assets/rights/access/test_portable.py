@@ -16,7 +16,7 @@ from assets.rights.access import gathering, package
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.portable import portable
 from assets.storage.data_root import DataRoot
-from schemas.policy import POLICY_FILE, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
 from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
 from tests.support.registers import registrant
 
@@ -45,7 +45,7 @@ def test_only_what_the_registrant_provided_is_taken(taken: dict[str, list[Row]])
     assert {"contracts", "orders", "visits", "contact_points", "marketing_choices"} <= set(taken)
 
 
-def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(
+def test_only_what_the_policy_lists_as_provided_is_taken(
     taken: dict[str, list[Row]],
 ) -> None:
     columns = {column for rows in taken.values() for row in rows for column in row}
@@ -61,7 +61,7 @@ def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(
     }
 
 
-def test_the_file_says_it_as_json_and_as_tables(data_root: DataRoot, tmp_path: Path) -> None:
+def test_the_archive_contains_json_and_tables(data_root: DataRoot, tmp_path: Path) -> None:
     done = package.portability(
         data_root,
         str(registrant(data_root, SELF_CODE)["registrant_id"]),
@@ -72,26 +72,26 @@ def test_the_file_says_it_as_json_and_as_tables(data_root: DataRoot, tmp_path: P
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         names = archive.namelist()
         whole = "".join(archive.read(name).decode() for name in names).lower()
-        told = json.loads(archive.read("portability.json"))
+        exported = json.loads(archive.read("portability.json"))
     assert "tables/orders.csv" in names
-    assert done.statements == sum(len(rows) for rows in told["provided"].values())
-    assert [one for one in OTHERS if one.lower() in whole] == []
+    assert done.statements == sum(len(rows) for rows in exported["provided"].values())
+    assert [identifier for identifier in OTHERS if identifier.lower() in whole] == []
 
 
 def someone(**register: list[Row]) -> Gathered:
-    found = Gathered("R1", "2026-11-20", None)
-    found.register = register
-    told = {
+    gathered = Gathered("R1", "2026-11-20", None)
+    gathered.register = register
+    stated = {
         "delivered_on": "2026-11-17",
         "delivery_id": "d",
         "record_key": "k",
         "stated_at": "2026-11-17",
     }
-    found.statements = {
+    gathered.statements = {
         "contact_points": [
             {
                 "source": "crm",
-                **told,
+                **stated,
                 "kind": "email",
                 "op": "state",
                 "value": "a@example.fi",
@@ -101,7 +101,7 @@ def someone(**register: list[Row]) -> Gathered:
         "names": [
             {
                 "source": "population_register",
-                **told,
+                **stated,
                 "kind": "official",
                 "op": "state",
                 "given_names": "Aino",
@@ -109,7 +109,7 @@ def someone(**register: list[Row]) -> Gathered:
             }
         ],
     }
-    return found
+    return gathered
 
 
 CONTRACT = {"contracts": [{"contract_number": "K-1"}]}
@@ -132,12 +132,12 @@ def test_a_consent_makes_portable_what_its_purpose_uses() -> None:
 
 
 def changed(*path: str, value: object) -> object:
-    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
-    inner = said
+    policy = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    inner = policy
     for name in path[:-1]:
         inner = inner[name]
     inner[path[-1]] = value
-    return type(POLICY).model_validate(said)
+    return type(POLICY).model_validate(policy)
 
 
 def test_the_policy_decides_and_no_list() -> None:
@@ -161,6 +161,6 @@ def test_the_policy_decides_and_no_list() -> None:
 
 
 def test_what_was_taken_back_is_not_taken() -> None:
-    found = someone(**CONTRACT)
-    found.statements["contact_points"][0]["op"] = "retract"
-    assert portable(POLICY, found) == {}
+    gathered = someone(**CONTRACT)
+    gathered.statements["contact_points"][0]["op"] = "retract"
+    assert portable(POLICY, gathered) == {}

@@ -1,4 +1,4 @@
-"""Whoever else is in a text goes, in whatever spelling; what is the registrant's own stays."""
+"""Other people in a text are redacted, in whatever spelling; the registrant's own data stays."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def test_somebody_else_goes(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", OWNS)
-def test_what_is_ones_own_stays(text: str) -> None:
+def test_the_registrants_own_data_stays(text: str) -> None:
     assert KEEPING.text(f"ks. {text} heti") == f"ks. {text} heti"
 
 
 @settings(max_examples=examples(100))
 @given(st.lists(st.tuples(AROUND, st.sampled_from([*OTHERS, *OWNS])), max_size=6))
-def test_in_any_mixture_of_both_nobody_else_is_left(parts: list[tuple[str, str]]) -> None:
+def test_in_any_combination_of_both_nobody_else_is_left(parts: list[tuple[str, str]]) -> None:
     kept = KEEPING.text(" ".join(before + " " + text for before, text in parts)).lower()
-    assert [one for one in OTHERS if one.lower() in kept] == []
+    assert [identifier for identifier in OTHERS if identifier.lower() in kept] == []
 
 
 def test_of_those_who_live_there_no_single_name_is_left() -> None:
@@ -100,7 +100,7 @@ NESTED = st.recursive(
     ids=[f"{source}-{dataset.name}" for source, dataset in DATASETS],
 )
 def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> None:
-    """Every dataset says what it tells of the registrant; a field that it does not name is never
+    """Every dataset declares its disclosable fields; a field that it does not name is never
     handed out.
     """
 
@@ -134,7 +134,7 @@ def test_groups_about_relatives_are_withheld_whatever_their_fields_are_called(
     }
     kept, fields = redaction.disclosed(dataset, json.dumps(payload))
     assert "Qzannex" not in json.dumps(kept)
-    assert [one["etunimi"] for one in kept["tietoryhmat"]] == ["Aino"]
+    assert [group["etunimi"] for group in kept["tietoryhmat"]] == ["Aino"]
     assert len(fields) == 2
 
 

@@ -30,9 +30,9 @@ def begins_a_formula(cell: str) -> bool:
     """
     seen = next(
         (
-            one
-            for one in cell
-            if not one.isspace() and unicodedata.category(one) not in ("Cc", "Cf", "Zs")
+            character
+            for character in cell
+            if not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf", "Zs")
         ),
         "",
     )
@@ -59,7 +59,7 @@ def test_no_cell_begins_a_formula_whatever_the_separator(rows: list[dict[str, st
 @given(DANGEROUS)
 @example(" =1")
 @example("\t -x;\n=1")
-def test_but_for_apostrophes_a_cell_says_what_it_said(text: str) -> None:
+def test_a_cell_is_unchanged_but_for_apostrophes(text: str) -> None:
     cell = read(spreadsheets.table([{"a": text}]), ",")[1][0]
     assert cell.replace("'", "") == text.replace("'", "")
 

@@ -47,32 +47,32 @@ def asked(known: DataRoot) -> str:
 def listed(data_root: DataRoot, request_id: str, *more: str) -> list[dict[str, Any]]:
     answer = typed(data_root, request_steps.show_withheld, request_id, "--json", *more)
     assert answer.exit_code == 0, answer.output
-    found: list[dict[str, Any]] = json.loads(answer.output)
-    return found
+    items: list[dict[str, Any]] = json.loads(answer.output)
+    return items
 
 
 def notes(data_root: DataRoot, request_id: str) -> str:
     """The item that is the free text of the registrant's own contact."""
     return next(
-        str(one["item"])
-        for one in listed(data_root, request_id, "--private")
-        if one["field"] == "Notes"
+        str(item["item"])
+        for item in listed(data_root, request_id, "--private")
+        if item["field"] == "Notes"
     )
 
 
 def test_every_item_is_listed_without_its_content_unless_it_is_asked_for(
     known: DataRoot, asked: str
 ) -> None:
-    assert [one["kind"] for one in listed(known, asked)] == ["field"] * 7
+    assert [item["kind"] for item in listed(known, asked)] == ["field"] * 7
     assert MARK not in typed(known, request_steps.show_withheld, asked).output
     assert {"Notes", "customVariables", "perhe", "tietoryhmat[4]"} <= {
-        one["field"] for one in listed(known, asked, "--private")
+        item["field"] for item in listed(known, asked, "--private")
     }
 
 
 def test_a_content_is_shown_as_it_would_be_handed_out(known: DataRoot, asked: str) -> None:
     seen = next(
-        one["content"] for one in listed(known, asked, "--private") if one["field"] == "Notes"
+        item["content"] for item in listed(known, asked, "--private") if item["field"] == "Notes"
     )
     assert seen == f"puhuttu: {MARK}notes [redacted]"
 
@@ -83,11 +83,11 @@ def test_what_is_released_goes_out_with_the_package_and_nothing_else(
     item = notes(known, asked)
     assert typed(known, request_steps.decide, asked, "--withheld", f"{item}=granted").exit_code == 0
     assert typed(known, access.access, asked, "--out", str(tmp_path / "one.zip")).exit_code == 0
-    told = content(tmp_path / "one.zip")
-    assert [(one["field"], one["content"]) for one in told["released"]] == [
+    package = content(tmp_path / "one.zip")
+    assert [(released["field"], released["content"]) for released in package["released"]] == [
         ("Notes", f"puhuttu: {MARK}notes [redacted]")
     ]
-    assert told["withheld"] == {"fields": 6, "records": 0}
+    assert package["withheld"] == {"fields": 6, "records": 0}
     for name, data in unzipped(tmp_path / "one.zip").items():
         left = data.decode().replace(f"{MARK}notes", "")
         assert (MARK in left, SPOUSE_PHONE in left) == (False, False), name
@@ -95,7 +95,7 @@ def test_what_is_released_goes_out_with_the_package_and_nothing_else(
     assert f"{MARK}notes" in unzipped(tmp_path / "one.zip")["tables/released.csv"].decode()
 
 
-def test_what_is_kept_has_a_ground_and_the_ledger_tells_how_many_and_not_which(
+def test_what_is_withheld_has_a_ground_and_the_ledger_records_how_many_and_not_which(
     known: DataRoot, asked: str
 ) -> None:
     item = notes(known, asked)
@@ -105,11 +105,11 @@ def test_what_is_kept_has_a_ground_and_the_ledger_tells_how_many_and_not_which(
         ).exit_code
         == 0
     )
-    assert [one["decided"] for one in listed(known, asked) if one["item"] == item] == [
+    assert [entry["decided"] for entry in listed(known, asked) if entry["item"] == item] == [
         "refused:REQ-RIGHTS-OF-OTHERS"
     ]
     assert [
-        one["told"] for one in ledger.load(known, asked).events if one["what"] == "reviewed"
+        event["told"] for event in ledger.load(known, asked).events if event["what"] == "reviewed"
     ] == ["1 refused:REQ-RIGHTS-OF-OTHERS"]
     assert item not in (known.requests / f"{asked}.json").read_text()
     ledger.close(known, ledger.load(known, asked), NOW)
@@ -128,7 +128,7 @@ def test_neither_another_ground_nor_an_item_that_is_not_there_is_taken(
     assert ledger.load(known, asked).withheld == {}
 
 
-def test_nothing_is_shown_before_it_is_verified_who_asks(known: DataRoot) -> None:
+def test_nothing_is_shown_before_the_requester_is_verified(known: DataRoot) -> None:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, request_steps.show_withheld, request_id, "--private")
     assert (answer.exit_code, MARK in answer.output) == (1, False)
@@ -153,11 +153,11 @@ def test_a_record_of_somebody_else_that_mentions_the_registrant_is_an_item_of_it
         )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
     me = str(registrant(data_root, SELF_CODE)["registrant_id"])
-    [mentions] = [one for one in gathering.withheld(data_root, me) if one.kind == "record"]
+    [mentions] = [item for item in gathering.withheld(data_root, me) if item.kind == "record"]
     assert (mentions.field, mentions.content["customer_number"], mentions.content["amount"]) == (
         "",
         "[redacted]",
         "31337.77",
     )
-    told = gathering.gather(data_root, me, [mentions.item])
-    assert (told.withheld["records"], told.released[0]["content"]) == (0, mentions.content)
+    gathered = gathering.gather(data_root, me, [mentions.item])
+    assert (gathered.withheld["records"], gathered.released[0]["content"]) == (0, mentions.content)

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from schemas.enforceable import ENFORCED, without_data
-from schemas.policy import load_policy
+from schemas.policy.enforceable import ENFORCED, without_data
+from schemas.policy.loader import load_policy
 from schemas.vocabulary import AppliesTo
 from tests.support.changed_policy import changed, refused
 
@@ -33,18 +33,18 @@ def test_everything_that_a_rule_may_apply_to_is_declared() -> None:
 def test_a_clock_or_effect_that_the_pipeline_does_not_have_is_refused(
     tmp_path: Path, code: str, field: str, value: str, fix: str
 ) -> None:
-    told = str(refused(tmp_path, changed(("retention", code, field), value)))
-    assert "policy.yaml line " in told
-    assert f"retention.{code}.{field}: the pipeline cannot" in told
-    assert fix in told
+    message = str(refused(tmp_path, changed(("retention", code, field), value)))
+    assert "policy.yaml line " in message
+    assert f"retention.{code}.{field}: the pipeline cannot" in message
+    assert fix in message
 
 
 def test_orders_that_no_statute_ends_are_refused(tmp_path: Path) -> None:
-    told = str(
+    message = str(
         refused(tmp_path, changed(("categories", "order", "retention"), ["RET-CUSTOMER-3Y"]))
     )
-    assert "categories.order.retention" in told
-    assert "name RET-VOUCHER-6Y or RET-BOOKS-10Y" in told
+    assert "categories.order.retention" in message
+    assert "name RET-VOUCHER-6Y or RET-BOOKS-10Y" in message
 
 
 def test_rules_without_data_of_their_kind_are_named() -> None:

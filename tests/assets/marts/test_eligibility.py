@@ -1,5 +1,5 @@
-"""Whoever the marts admit, a slow and obvious evaluator of the rules admits too, and nobody else;
-every row and column.
+"""The marts hold exactly the registrants that a slow and obvious evaluator of the rules finds
+eligible; every row and column.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.marts import building as marts
-from assets.register import building, eligibility
+from assets.register import eligibility
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
 from schemas.eligibility import RULES, channels
 from schemas.marts import MARTS
-from schemas.policy import POLICY_FILE, Policy, load_policy
+from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.model import Policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
 from tests.support.examples import examples
+from tests.support.registers import evaluate_eligibility
 
 POLICY = load_policy()
 DAYS = [
@@ -41,23 +43,23 @@ DAYS = [
 
 
 def published(data_root: DataRoot, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Build admission and every mart for real; answers their rows."""
-    building.evaluate_eligibility(data_root, today, building.Built())
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    """Evaluate eligibility and build every mart; returns their rows."""
+    evaluate_eligibility(data_root, today)
+    tables: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for purpose, models in MARTS.items():
         marts.build(data_root, purpose, today)
         marts.publish(data_root, purpose)
         with duckdb.connect(str(marts.mart_path(data_root, purpose)), read_only=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            found[purpose] = {}
+            tables[purpose] = {}
             for model in models:
                 read = connection.execute(f"SELECT * FROM {table_name(model)}")
                 names = [column[0] for column in read.description]
                 assert names == arrow_schema(model).names
-                found[purpose][table_name(model)] = [
+                tables[purpose][table_name(model)] = [
                     dict(zip(names, row, strict=True)) for row in read.fetchall()
                 ]
-    return found
+    return tables
 
 
 def people(world: World) -> dict[str, Person]:
@@ -67,7 +69,7 @@ def people(world: World) -> dict[str, Person]:
             grouped[row["registrant_id"]].append(row)
         return grouped
 
-    contracts, orders, visits, words, told = (
+    contracts, orders, visits, words, provenance = (
         of("contracts"),
         of("orders"),
         of("visits"),
@@ -76,24 +78,26 @@ def people(world: World) -> dict[str, Person]:
     )
     reports, remarks = of("credit_reports"), of("credit_marks")
     return {
-        one["registrant_id"]: Person(
-            one,
-            contracts[one["registrant_id"]],
-            orders[one["registrant_id"]],
-            visits[one["registrant_id"]],
-            reports[one["registrant_id"]] + remarks[one["registrant_id"]],
-            words[one["registrant_id"]],
-            {row["attribute"]: row["source"] for row in told[one["registrant_id"]]},
+        registrant["registrant_id"]: Person(
+            registrant,
+            contracts[registrant["registrant_id"]],
+            orders[registrant["registrant_id"]],
+            visits[registrant["registrant_id"]],
+            reports[registrant["registrant_id"]] + remarks[registrant["registrant_id"]],
+            words[registrant["registrant_id"]],
+            {row["attribute"]: row["source"] for row in provenance[registrant["registrant_id"]]},
         )
-        for one in world.tables["registrants"]
+        for registrant in world.tables["registrants"]
     }
 
 
-def admitted(
+def eligible(
     everyone: dict[str, Person], purpose: str, channel: str, policy: Policy, today: date
 ) -> set[str]:
     return {
-        one for one, person in everyone.items() if allowed(person, purpose, channel, policy, today)
+        registrant_id
+        for registrant_id, person in everyone.items()
+        if allowed(person, purpose, channel, policy, today)
     }
 
 
@@ -103,10 +107,10 @@ def ids(rows: list[dict[str, Any]]) -> set[str]:
 
 def without_bases(**removed: str) -> Policy:
     """The policy without a basis of a purpose, such as `direct_marketing="legitimate_interest"`."""
-    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    policy = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
     for purpose, basis in removed.items():
-        said["purposes"][purpose]["bases"].remove(basis)
-    return Policy.model_validate(said)
+        policy["purposes"][purpose]["bases"].remove(basis)
+    return Policy.model_validate(policy)
 
 
 POLICIES = [
@@ -125,7 +129,7 @@ POLICIES = [
 @given(
     seed=st.integers(0, 2**32), today=st.sampled_from(DAYS), which=st.integers(0, len(POLICIES) - 1)
 )
-def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
+def test_the_marts_hold_exactly_the_registrants_that_the_rules_allow(
     tmp_path_factory: pytest.TempPathFactory, seed: int, today: date, which: int
 ) -> None:
     policy = POLICIES[which]
@@ -134,34 +138,38 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
     assert pepper(data_root)
     world = random_world(seed, today, 120)
     world.write(data_root)
-    found, everyone = published(data_root, today), people(world)
+    marts_read, everyone = published(data_root, today), people(world)
     rows = world.tables
 
     def may(purpose: str, channel: str = "all") -> set[str]:
-        return admitted(everyone, purpose, channel, policy, today)
+        return eligible(everyone, purpose, channel, policy, today)
 
     for channel in channels("direct_marketing"):
-        assert ids(found["direct_marketing"][f"by_{channel}"]) == may("direct_marketing", channel)
-    assert ids(found["contracts"]["registrants"]) == may("contracts")
-    assert ids(found["customer_care"]["registrants"]) == may("customer_care")
-    assert ids(found["legal_claims"]["registrants"]) == may("legal_claims")
-    assert ids(found["credit_decision"]["registrants"]) == may("credit_decision")
+        assert ids(marts_read["direct_marketing"][f"by_{channel}"]) == may(
+            "direct_marketing", channel
+        )
+    assert ids(marts_read["contracts"]["registrants"]) == may("contracts")
+    assert ids(marts_read["customer_care"]["registrants"]) == may("customer_care")
+    assert ids(marts_read["legal_claims"]["registrants"]) == may("legal_claims")
+    assert ids(marts_read["credit_decision"]["registrants"]) == may("credit_decision")
     for purpose in ("contracts", "customer_care", "legal_claims"):
         for table, number in (("contracts", "contract_number"), ("orders", "order_number")):
-            assert {row[number] for row in found[purpose][table]} == {
+            assert {row[number] for row in marts_read[purpose][table]} == {
                 row[number] for row in rows[table] if row["registrant_id"] in may(purpose)
             }
-    assert ids(found["credit_decision"]["credit_reports"]) | ids(
-        found["credit_decision"]["credit_marks"]
+    assert ids(marts_read["credit_decision"]["credit_reports"]) | ids(
+        marts_read["credit_decision"]["credit_marks"]
     ) == may("credit_decision")
     for table in ("contracts", "orders", "visits"):
         mine = [row for row in rows[table] if row["registrant_id"] in may("products_and_services")]
-        assert len(found["products_and_services"][table]) == len(mine)
-        assert len({row["pseudonym"] for row in found["products_and_services"][table]}) == len(
+        assert len(marts_read["products_and_services"][table]) == len(mine)
+        assert len({row["pseudonym"] for row in marts_read["products_and_services"][table]}) == len(
             ids(mine)
         )
-    assert len(found["products_and_services"]["customers"]) == len(may("products_and_services"))
-    assert len(found["analytics"]["visits"]) == len(
+    assert len(marts_read["products_and_services"]["customers"]) == len(
+        may("products_and_services")
+    )
+    assert len(marts_read["analytics"]["visits"]) == len(
         [row for row in rows["visits"] if row["registrant_id"] in may("analytics")]
     )
     for channel, kind in (("email", "emails"), ("phone", "phones")):
@@ -175,7 +183,9 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
             for value, reached in by_value.items()
             if reached <= let_in
         }
-        assert {row[f"{channel}_sha256"] for row in found["targeted_advertising"][kind]} == expected
+        assert {
+            row[f"{channel}_sha256"] for row in marts_read["targeted_advertising"][kind]
+        } == expected
 
 
 @pytest.fixture(scope="module")
@@ -201,19 +211,19 @@ def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     )
 
 
-def test_every_rule_has_a_predicate_and_speaks_of_somebody(
+def test_every_rule_has_a_predicate_and_applies_to_somebody(
     large: tuple[DataRoot, World, Any],
 ) -> None:
     assert set(eligibility.PREDICATES) == set(RULES)
-    told = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
-    assert told == set(RULES)
+    rules = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
+    assert rules == set(RULES)
 
 
 def test_each_mart_admits_some_and_not_all(large: tuple[DataRoot, World, Any]) -> None:
     everyone = people(large[1])
     for purpose in MARTS:
         for channel in channels(purpose):
-            assert 0 < len(admitted(everyone, purpose, channel, POLICY, DAYS[0])) < len(everyone), (
+            assert 0 < len(eligible(everyone, purpose, channel, POLICY, DAYS[0])) < len(everyone), (
                 purpose,
                 channel,
             )
@@ -222,11 +232,11 @@ def test_each_mart_admits_some_and_not_all(large: tuple[DataRoot, World, Any]) -
 def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
     large: tuple[DataRoot, World, Any],
 ) -> None:
-    found = large[2]
+    published_marts = large[2]
     seen = [
         {
             row["pseudonym"]
-            for rows in found[purpose].values()
+            for rows in published_marts[purpose].values()
             for row in rows
             if row.get("pseudonym")
         }
@@ -237,23 +247,23 @@ def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
 
 
 @pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
-def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(
+def test_nothing_that_identifies_a_registrant_leaves_a_pseudonymous_mart(
     large: tuple[DataRoot, World, Any], purpose: str
 ) -> None:
-    told = set(texts(large[2][purpose]))
-    for one in large[1].tables["registrants"]:
+    disclosed = set(texts(large[2][purpose]))
+    for registrant in large[1].tables["registrants"]:
         secret = {
-            str(one[name]).lower()
+            str(registrant[name]).lower()
             for name in ("registrant_id", "customer_number", "email", "phone", "street")
-            if one[name]
+            if registrant[name]
         }
-        assert told.isdisjoint(secret)
+        assert disclosed.isdisjoint(secret)
     numbers = {
         row[number].lower()
         for table, number in (("contracts", "contract_number"), ("orders", "order_number"))
         for row in large[1].tables[table]
     }
-    assert told.isdisjoint(numbers)
+    assert disclosed.isdisjoint(numbers)
 
 
 def test_what_sending_needs_and_no_more(large: tuple[DataRoot, World, Any]) -> None:
@@ -272,7 +282,11 @@ def test_what_sending_needs_and_no_more(large: tuple[DataRoot, World, Any]) -> N
 
 
 def test_no_location_of_the_protected_is_anywhere(large: tuple[DataRoot, World, Any]) -> None:
-    protected = {one["registrant_id"] for one in large[1].tables["registrants"] if one["protected"]}
+    protected = {
+        registrant["registrant_id"]
+        for registrant in large[1].tables["registrants"]
+        if registrant["protected"]
+    }
     for tables in large[2].values():
         for rows in tables.values():
             assert not [
@@ -283,7 +297,7 @@ def test_no_location_of_the_protected_is_anywhere(large: tuple[DataRoot, World, 
             ]
 
 
-def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
+def test_a_register_without_eligibility_has_nobody_eligible(tmp_path: Path) -> None:
     data_root = DataRoot(tmp_path)
     data_root.create()
     assert pepper(data_root)

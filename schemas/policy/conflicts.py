@@ -1,8 +1,8 @@
 """The kinds of conflict between a policy, the law and the data; read from `conflicts.yaml`.
 
-None of them refuses the policy: the controller decides. What is refused is in `schemas.law` and
-`schemas.consistency`. Source: docs/law.md, "Where the policy is stale or incomplete", and what can
-be computed beside it.
+None of them refuses the policy: the controller decides. What is refused is in
+`schemas.policy.legal_constraints` and `schemas.policy.consistency`. Source: docs/law.md, "Where the
+policy is stale or incomplete", and what can be computed beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 import yaml
 from pydantic import TypeAdapter
 
-from schemas.policy import Named, Strict
+from schemas.policy.model import Named, Strict
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")

@@ -1,5 +1,5 @@
-"""An opt-out of a contact stands until an export that has its column says otherwise, and is never
-held back with a record that is quarantined."""
+"""An opt-out of a contact stays in force until an export that has its column states otherwise, and
+also when its record is quarantined."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def test_both_of_two_contacts_with_one_id_are_opted_out(data_root: DataRoot) -> 
     export_all(data_root, DAYS[1], *shared)
     take_in(data_root)
     assert by_email(data_root) == ["Aino", "Bea"]
-    book = deliveries.book(data_root)
-    assert all(one.conserved for one in book)
-    assert staged.lost_by_key(data_root, book) == 0
+    entries = deliveries.ledger(data_root)
+    assert all(entry.conserved for entry in entries)
+    assert staged.lost_by_key(data_root, entries) == 0
 
 
 def test_a_later_version_of_the_quarantined_record_lifts_it(data_root: DataRoot) -> None:

@@ -7,12 +7,12 @@ from datetime import date
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
-from schemas import enforceable
-from schemas.policy_text import RULE_CODE, Fault, unknown
+from schemas.policy import enforceable
+from schemas.policy.diagnostics import RULE_CODE, Fault, unknown
 from schemas.vocabulary import PURPOSES, WITH_ROW, AppliesTo
 
 if TYPE_CHECKING:
-    from schemas.policy import Policy
+    from schemas.policy.model import Policy
 
 TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Shorter pieces of text occur in too many contents to be specific.

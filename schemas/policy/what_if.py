@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas import consistency, law
-from schemas.policy import Period, Policy
-from schemas.policy_text import Fault, unknown
+from schemas.policy import consistency
+from schemas.policy import legal_constraints as law
+from schemas.policy.diagnostics import Fault, unknown
+from schemas.policy.model import Period, Policy
 
 
 class SupposedError(Exception):

@@ -1,30 +1,21 @@
-"""The privacy policy as data: read from `policy.yaml`, checked strictly, read-only.
-
-`load_policy` returns a valid policy, or raises PolicyError with every fault in it: the line, the
-clause, what is wrong and what to do. Legal constraints are in `schemas.law`; the check of the
-pipeline's own tables is in `schemas.declarations`.
-"""
+"""The privacy policy as data, read-only. `schemas.policy.loader` reads and checks it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas import consistency, law, policy_text
-from schemas.policy_text import PolicyError
+from schemas.policy.diagnostics import CLAUSE
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
-POLICY_FILE = Path(__file__).with_name("policy.yaml")
-
-Clause = Annotated[str, Field(pattern=f"^{policy_text.CLAUSE.pattern}$")]
+Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$")]
 Named = Mapping[Language, Annotated[str, Field(min_length=1)]]
 
 
@@ -128,7 +119,7 @@ class RegisterName(Strict):
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies whose duties
+    `duties`: the beginning of a word of a job title, for contact persons of companies with duties
     the marketing concerns.
     """
 
@@ -257,7 +248,7 @@ class Requests(Strict):
 
 
 class ThirdPartyNotice(Strict):
-    """The deadline of a notice to registrants whose data came from others (GDPR 14(3))."""
+    """The deadline of a notice to registrants about data that came from others (GDPR 14(3))."""
 
     clause: Clause
     informed_within: Calendar
@@ -315,18 +306,3 @@ class Policy(Strict):
                 derivation.add(name)
                 waiting += self.categories[name].derived_from
         return derivation
-
-
-@lru_cache
-def load_policy(path: Path = POLICY_FILE) -> Policy:
-    """Read and check the policy file; raises PolicyError with every fault, its line and remedy."""
-    written = policy_text.parse(path)
-    try:
-        policy = Policy.model_validate(written.data)
-    except ValidationError as error:
-        raise PolicyError(
-            path, written, [policy_text.explained(each, written, Policy) for each in error.errors()]
-        ) from None
-    if faults := [*consistency.faults(policy), *law.faults(policy)]:
-        raise PolicyError(path, written, faults)
-    return policy

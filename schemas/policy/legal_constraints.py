@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.policy_text import Fault, Where
+from schemas.policy.diagnostics import Fault, Where
 from schemas.sensitive import sensitive
 
 if TYPE_CHECKING:
-    from schemas.policy import Period, Policy
+    from schemas.policy.model import Period, Policy
 
 # Category -> the purposes that may ever use it, and the reason.
 ONLY_FOR = {
@@ -76,11 +76,11 @@ AT_MOST = {
     ),
     "rectified": (
         "3 months",
-        "GDPR 16, 12(3): what was wrong is gone when the correction must have been carried out",
+        "GDPR 16, 12(3): what was wrong is removed when the correction must have been carried out",
     ),
     "backups": (
         "3 months",
-        "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law "
+        "GDPR 17, 12(3): backups lose the data of erased people within the time that the law "
         "leaves for it",
     ),
 }

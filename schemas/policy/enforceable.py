@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.policy_text import Fault
+from schemas.policy.diagnostics import Fault
 from schemas.vocabulary import AppliesTo, Clock, Effect
 
 if TYPE_CHECKING:
-    from schemas.policy import Policy
+    from schemas.policy.model import Policy
 
 
 class Enforced(NamedTuple):

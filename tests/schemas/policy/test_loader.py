@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.all_sources import check_sources
-from schemas import declarations, law
+from schemas import declarations
 from schemas.declarations import declared
 from schemas.marts import PurposeError
-from schemas.policy import POLICY_FILE, Period, Policy, load_policy
-from schemas.policy_text import PolicyError
+from schemas.policy import legal_constraints as law
+from schemas.policy.diagnostics import PolicyError
+from schemas.policy.loader import POLICY_FILE, load_policy
+from schemas.policy.model import Period, Policy
 from tests.support.changed_policy import changed, refused, written
 from tests.support.examples import examples
 
@@ -26,7 +28,7 @@ DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
 
 def slowly_before(count: int, unit: str, day: date) -> date:
-    """The latest start whose period has ended on the day, by trying every day back from it."""
+    """The latest start of a period that has ended on the day, by trying every day back from it."""
     start = day
     while start + relativedelta(**{unit: count}) > day:
         start -= timedelta(days=1)
@@ -258,16 +260,16 @@ class TestPolicy:
     @pytest.mark.parametrize(
         ("where", "value", "leads_to"),
         MUTATIONS,
-        ids=lambda one: ".".join(one) if isinstance(one, tuple) else str(one)[:30],
+        ids=lambda value: ".".join(value) if isinstance(value, tuple) else str(value)[:30],
     )
     def test_a_wrong_file_is_refused_with_line_and_mending(
         self, where: tuple[str, ...], value: object, leads_to: str, tmp_path: Path
     ) -> None:
-        told = str(refused(tmp_path, changed(where, value)))
-        assert leads_to in told
+        message = str(refused(tmp_path, changed(where, value)))
+        assert leads_to in message
         assert all(
             re.match(r"policy\.yaml line \d+( \(P\d[.\d]*\))?: \S", line)
-            for line in told.splitlines()
+            for line in message.splitlines()
         )
 
     def test_the_line_is_the_one_that_is_wrong_and_the_clause_is_its_own(
@@ -285,7 +287,7 @@ class TestPolicy:
             load_policy(path)
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ("", "not a mapping"),
             ("- a", "not a mapping"),
@@ -297,18 +299,18 @@ class TestPolicy:
         ],
     )
     def test_what_is_no_policy_at_all_is_refused(
-        self, text: str, told: str, tmp_path: Path
+        self, text: str, message: str, tmp_path: Path
     ) -> None:
         path = tmp_path / "policy.yaml"
         path.write_bytes(b"\xff" if text == "\xff" else text.encode())
-        with pytest.raises(PolicyError, match="not YAML" if text == "\xff" else told):
+        with pytest.raises(PolicyError, match="not YAML" if text == "\xff" else message):
             load_policy(path)
 
-    def test_every_fault_is_told_at_once_in_the_order_of_the_file(self, tmp_path: Path) -> None:
-        told = changed(("retention", "RET-RAW-13M", "applies_to"), "visits")
-        told["categories"]["credit"]["purposes"] = ["analytics"]
-        told["time_zone"] = "Mars"
-        lines = str(refused(tmp_path, told)).splitlines()
+    def test_every_fault_is_reported_at_once_in_the_order_of_the_file(self, tmp_path: Path) -> None:
+        policy = changed(("retention", "RET-RAW-13M", "applies_to"), "visits")
+        policy["categories"]["credit"]["purposes"] = ["analytics"]
+        policy["time_zone"] = "Mars"
+        lines = str(refused(tmp_path, policy)).splitlines()
         assert len(lines) >= 4
         assert [int(line.split()[2].strip(":")) for line in lines] == sorted(
             int(line.split()[2].strip(":")) for line in lines
@@ -416,13 +418,15 @@ class TestDeclarations:
     ) -> None:
         policy = load_policy()
         for model in declarations.LAYERS[layer]:
-            for name, one in declared(policy, model, layer.split(".", maxsplit=1)[0]).items():
-                assert one.category, name
-                assert one.sources, name
-                assert set(one.retention) <= set(policy.retention), name
-                assert one.retention, name
-                assert one.clause.startswith("P"), name
-                assert not one.purposes or one.bases, name
+            for name, declaration in declared(
+                policy, model, layer.split(".", maxsplit=1)[0]
+            ).items():
+                assert declaration.category, name
+                assert declaration.sources, name
+                assert set(declaration.retention) <= set(policy.retention), name
+                assert declaration.retention, name
+                assert declaration.clause.startswith("P"), name
+                assert not declaration.purposes or declaration.bases, name
 
     def test_a_technical_column_lives_as_long_as_its_row(self) -> None:
         policy = load_policy()
