@@ -279,7 +279,7 @@ def _without_purpose(policy: Policy) -> Iterator[Conflict]:
                 "CONFLICT-NO-PURPOSE",
                 source.clause,
                 name,
-                "subscription: all; whom no purpose admits goes after "
+                "subscription: all; without a purpose, people leave after "
                 f"{policy.rule('without_purpose')[1].period}",
             )
 

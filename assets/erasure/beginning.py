@@ -27,7 +27,7 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
     Return all as they are then.
 
     A hold that somebody has added makes the erasure wait as a whole: what it covers cannot be kept
-    without the person whose it is. The registrant's own requests and restriction do not.
+    without the person it is about. The registrant's own requests and restriction do not.
 
     Args:
         data_root: The data root.
@@ -38,20 +38,20 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
     if not ready:
         return {}
     touched = bystanders.count(data_root, ready)
-    held = _held(data_root, ready, now)
+    on_hold = _on_hold(data_root, ready, now)
     with ledger.changing(data_root):
         done = [
             replace(
                 lookup.set_aside(
                     request,
                     request,
-                    _waits(request, held[request.request_id]),
+                    _waits(request, on_hold[request.request_id]),
                     now,
-                    len(held[request.request_id]),
+                    len(on_hold[request.request_id]),
                 ),
-                held_by=held[request.request_id],
+                waits_for=on_hold[request.request_id],
             )
-            if request.request_id in held
+            if request.request_id in on_hold
             else lookup.set_aside(
                 request,
                 request,
@@ -68,7 +68,7 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
     return {request.request_id: request for request in done}
 
 
-def _held(
+def _on_hold(
     data_root: DataRoot, erasures: Sequence[Request], now: datetime
 ) -> dict[str, tuple[str, ...]]:
     """Return the ids of the holds on the registrants of erasures, by request; only where any is."""
@@ -82,7 +82,7 @@ def _held(
         register_holds.load(data_root, connection, today)
         register_holds.find_registrants(connection)
         rows = connection.execute(
-            """SELECT DISTINCT registrant_id, hold FROM held_registrants
+            """SELECT DISTINCT registrant_id, hold FROM registrants_on_hold
             WHERE list_contains($1::VARCHAR[], ground)""",
             [list(BY_COMMAND)],
         ).fetchall()
@@ -95,9 +95,9 @@ def _held(
     return {request_id: ids for request_id, ids in found.items() if ids}
 
 
-def _waits(request: Request, held_by: tuple[str, ...]) -> str:
+def _waits(request: Request, waits_for: tuple[str, ...]) -> str:
     return (
-        f"request {request.request_id}: held by {', '.join(held_by)} (`register hold list`); it "
+        f"request {request.request_id}: held by {', '.join(waits_for)} (`register hold list`); it "
         "can be launched when they have ended, or be refused on the ground that the hold has"
     )
 

@@ -60,8 +60,8 @@ class Entry:
         missing_columns: The declared columns that the file does not have; None when it has no
             columns, or was read before they were recorded.
         flagged: Rule code -> rows that are used although the source left something out.
-        unsubscribed: Records about people whom nobody else has delivered, of a source whose intake
-            is limited to known people: never written.
+        unsubscribed: Records of a source with limited intake about people that no other source has
+            delivered: never written.
         keyed: `sha256` is the keyed hash of the file's (`keyed_hash`), because a registrant in it
             was suppressed: given a file with otherwise known records, a plain hash would confirm
             which record was removed.

@@ -30,6 +30,7 @@ from assets.ingest import (
     suppression,
 )
 from assets.ingest.deliveries import Entry, Waiting
+from assets.ingest.expired_records import unexpired_records
 from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
 from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import raw_path
@@ -40,7 +41,6 @@ from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage.atomic_files import remove, sync
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
-from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 from schemas.columns import arrow_schema
 from schemas.delivery import Manifest, RefusedDeliveryError
@@ -261,7 +261,7 @@ def _read(
         limited = subscription.is_limited(data_root, item.source)
         if limited:
             subscription.prepare(data_root, connection, item.source)
-        unexpired = _unexpired_records(data_root, connection, before)
+        unexpired = unexpired_records(data_root, connection, before)
         path = raw_path(data_root, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
@@ -310,31 +310,6 @@ def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
             ):
                 shutil.rmtree(path) if path.is_dir() else remove(path)
         remove(deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id))
-
-
-def _unexpired_records(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, before: list[Entry]
-) -> pa.Array:
-    """Return the numbers of the records that earlier deliveries of the same bytes still have.
-
-    In raw or, where its retention period is shorter, in staged.
-    """
-    files = [
-        path
-        for entry in before
-        for path in data_root.files("raw", entry.source, entry.day, entry.delivery_id)
-    ]
-    files += [
-        path
-        for entry in before
-        for path in data_root.files(
-            "staged", entry.source, entry.day, f"{entry.delivery_id}/records"
-        )
-    ]
-    if not files:
-        return pa.array([], pa.int64())
-    query = f"SELECT DISTINCT record_no FROM {parquet(*files, union_by_name=True)}"
-    return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
 
 
 def read_records(

@@ -1,8 +1,8 @@
 """Lasting refusals: the memory that somebody has refused a use, when nothing else is left of them.
 
 Prohibitions, objections and withdrawals outlive the person as keyed hashes of their identifiers and
-contact points, in `requests/refusals.parquet`. They are compared with whoever is known by one of
-these again: when a delivery is taken in for a purpose that was refused (`find_refused`), and when
+contact points, in `requests/refusals.parquet`. They are compared with people who are known by one
+of these again: when a delivery is taken in for a purpose that was refused (`prepare`), and when
 eligibility is evaluated (`assets.register.lasting_refusals`, which also writes them). They are a
 reason to keep nothing else.
 

@@ -1,4 +1,4 @@
-"""Intake limited to known people: of a source that delivers more, only those whom others deliver.
+"""Intake limited to known people: of a source that delivers more, only those that others deliver.
 
 A controller subscribes to the population register's changes by identity code. Where the policy says
 `subscription: known`, a record is taken in only if it names an identity code that another source
@@ -55,7 +55,7 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, source: 
     others = [_CODES.format(parquet(*raw[False]))] if raw[False] else []
     if staged[False]:
         others.append(
-            f"""SELECT {_CODE.format("value")} FROM {parquet(*staged[False])}
+            f"""SELECT {_CODE.format("value")} AS identifier FROM {parquet(*staged[False])}
             WHERE type = 'identity_code'"""
         )
     nothing = "SELECT NULL::VARCHAR AS identifier WHERE false"

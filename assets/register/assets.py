@@ -158,14 +158,14 @@ def nothing_contradicts(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckR
 @dg.asset_check(
     asset=["register", "admission"],
     name="everybody_has_a_purpose",
-    description="every registrant is admitted to a purpose; who is not leaves after the policy's "
+    description="every registrant is eligible for a purpose; who is not leaves after the policy's "
     "period, unless a hold keeps them",
 )
 @without_values
 def everybody_has_a_purpose(
     data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.AssetCheckResult:
-    """Warn of registrants whom no purpose admits; fail if one is past the period."""
+    """Warn of registrants without any purpose; fail if one is past the period."""
     counts = no_purpose.counts(data_root, today.date)
     overdue = counts["past_their_time"]
     return dg.AssetCheckResult(

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from assets.register.holds import unless_held
+from assets.register.holds import unless_on_hold
 from assets.storage.relations import Relation, Scope
 from schemas.policy import legal_constraints as law
 from schemas.policy.model import Period, Policy
@@ -260,7 +260,7 @@ def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
 
 _FIRST_SEEN = """(SELECT visitor_id, min(started_at) AS started_at,
         coalesce(min(person_key) FILTER (person_key IN (
-            SELECT person_key FROM held_persons WHERE category = 'website_identifier')),
+            SELECT person_key FROM persons_on_hold WHERE category = 'website_identifier')),
             person_key('visitor_id', visitor_id)) AS person_key
     FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"""
 _A_REPORT, _A_MARK = (
@@ -296,7 +296,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_orders",
             "order_number",
             hold_ends,
-            unless_held(orders_are_over(policy, today), "order"),
+            unless_on_hold(orders_are_over(policy, today), "order"),
             "registrant_orders",
         ),
         clock(
@@ -306,7 +306,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_visits",
             "visit",
             visited,
-            unless_held(visits_are_over(policy, today), "website"),
+            unless_on_hold(visits_are_over(policy, today), "website"),
             "registrant_visits",
         ),
         clock(
@@ -316,7 +316,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             _FIRST_SEEN,
             "visitor_id",
             visited,
-            unless_held(cookies_are_over(policy, today), "website_identifier"),
+            unless_on_hold(cookies_are_over(policy, today), "website_identifier"),
         ),
         clock(
             "credit_report",
@@ -325,7 +325,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_credit_reports",
             _A_REPORT,
             reported,
-            unless_held(reports_are_over(policy, today), "credit"),
+            unless_on_hold(reports_are_over(policy, today), "credit"),
         ),
         clock(
             "credit_mark",
@@ -334,6 +334,6 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_credit_marks",
             _A_MARK,
             mark_expiry(policy),
-            unless_held(marks_are_over(policy, today), "credit"),
+            unless_on_hold(marks_are_over(policy, today), "credit"),
         ),
     )

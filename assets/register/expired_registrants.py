@@ -2,7 +2,7 @@
 
 When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is
 linked (`leave_out_rows`); then registrants whose time is over are removed (`remove_expired`), and
-the rest is resolved again until no other is; last those whom no purpose admits
+the rest is resolved again until no other is; last those without any purpose
 (`remove_purposeless`). A contract has no time of its own: it leaves with its registrant. What is
 under a hold stays (`holds`). So the register is built from just what the sweep will leave, and is
 the same after it.
@@ -64,7 +64,7 @@ EXPIRED_COOKIE_HASHES = Relation(
 EXPIRED = Relation.of(
     Expired,
     reads=(
-        "held_persons",
+        "persons_on_hold",
         "staged_orders",
         "staged_visits",
         "staged_credit_reports",
@@ -72,7 +72,7 @@ EXPIRED = Relation.of(
         "staged_identifiers",
         "expired_cookie_hashes",
     ),
-    amended_from=("consent_proofs", "expiring_registrants"),
+    amended_from=("consent_proofs", "expiring_registrants", "registrant_contracts"),
     scope=Scope.COMPONENT,
 )
 CONTRACT_ENDS_OF_PERSONS = Relation(
@@ -92,7 +92,7 @@ CURRENT_RECORDS = Relation(
     name="current_records",
     summary="The latest records, without visits and orders that are past their time.",
     columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
-    reads=("latest_records", "staged_visits", "staged_orders", "held_persons"),
+    reads=("latest_records", "staged_visits", "staged_orders", "persons_on_hold"),
     scope=Scope.COMPONENT,
 )
 EXCLUDED_PERSONS = Relation(
@@ -119,8 +119,8 @@ EXPIRING_REGISTRANTS = Relation(
     name="expiring_registrants",
     summary="The registrants who leave in this round.",
     columns=_CLOCK,
-    reads=("registrant_clocks", "held_registrants"),
-    amended_from=("without_purpose", "held_registrants"),
+    reads=("registrant_clocks", "registrants_on_hold"),
+    amended_from=("without_purpose", "registrants_on_hold"),
     scope=Scope.COMPONENT,
 )
 
@@ -174,11 +174,11 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
             EXCEPT (
                 SELECT delivery_id, record_no
                 FROM staged_visits
-                WHERE {holds.unless_held(visits_are_over(policy, today), "website")}
+                WHERE {holds.unless_on_hold(visits_are_over(policy, today), "website")}
                 UNION ALL
                 SELECT delivery_id, record_no
                 FROM staged_orders
-                WHERE {holds.unless_held(orders_are_over(policy, today), "order")})"""
+                WHERE {holds.unless_on_hold(orders_are_over(policy, today), "order")})"""
         )
     )
     connection.execute(
@@ -206,7 +206,7 @@ def _expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date)
 
 
 def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `contract_ends`: of the account, and of the person whom the contract names."""
+    """Make `contract_ends`: of the account, and of the person that the contract names."""
     connection.execute(
         CONTRACT_ENDS_OF_PERSONS.create_table(
             f"""SELECT person_key, max(ends_on) AS ends_on FROM (
@@ -234,14 +234,14 @@ def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
     connection.execute(
         EXPIRING_REGISTRANTS.create_table(
             f"""SELECT * FROM registrant_clocks
-            ANTI JOIN held_registrants USING (registrant_id) WHERE due <= DATE '{today}'"""
+            ANTI JOIN registrants_on_hold USING (registrant_id) WHERE due <= DATE '{today}'"""
         )
     )
     return _remove(connection, policy, today)
 
 
 def remove_purposeless(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
-    """Remove the registrants whom no purpose has admitted for the policy's period.
+    """Remove the registrants that have had no purpose for the policy's period.
 
     After eligibility has been evaluated (`admission`).
 
@@ -259,6 +259,10 @@ def _remove(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) 
         return False
     connection.execute(
         "INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM expiring_registrants"
+    )
+    connection.execute(
+        """INSERT INTO expired SELECT rule, 'contract', contract_number
+        FROM registrant_contracts JOIN expiring_registrants USING (registrant_id)"""
     )
     connection.execute(
         """INSERT INTO departed

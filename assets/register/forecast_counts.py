@@ -24,6 +24,7 @@ from schemas.policy.model import Policy
 
 MONTHS = 24
 OF_THE_REGISTER = {
+    "contract": "contract",
     "order": "order",
     "visit": "website",
     "cookie": "website_identifier",
@@ -46,7 +47,7 @@ class Due:
 
 
 @dataclass(frozen=True, order=True)
-class Held:
+class OnHold:
     """How many things stay past their time because of a hold without an end, by ground and rule."""
 
     ground: str
@@ -60,7 +61,7 @@ class Forecast:
     """What will go, and what would go but for a hold."""
 
     due: list[Due]
-    held: list[Held]
+    on_hold: list[OnHold]
 
 
 def months(today: date) -> list[str]:
@@ -89,7 +90,7 @@ def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: 
             add(rule, category, month, rows)
     for rule, day, rows in _of_files(data_root):
         add(rule, "technical", day, rows)
-    held = connection.execute(
+    on_hold = connection.execute(
         f"""SELECT ground, rule, 'registrant_id', count(*)
         FROM ({_registrants()}) WHERE kept AND due <= DATE '{today}' + INTERVAL {MONTHS} MONTH
         GROUP BY ALL ORDER BY ALL"""
@@ -98,7 +99,7 @@ def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: 
         sorted(
             Due(month, rule, category, rows) for (month, rule, category), rows in counts.items()
         ),
-        [Held(*row) for row in held],
+        [OnHold(*row) for row in on_hold],
     )
 
 
@@ -116,7 +117,7 @@ def _registrants() -> str:
         holding AS (
             SELECT registrant_id, arg_max(ground, coalesce(until, DATE '9999-12-31')) AS ground,
                 max(coalesce(until, DATE '9999-12-31')) AS until
-            FROM held_registrants GROUP BY registrant_id)
+            FROM registrants_on_hold GROUP BY registrant_id)
         SELECT registrant_id, rule, coalesce(greatest(due, until), due) AS goes_on, due, ground,
             coalesce(until >= DATE '9999-12-31', false) AS kept
         FROM first LEFT JOIN holding USING (registrant_id)"""

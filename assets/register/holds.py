@@ -1,7 +1,7 @@
 """Holds in the register: which persons' data stays, and waits, for which categories.
 
 A hold follows the person. It is found by any identifier of theirs, covers every source person that
-the register ties to them, and whoever they are merged with; of a split every part that has one of
+the register ties to them, and everyone they are merged with; of a split every part that has one of
 the identifiers. Three kinds are one relation:
 
 - added by command (`assets.requests.holds`);
@@ -31,8 +31,8 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.requests import UNCONDITIONAL
 
-HELD_PERSONS = Relation(
-    name="held_persons",
+PERSONS_ON_HOLD = Relation(
+    name="persons_on_hold",
     summary="Source persons under a hold, by hold, ground, end and category.",
     columns={
         "person_key": "VARCHAR",
@@ -41,12 +41,44 @@ HELD_PERSONS = Relation(
         "until": "DATE",
         "category": "VARCHAR",
     },
-    amended_from=("held_registrants", "membership"),
+    amended_from=(
+        "hold_identifiers",
+        "identified_before",
+        "members_before",
+        "staged_marketing_choices",
+        "registrants_on_hold",
+        "membership",
+    ),
     scope=Scope.COMPONENT,
     external=True,
 )
-HELD_REGISTRANTS = Relation(
-    name="held_registrants",
+HOLD_IDENTIFIERS = Relation(
+    name="hold_identifiers",
+    summary="The identifiers by which holds name their persons.",
+    columns={
+        "identifier": "VARCHAR",
+        "hold": "VARCHAR",
+        "ground": "VARCHAR",
+        "until": "VARCHAR",
+        "categories": "VARCHAR[]",
+        "surely": "BOOLEAN",
+    },
+    scope=Scope.BROADCAST,
+)
+IDENTIFIED_BEFORE = Relation(
+    name="identified_before",
+    summary="Identifiers and contact points of registrants in the last build.",
+    columns={"registrant_id": "VARCHAR", "identifier": "VARCHAR", "person_key": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+MEMBERS_BEFORE = Relation(
+    name="members_before",
+    summary="Source persons of registrants in the last build.",
+    columns={"registrant_id": "VARCHAR", "person_key": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+REGISTRANTS_ON_HOLD = Relation(
+    name="registrants_on_hold",
     summary="Registrants under a hold, by hold, ground, end and category.",
     columns={
         "registrant_id": "VARCHAR",
@@ -55,7 +87,7 @@ HELD_REGISTRANTS = Relation(
         "until": "DATE",
         "category": "VARCHAR",
     },
-    reads=("held_persons", "membership"),
+    reads=("persons_on_hold", "membership"),
     scope=Scope.COMPONENT,
 )
 # The rights that need the data to be answered, and the ground while such a request is open.
@@ -71,7 +103,7 @@ STATED = "restricted"
 
 
 @dataclass(frozen=True)
-class HeldBy:
+class HoldInForce:
     """A hold as the register applies it: its id or that of the request, ground, end, identifiers.
 
     `categories` is empty for all. `surely`: the identifiers are known to be of one person.
@@ -85,20 +117,20 @@ class HeldBy:
     surely: bool = True
 
 
-def in_force(data_root: DataRoot, today: date) -> list[HeldBy]:
+def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
     """Return the holds in force that are known outside the lake: added ones, and open requests.
 
     Raises:
-        HoldError: One cannot be read, so nobody can tell what must stay.
+        HoldError: One cannot be read, so what must stay is unknown.
     """
     added = [
-        HeldBy(hold.hold_id, hold.ground, hold.until, hold.categories, hold.identifiers)
+        HoldInForce(hold.hold_id, hold.ground, hold.until, hold.categories, hold.identifiers)
         for hold in holds.in_force(data_root, today)
     ]
     return [*added, *of_requests(data_root)]
 
 
-def of_requests(data_root: DataRoot) -> Iterator[HeldBy]:
+def of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
     """Yield the holds of open requests.
 
     Raises:
@@ -115,7 +147,7 @@ def of_requests(data_root: DataRoot) -> Iterator[HeldBy]:
                 "bring it back, or close the request with `register request refuse`"
             )
         resolved = {*request.resolved, *request.own}
-        yield HeldBy(
+        yield HoldInForce(
             request.request_id,
             _OF_REQUESTS[request.right],
             None,
@@ -145,19 +177,24 @@ def fingerprint(data_root: DataRoot, today: date) -> str:
 
 
 def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make `held_persons`, by the register as last built and by what is staged.
+    """Make `persons_on_hold`, by the register as last built and by what is staged.
 
     The connection has the macro `person_key` and the view `staged_marketing_choices`.
     """
-    columns = ", ".join(f"{name} {kind}" for name, kind in HELD_PERSONS.columns.items())
+    columns = ", ".join(f"{name} {kind}" for name, kind in PERSONS_ON_HOLD.columns.items())
     # No temporary table: the sweep rewrites files in cursors of their own.
-    connection.execute(f"CREATE OR REPLACE TABLE held_persons ({columns})")
+    connection.execute(f"CREATE OR REPLACE TABLE persons_on_hold ({columns})")
     known = in_force(data_root, today)
+    if not known and not count(
+        connection,
+        "SELECT count(*) FROM staged_marketing_choices WHERE choice = 'restricted'",
+    ):
+        return
     _identifiers(connection, known)
     _registered(data_root, connection)
     every = ", ".join(f"'{category}'" for category in data_root.policy.categories)
     connection.execute(
-        f"""INSERT INTO held_persons
+        f"""INSERT INTO persons_on_hold
         WITH restricted AS (
             SELECT person_key FROM staged_marketing_choices
             WHERE choice IN ('restricted', 'lifted') AND person_key IS NOT NULL
@@ -175,8 +212,9 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
             FROM restricted),
         reached AS (
             SELECT named.*, registrant_id FROM named
-            LEFT JOIN (FROM known_as UNION SELECT registrant_id, NULL, person_key FROM registered)
-                AS known
+            LEFT JOIN (
+                SELECT registrant_id, identifier, person_key FROM identified_before
+                UNION ALL SELECT registrant_id, NULL, person_key FROM members_before) AS known
                 ON known.identifier = named.identifier OR known.person_key = named.person_key),
         certain AS (
             SELECT * FROM reached
@@ -184,34 +222,28 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
         persons AS (
             SELECT person_key, hold, ground, until, categories FROM certain
             UNION
-            SELECT registered.person_key, hold, ground, until, categories
-            FROM certain JOIN registered USING (registrant_id)
-            UNION
-            SELECT known_as.person_key, hold, ground, until, categories
-            FROM certain JOIN known_as USING (registrant_id))
+            SELECT members_before.person_key, hold, ground, until, categories
+            FROM certain JOIN members_before USING (registrant_id))
         SELECT DISTINCT person_key, hold, ground, until::DATE,
             unnest(CASE WHEN len(categories) = 0 THEN [{every}] ELSE categories END) AS category
         FROM persons"""
     )
 
 
-def _identifiers(connection: duckdb.DuckDBPyConnection, known: Iterable[HeldBy]) -> None:
+def _identifiers(connection: duckdb.DuckDBPyConnection, known: Iterable[HoldInForce]) -> None:
     """Make `hold_identifiers`: a row per hold and identifier."""
     rows = [
         (identifier, hold.hold, hold.ground, hold.until, list(hold.categories), hold.surely)
         for hold in known
         for identifier in hold.identifiers
     ]
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE hold_identifiers (identifier VARCHAR, hold VARCHAR,
-            ground VARCHAR, until VARCHAR, categories VARCHAR[], surely BOOLEAN)"""
-    )
+    connection.execute(HOLD_IDENTIFIERS.create_empty())
     if rows:
         connection.executemany("INSERT INTO hold_identifiers VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _registered(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `known_as` and `registered`: the register as last built, by identifier and person."""
+def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `identified_before` and `members_before`, of the register as last built."""
     tables = {name: data_root.register(name) for name in ("identifiers", "contact_points")}
     columns = {"identifiers": ("type", "value"), "contact_points": ("kind", "match_key")}
     queries = [
@@ -224,11 +256,11 @@ def _registered(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> N
     nothing = """SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier,
         NULL::VARCHAR AS person_key WHERE false"""
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW known_as AS {' UNION '.join(queries) or nothing}"
+        f"CREATE OR REPLACE TEMP VIEW identified_before AS {' UNION ALL '.join(queries) or nothing}"
     )
     membership = data_root.register("membership")
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW registered AS "
+        "CREATE OR REPLACE TEMP VIEW members_before AS "
         + (
             f"SELECT registrant_id, person_key FROM {parquet(membership)}"
             if membership.exists()
@@ -238,31 +270,31 @@ def _registered(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> N
 
 
 def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `held_registrants`, of the round's `membership`."""
+    """Make `registrants_on_hold`, of the round's `membership`."""
     connection.execute(
-        HELD_REGISTRANTS.create_table(
+        REGISTRANTS_ON_HOLD.create_table(
             """SELECT DISTINCT registrant_id, hold, ground, until, category
-            FROM held_persons JOIN membership USING (person_key)"""
+            FROM persons_on_hold JOIN membership USING (person_key)"""
         )
     )
 
 
 def widen(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Add to `held_persons` whoever linkage has tied to somebody held; return whether anybody was.
+    """Add to `persons_on_hold` all that linkage has tied to one of them; return whether any was.
 
     What of theirs was left out by its own clock must be gathered again then.
     """
-    before = count(connection, "SELECT count(*) FROM held_persons")
+    before = count(connection, "SELECT count(*) FROM persons_on_hold")
     connection.execute(
-        """INSERT INTO held_persons
+        """INSERT INTO persons_on_hold
         SELECT person_key, hold, ground, until, category
-        FROM membership JOIN held_registrants USING (registrant_id)
-        EXCEPT SELECT * FROM held_persons"""
+        FROM membership JOIN registrants_on_hold USING (registrant_id)
+        EXCEPT SELECT * FROM persons_on_hold"""
     )
-    return count(connection, "SELECT count(*) FROM held_persons") > before
+    return count(connection, "SELECT count(*) FROM persons_on_hold") > before
 
 
-def unless_held(condition: str, category: str, person: str = "person_key") -> str:
+def unless_on_hold(condition: str, category: str, person: str = "person_key") -> str:
     """SQL: the condition, unless the row's person is under a hold that covers the category."""
     return f"""(({condition}) AND NOT coalesce({person} IN (
-        SELECT person_key FROM held_persons WHERE category = '{category}'), false))"""
+        SELECT person_key FROM persons_on_hold WHERE category = '{category}'), false))"""

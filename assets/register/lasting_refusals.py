@@ -1,6 +1,6 @@
 """Refusals of registrants who leave, kept by keyed hash, and found again when somebody returns.
 
-A refusal is remembered when its registrant leaves the register, by the end of retention or by an
+A refusal is kept when its registrant leaves the register, by the end of retention or by an
 erasure, under every identifier and contact point that is theirs alone, the contact that it is
 about, and their name with their address. Of somebody who is known by one of these again the refusal
 counts as their own (`choices`): until the source that made it lifts it, or, of what the registrant
@@ -122,7 +122,7 @@ def remember(connection: duckdb.DuckDBPyConnection, today: date) -> None:
                 FROM theirs
                 LEFT JOIN (FROM reached_by ANTI JOIN expiring_registrants USING (registrant_id))
                     AS other USING (identifier)
-                GROUP BY ALL)
+                GROUP BY theirs.registrant_id, theirs.identifier)
             SELECT registrant_id, {refusals.REFUSAL_HASH.format("identifier")} AS token
             FROM judged
             QUALIFY alone OR NOT bool_or(alone) OVER (PARTITION BY registrant_id)"""
@@ -188,7 +188,7 @@ _REFUSAL = """keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, chann
 def _in_force() -> str:
     """SQL: the refusals of those who leave that nothing later has ended.
 
-    A refusal about a contact is of everyone whom the contact has ever reached.
+    A refusal about a contact is of everyone that the contact has ever reached.
     """
     return f"""WITH stated AS (
             SELECT registrant_id, purpose, channel, choice, origin, subject,
@@ -290,7 +290,7 @@ def find_returned(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 LASTING_ID = "refusals"
-"""In the place of a delivery and a dataset: the refusal is remembered, and no delivery has it."""
+"""In the place of a delivery and a dataset: only the memory of refusals has it."""
 
 
 def forget_ended(connection: duckdb.DuckDBPyConnection) -> None:
@@ -300,8 +300,8 @@ def forget_ended(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT returned.record_key
             FROM returned_refusals AS returned
             LEFT JOIN (FROM registrant_choice_log WHERE delivery_id = '{LASTING_ID}' AND holds)
-                AS standing USING (registrant_id, record_key)
-            GROUP BY returned.record_key HAVING bool_and(standing.record_key IS NULL))"""
+                AS in_force USING (registrant_id, record_key)
+            GROUP BY returned.record_key HAVING bool_and(in_force.record_key IS NULL))"""
     )
 
 

@@ -1,11 +1,11 @@
-"""Registrants whom no purpose admits: since when, and when they leave.
+"""Registrants that are eligible for no purpose: since when, and when they leave.
 
-Data of registrants whom no rule of eligibility lets into any mart serves nothing (GDPR 5(1)(b), (c)
-and (e)). Their time counts from the last day on which the data shows a reason: the first record,
-the last contact, the end of the last contract, the last signal that keeps them out. It is a function
-of what is staged, so that it does not matter when the register was built. A hold keeps them, like
-everybody. So does a protected identity, until a prospect's time is over: forgotten, the address of
-whoever becomes known again would be shown (661/2009, 36 §).
+Their data serves nothing (GDPR 5(1)(b), (c) and (e)). Their time counts from the last day on which
+the data shows a reason: the first record, the last contact, the end of the last contract, the last
+signal that keeps them out. It is a function of what is staged, so that it does not matter when the
+register was built. A hold keeps them, like everybody. So does a protected identity, until a
+prospect's time is over: if it were forgotten, the next delivery would show the address (661/2009,
+36 §).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from schemas.staged import MarketingChoices
 
 WITHOUT_PURPOSE = Relation(
     name="without_purpose",
-    summary="Registrants whom no purpose admits, since when, and when their time is over.",
+    summary="Registrants that are eligible for no purpose, since when, and when they expire.",
     columns={
         "registrant_id": "VARCHAR",
         "started": "DATE",
@@ -46,24 +46,24 @@ WITHOUT_PURPOSE = Relation(
 def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `without_purpose`, from `registrants` and `admission`.
 
-    Nobody is admitted to a purpose on a channel where a rule keeps them out.
+    A channel where a rule keeps them out is none.
     """
     connection.execute(
         WITHOUT_PURPOSE.create_table(
             f"""WITH judged AS (
                 SELECT registrant_id, purpose, channel,
-                    bool_or(effect = 'in') AND NOT bool_or(effect = 'out') AS admitted,
+                    bool_or(effect = 'in') AND NOT bool_or(effect = 'out') AS eligible,
                     max(since) FILTER (effect = 'out') AS refused_on
                 FROM admission GROUP BY ALL),
             summed AS (
-                SELECT registrant_id, bool_or(admitted) AS admitted, max(refused_on) AS refused_on
+                SELECT registrant_id, bool_or(eligible) AS eligible, max(refused_on) AS refused_on
                 FROM judged GROUP BY ALL),
             counted AS (
                 SELECT registrant_id, protected,
                     least(DATE '{today}', greatest(first_seen_on, last_contact_on,
                         relationship_ends_on, refused_on)) AS started
                 FROM registrants LEFT JOIN summed USING (registrant_id)
-                WHERE NOT coalesce(admitted, false))
+                WHERE NOT coalesce(eligible, false))
             SELECT registrant_id, started, '{code(policy, "without_purpose")}' AS rule,
                 {due(policy, "without_purpose", "started")} AS due, protected
             FROM counted"""
@@ -72,7 +72,7 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
 
 
 def counts(data_root: DataRoot, today: date) -> dict[str, int]:
-    """Count the registrants whom no purpose admits, and of them those who should have left.
+    """Count the registrants without any purpose, and of them those that should have left.
 
     By the register as last built.
     """
@@ -103,7 +103,7 @@ def read_published(
 
 
 def leaving(today: date) -> str:
-    """SQL: those of `without_purpose` whose time is over and whom no hold keeps."""
+    """SQL: those of `without_purpose` that have expired and are under no hold."""
     return f"""SELECT registrant_id, started, rule, due
-        FROM without_purpose ANTI JOIN held_registrants USING (registrant_id)
+        FROM without_purpose ANTI JOIN registrants_on_hold USING (registrant_id)
         WHERE NOT protected AND due <= DATE '{today}'"""

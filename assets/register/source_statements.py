@@ -38,7 +38,7 @@ from assets.register import (
     statutory_segregation,
 )
 from assets.register.current_statements import STATEMENT
-from assets.register.holds import unless_held
+from assets.register.holds import unless_on_hold
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
@@ -108,27 +108,6 @@ DELAYED_CHANGES = Relation(
     reads=("quarantine", "delivery_ledger", "renamed_persons", "register_messages"),
     scope=Scope.COMPONENT,
 )
-CURRENT_PERSONS = Relation(
-    name="current_persons",
-    summary="Single facts per person and source: birth date, language, death, last contact.",
-    columns={
-        "person_key": "VARCHAR",
-        "source": "VARCHAR",
-        "birth_date": "DATE",
-        "birth_date_precision": "VARCHAR",
-        "language": "VARCHAR",
-        "native_language": "VARCHAR",
-        "deceased": "BOOLEAN",
-        "death_date": "DATE",
-        "death_stated_on": "DATE",
-        "last_contact_on": "DATE",
-        "statement": STATEMENT,
-        "record_key": "VARCHAR",
-    },
-    reads=("statements_persons", "staged_persons", "renamed_persons"),
-    amended_from=("excluded_persons",),
-    scope=Scope.COMPONENT,
-)
 PROTECTION_STATUS = Relation(
     name="protection_status",
     summary="Persons whose identity was ever protected: whether it is now, and when that ended.",
@@ -192,7 +171,7 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
         connection,
         "SELECT DISTINCT subject FROM statements_marketing_choices WHERE choice = 'granted'",
     )
-    _current_persons(connection)
+    current_statements.fold_persons(connection)
     _protection_status(connection)
     protected_identity.find_unconfirmed(data_root, connection, today)
     for table in current_statements.DATED_FACTS:
@@ -425,7 +404,7 @@ def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     """SQL: whether a row of the table is past its time by its own dates."""
     over = {"credit_reports": clocks.reports_are_over, "credit_marks": clocks.marks_are_over}
     if table in over:
-        return unless_held(over[table](data_root.policy, today), "credit", "staged.person_key")
+        return unless_on_hold(over[table](data_root.policy, today), "credit", "staged.person_key")
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"
@@ -435,52 +414,6 @@ def _never_delayed(table: str) -> str:
     """SQL: whether a row of the table counts at once, whatever is in quarantine before it."""
     return {"persons": "staged.protected", "marketing_choices": "staged.choice = 'prohibited'"}.get(
         table, "false"
-    )
-
-
-def _current_persons(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `current_persons`: of each fact the last statement that has it.
-
-    The death and its date come from one statement, the birth date and its precision as well. The
-    day on which the death was first stated is that of any version of any record, since the person
-    was last stated as living: a repetition does not move it.
-    """
-    columns = ",\n".join(
-        f"arg_max({column}, (statement, position)) FILTER ({known} IS NOT NULL) AS {column}"
-        for column, known in (
-            ("birth_date", "birth_date"),
-            ("birth_date_precision", "birth_date"),
-            ("language", "language"),
-            ("native_language", "native_language"),
-            ("deceased", "deceased"),
-        )
-    )
-    connection.execute(
-        CURRENT_PERSONS.create_table(
-            f"""WITH versions AS (
-                SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
-                    source, deceased, local_day(stated_at) AS stated_on
-                FROM staged_persons AS staged LEFT JOIN renamed_persons USING (person_key)
-                WHERE deceased IS NOT NULL),
-            living AS (
-                SELECT person_key, source, max(stated_on) AS last_living
-                FROM versions WHERE NOT deceased GROUP BY ALL),
-            died AS (
-                SELECT person_key, source, min(stated_on) AS death_stated_on
-                FROM versions LEFT JOIN living USING (person_key, source)
-                WHERE deceased AND coalesce(stated_on >= last_living, true) GROUP BY ALL)
-            SELECT person_key, source,
-                {columns},
-                arg_max({{'died': death_date}}, (statement, position))
-                    FILTER (deceased IS NOT NULL).died AS death_date,
-                any_value(death_stated_on) AS death_stated_on,
-                max(last_contact_on) AS last_contact_on,
-                max(statement) AS statement,
-                arg_max(record_key, statement) AS record_key
-            FROM statements_persons LEFT JOIN died USING (person_key, source)
-            WHERE person_key IS NOT NULL
-            GROUP BY person_key, source"""
-        )
     )
 
 

@@ -5,7 +5,7 @@
                                their own (`assets.requests.encrypted_identity`)
 
 Ending destroys the key and writes the file without the encrypted part: what stays is the record of
-who held what, on which ground, and who ended it. What a hold does is in `assets.register.holds`.
+who added it, on which ground, and who ended it. What a hold does is in `assets.register.holds`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def in_force(data_root: DataRoot, today: date) -> list[Hold]:
     """Return the holds in force on the day, with their identifiers.
 
     Raises:
-        HoldError: The key of one is missing. Nothing may be removed then: nobody can tell of whom.
+        HoldError: The key of one is missing: nothing may be removed, as what to keep is unknown.
     """
     holds = [hold for hold in every(data_root) if hold.in_force(today)]
     if lost := [hold.hold_id for hold in holds if hold.without_key]:
@@ -146,7 +146,7 @@ def end(data_root: DataRoot, hold_id: str, by: str, now: datetime) -> Hold:
 
 
 def end_by_date(data_root: DataRoot, today: date, now: datetime) -> list[str]:
-    """End the holds whose day has come, and return their ids. Repeatable."""
+    """End the holds that have reached their day, and return their ids. Repeatable."""
     over = [
         hold.hold_id
         for hold in every(data_root, opened=False)

@@ -9,7 +9,7 @@ from datetime import date
 from xml.sax.saxutils import escape
 
 from assets.register import building, forecast_counts
-from assets.register.forecast_counts import Due, Forecast, Held, months
+from assets.register.forecast_counts import Due, Forecast, OnHold, months
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 
@@ -47,17 +47,17 @@ def latest(data_root: DataRoot) -> tuple[date, Forecast] | None:
     return date.fromisoformat(forecast["as_of"]), Forecast(
         [Due(**entry) for entry in forecast["due"]],
         # A register that an older version built has none.
-        [Held(**entry) for entry in forecast.get("held", [])],
+        [OnHold(**entry) for entry in forecast.get("on_hold", [])],
     )
 
 
 def as_data(today: date, forecast: Forecast) -> dict[str, object]:
-    """Return the forecast for machines: `months` with totals, every count, and what a hold keeps."""
+    """Return the forecast for machines: totals by month, every count, and what a hold keeps."""
     return {
         "as_of": str(today),
         "months": {month: _total(forecast.due, month) for month in months(today)},
         "due": [asdict(entry) for entry in forecast.due],
-        "held": [asdict(entry) for entry in forecast.held],
+        "on_hold": [asdict(entry) for entry in forecast.on_hold],
     }
 
 

@@ -121,7 +121,7 @@ def _free(category: str = "") -> str:
     """SQL: whether no hold covers the row's registrant, for the category or any."""
     covering = f"WHERE category = '{category}'" if category else ""
     return f"""NOT coalesce(registrant_id IN (
-        SELECT registrant_id FROM held_registrants {covering}), false)"""
+        SELECT registrant_id FROM registrants_on_hold {covering}), false)"""
 
 
 def _marts(data_root: DataRoot, today: date) -> int:

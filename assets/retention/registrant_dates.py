@@ -83,7 +83,7 @@ def _holds(
 ) -> tuple[HoldOn, ...]:
     rows = connection.execute(
         """SELECT hold, ground, until, list(category ORDER BY category)
-        FROM held_registrants WHERE registrant_id = ?
+        FROM registrants_on_hold WHERE registrant_id = ?
         GROUP BY ALL ORDER BY ALL""",
         [registrant_id],
     ).fetchall()

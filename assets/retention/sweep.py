@@ -340,12 +340,12 @@ def _removals(
 
 def _marks_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit marks, of people under no hold."""
-    return holds.unless_held(marks_are_over(policy, today), "credit")
+    return holds.unless_on_hold(marks_are_over(policy, today), "credit")
 
 
 def _reports_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit reports, of people under no hold."""
-    return holds.unless_held(reports_are_over(policy, today), "credit")
+    return holds.unless_on_hold(reports_are_over(policy, today), "credit")
 
 
 def _summed(removals: Iterable[Removal]) -> list[Removal]:

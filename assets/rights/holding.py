@@ -72,15 +72,15 @@ def listed(data_root: DataRoot, today: date) -> list[dict[str, Any]]:
     ]
     automatic: list[dict[str, Any]] = [
         {
-            "hold_id": held.hold,
-            "ground": held.ground,
+            "hold_id": each.hold,
+            "ground": each.ground,
             "owner": "request",
             "categories": [],
             "until": None,
             "in_force": True,
-            "meaning": GROUNDS[held.ground].meaning,
+            "meaning": GROUNDS[each.ground].meaning,
         }
-        for held in register_holds.of_requests(data_root)
+        for each in register_holds.of_requests(data_root)
     ]
     return [*shown, *automatic]
 
@@ -98,16 +98,18 @@ def end(data_root: DataRoot, hold_id: str, by: str, now: datetime) -> holds.Hold
 
 def release_erasures(data_root: DataRoot, today: date) -> list[str]:
     """Set erasures that waited for holds which have ended to `received`; return their ids."""
-    standing = {hold.hold_id for hold in holds.every(data_root, opened=False)
+    in_force = {hold.hold_id for hold in holds.every(data_root, opened=False)
                 if hold.in_force(today)}  # fmt: skip
     with ledger.changing(data_root):
         waiting = [
             request
             for request in ledger.every(data_root)
-            if request.state == "unclear" and request.held_by and not {*request.held_by} & standing
+            if request.state == "unclear"
+            and request.waits_for
+            and not {*request.waits_for} & in_force
         ]
         ledger.save(
             data_root,
-            *(replace(request, state="received", why="", held_by=()) for request in waiting),
+            *(replace(request, state="received", why="", waits_for=()) for request in waiting),
         )
     return [request.request_id for request in waiting]

@@ -75,12 +75,12 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 ["held by", "ground", "until", "covers"],
                 [
                     [
-                        held.hold,
-                        held.ground,
-                        str(held.until or ""),
-                        ", ".join(held.categories) or "all",
+                        hold.hold,
+                        hold.ground,
+                        str(hold.until or ""),
+                        ", ".join(hold.categories) or "all",
                     ]
-                    for held in dates.holds
+                    for hold in dates.holds
                 ],
             )
         )

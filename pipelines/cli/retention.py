@@ -118,12 +118,12 @@ def _forecast(data_root: DataRoot, today: date, *, machine: bool) -> None:
             [[rule, category, rows] for (rule, category), rows in totals.items()],
         )
     )
-    if found.held:
+    if found.on_hold:
         click.echo(
             "\n"
             + table(
                 ["stays by a hold", "rule", "category", "rows"],
-                [[entry.ground, entry.rule, entry.category, entry.rows] for entry in found.held],
+                [[entry.ground, entry.rule, entry.category, entry.rows] for entry in found.on_hold],
             )
         )
 

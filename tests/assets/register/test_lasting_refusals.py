@@ -12,15 +12,21 @@ from assets.requests import ledger
 from assets.rights import restriction_and_objection
 from assets.storage.data_root import DataRoot
 from tests.support import population_register_messages as messages
-from tests.support.data_roots import found_anywhere
+from tests.support.data_roots import files_containing
 from tests.support.dated_records import contract
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.known_registrants import NOW
-from tests.support.marketing import contact, event
+from tests.support.marketing import contact as any_contact
+from tests.support.marketing import event
 from tests.support.registers import build, rows, take_in
 
 LEFT, BACK = "2026-11-10", "2026-11-18"
 CODE = messages.code("010170-944")
+
+
+def contact(number: str, **fields: str) -> dict[str, str]:
+    """A contact who is of age; the number is too high for a birth year of its own."""
+    return any_contact(number, Date_of_birth="1970-01-02", **fields)
 
 
 def person(number: str = "701", **fields: str) -> dict[str, str]:
@@ -50,11 +56,11 @@ def leave(data_root: DataRoot) -> None:
     """The night in which retention removes everybody; only the hashes are left."""
     night(data_root, LEFT)
     assert rows(data_root, "SELECT registrant_id FROM registrants") == []
-    assert found_anywhere(data_root.root, ["701@example.fi", "Nimi701", "+358401234701"]) == []
+    assert files_containing(data_root.root, ["701@example.fi", "Nimi701", "+358401234701"]) == []
 
 
 def marketed(data_root: DataRoot) -> set[str]:
-    """The channels on which direct marketing reaches whoever is in the register."""
+    """The channels on which direct marketing reaches the people in the register."""
     query = """SELECT channel FROM admission WHERE purpose = 'direct_marketing'
         GROUP BY registrant_id, channel
         HAVING bool_or(effect = 'in') AND NOT bool_or(effect = 'out')"""
@@ -252,7 +258,7 @@ def test_a_refusal_keeps_nothing_else(data_root: DataRoot) -> None:
     log(data_root, "2026-11-09", old("objected"))
     leave(data_root)
     night(data_root, "2032-01-01")
-    assert found_anywhere(data_root.root, ["701@example.fi", "Nimi701", "+358401234701"]) == []
+    assert files_containing(data_root.root, ["701@example.fi", "Nimi701", "+358401234701"]) == []
     assert rows(data_root, f"SELECT * FROM '{refusals.path(data_root)}' LIMIT 1")
 
 
@@ -268,7 +274,7 @@ def test_what_is_delivered_for_a_purpose_they_refused_is_left_out_at_intake(
     night(data_root, BACK)
     [entry] = [entry for entry in deliveries.ledger(data_root, "crm") if entry.day == BACK]
     assert (entry.delivered, entry.suppressed, entry.staged) == (2, 1, 1)
-    assert found_anywhere(data_root.root, ["701@example.fi"]) == []
+    assert files_containing(data_root.root, ["701@example.fi"]) == []
 
 
 def test_the_change_of_a_message_is_no_refusal(data_root: DataRoot) -> None:

@@ -1,4 +1,4 @@
-"""Whom no purpose admits leaves after the policy's period; intake can be limited to the known."""
+"""Who is eligible for no purpose leaves after the policy's period; intake can be limited."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from assets.storage.data_root import DataRoot
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
 from tests.support import population_register_messages as messages
-from tests.support.data_roots import found_anywhere
+from tests.support.data_roots import files_containing
 from tests.support.dated_records import contract, order
 from tests.support.deliveries import basic_data, changes, csv, put
-from tests.support.marketing import contact, event
+from tests.support.marketing import contact as any_contact
+from tests.support.marketing import event
 from tests.support.registers import build, rows, settle, take_in
 
 ALONE, CUSTOMER, LATER = (messages.code(f"010170-9{number}") for number in (51, 52, 53))
 DAY = "2026-10-20"
+
+
+def contact(number: str, **fields: str) -> dict[str, str]:
+    """A contact who is of age; the number is too high for a birth year of its own."""
+    return any_contact(number, Date_of_birth="1970-01-02", **fields)
 
 
 def named(code: str, family: str) -> dict[str, object]:
@@ -48,7 +54,7 @@ def both(data_root: DataRoot) -> DataRoot:
 
 
 @pytest.mark.clause("P8.2", "P6.2")
-def test_who_is_admitted_to_nothing_leaves_30_days_after_the_first_record(both: DataRoot) -> None:
+def test_who_is_eligible_for_nothing_leaves_30_days_after_the_first_record(both: DataRoot) -> None:
     """First known on 20 October; 30 days later is 19 November."""
     settle(both, date(2026, 11, 18))
     assert families(both) == {"Yksinään", "Asiakas"}
@@ -56,7 +62,7 @@ def test_who_is_admitted_to_nothing_leaves_30_days_after_the_first_record(both: 
     assert families(both) == {"Asiakas"}
     assert built.expired == {"RET-NO-PURPOSE-30D": 1}
     assert sweep.per_rule(sweep.last_sweep(both), "register") == {"RET-NO-PURPOSE-30D": 1}
-    assert found_anywhere(both.root, ["Yksinään", ALONE]) == []
+    assert files_containing(both.root, ["Yksinään", ALONE]) == []
 
 
 def test_building_twice_or_every_night_makes_no_difference(both: DataRoot) -> None:
@@ -168,7 +174,7 @@ def test_of_a_limited_subscription_only_the_known_are_written(limited_root: Data
     take_in(limited_root)
     settle(limited_root)
     assert families(limited_root) == {"Asiakas"}
-    assert found_anywhere(limited_root.root, ["Yksinään", ALONE]) == []
+    assert files_containing(limited_root.root, ["Yksinään", ALONE]) == []
     [entry] = deliveries.ledger(limited_root, "population_register")
     assert (entry.delivered, entry.unsubscribed, entry.staged) == (2, 1, 1)
     assert entry.conserved
