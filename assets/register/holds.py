@@ -191,7 +191,7 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
     ):
         return
     _identifiers(connection, known)
-    _registered(data_root, connection)
+    _read_published(data_root, connection)
     every = ", ".join(f"'{category}'" for category in data_root.policy.categories)
     connection.execute(
         f"""INSERT INTO persons_on_hold
