@@ -131,6 +131,8 @@ def in_force(data_root: DataRoot, today: date) -> list[Hold]:
 def end(data_root: DataRoot, hold_id: str, by: str, now: datetime) -> Hold:
     """End a hold and destroy what identified the registrant; who ended it stays on record.
 
+    Erasures that waited for it alone are `received` again, and a person launches them.
+
     Raises:
         HoldError: There is no such hold in force.
     """
@@ -142,7 +144,25 @@ def end(data_root: DataRoot, hold_id: str, by: str, now: datetime) -> Hold:
     ended = replace(hold, ended_at=now.isoformat(timespec="seconds"), ended_by=by)
     _save(data_root, ended)
     encrypted_identity.destroy(data_root, [hold_id])
+    _release_erasures(data_root, now.astimezone(data_root.policy.zone).date())
     return ended
+
+
+def _release_erasures(data_root: DataRoot, today: date) -> None:
+    """Set erasures that waited for holds which have ended to `received`."""
+    in_force_now = {hold.hold_id for hold in every(data_root, opened=False) if hold.in_force(today)}
+    with ledger.changing(data_root):
+        waiting = [
+            request
+            for request in ledger.every(data_root)
+            if request.state == "unclear"
+            and request.waits_for
+            and not {*request.waits_for} & in_force_now
+        ]
+        ledger.save(
+            data_root,
+            *(replace(request, state="received", why="", waits_for=()) for request in waiting),
+        )
 
 
 def end_by_date(data_root: DataRoot, today: date, now: datetime) -> list[str]:

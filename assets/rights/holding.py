@@ -1,19 +1,15 @@
-"""Holds on a registrant: found like the registrant of a request, added, listed and ended.
-
-Ending one lets the erasures go on that waited for it: their state is `received` again, and a person
-launches them.
-"""
+"""Holds on a registrant: found like the registrant of a request, and listed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 from assets.register import holds as register_holds
 from assets.register.building import TABLES, read_register
-from assets.requests import holds, ledger
+from assets.requests import holds
 from assets.requests.ledger import Request
 from assets.rights import lookup
 from assets.storage.data_root import DataRoot
@@ -83,33 +79,3 @@ def listed(data_root: DataRoot, today: date) -> list[dict[str, Any]]:
         for each in register_holds.of_requests(data_root)
     ]
     return [*shown, *automatic]
-
-
-def end(data_root: DataRoot, hold_id: str, by: str, now: datetime) -> holds.Hold:
-    """End a hold by command; erasures that waited for it alone can be launched again.
-
-    Raises:
-        HoldError: There is no such hold in force.
-    """
-    ended = holds.end(data_root, hold_id, by, now)
-    release_erasures(data_root, now.astimezone(data_root.policy.zone).date())
-    return ended
-
-
-def release_erasures(data_root: DataRoot, today: date) -> list[str]:
-    """Set erasures that waited for holds which have ended to `received`; return their ids."""
-    in_force = {hold.hold_id for hold in holds.every(data_root, opened=False)
-                if hold.in_force(today)}  # fmt: skip
-    with ledger.changing(data_root):
-        waiting = [
-            request
-            for request in ledger.every(data_root)
-            if request.state == "unclear"
-            and request.waits_for
-            and not {*request.waits_for} & in_force
-        ]
-        ledger.save(
-            data_root,
-            *(replace(request, state="received", why="", waits_for=()) for request in waiting),
-        )
-    return [request.request_id for request in waiting]

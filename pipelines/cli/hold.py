@@ -132,11 +132,10 @@ def list_holds(only: bool, machine: bool) -> None:
 def end(hold_id: str, machine: bool) -> None:
     """End a hold now. What was due goes with the next refresh; who ended it stays on record."""
     from assets.requests import holds
-    from assets.rights import holding
 
     data_root = existing_data_root()
     try:
-        ended = holding.end(
+        ended = holds.end(
             data_root, hold_id, getpass.getuser(), datetime.now(data_root.policy.zone)
         )
     except holds.HoldError as error:

@@ -166,7 +166,7 @@ def test_a_hold_by_command_ends_by_command_and_what_was_due_goes_the_next_night(
 ) -> None:
     hold_id = on_hold(before)
     assert night(before, DUE) == {"C801"}
-    holding.end(before, hold_id, "tester", NOW)
+    holds.end(before, hold_id, "tester", NOW)
     assert not building.up_to_date(before, DUE)
     assert night(before, date(2026, 11, 13)) == set()
 
@@ -188,7 +188,7 @@ def test_who_ended_it_stays_on_record_and_what_identifies_the_person_does_not(
     written = (holds.folder(before) / f"{hold_id}.json").read_text()
     assert key.exists()
     assert "C801" not in written
-    holding.end(before, hold_id, "liisa", NOW)
+    holds.end(before, hold_id, "liisa", NOW)
     assert not key.exists()
     [hold] = holds.every(before)
     assert (hold.ground, hold.owner, hold.ended_by) == ("HOLD-CLAIM", "legal, case 7", "liisa")
@@ -315,7 +315,7 @@ def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataR
     assert (waiting.state, waiting.waits_for) == ("unclear", (hold_id,))
     assert hold_id in waiting.why
     assert ledger.pending(before) == []
-    holding.end(before, hold_id, "tester", NOW)
+    holds.end(before, hold_id, "tester", NOW)
     assert ledger.pending(before) == [request_id]
     erasing.find(before, [request_id])
     assert ledger.load(before, request_id).state == "erasing"
