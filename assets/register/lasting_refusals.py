@@ -280,11 +280,12 @@ def find_returned(connection: duckdb.DuckDBPyConnection) -> None:
         RETURNED_REFUSALS.create_table(
             f"""SELECT {columns}
             FROM (
-                SELECT registrant_id, {", ".join(list(COLUMNS)[1:-1])},
-                    min(kept_since) AS kept_since, dense_rank() OVER (ORDER BY refusal) AS nth
-                FROM reached_by
-                JOIN lasting_refusals ON token = {refusals.REFUSAL_HASH.format("identifier")}
-                GROUP BY ALL)"""
+                SELECT *, dense_rank() OVER (ORDER BY refusal) AS nth FROM (
+                    SELECT registrant_id, {", ".join(list(COLUMNS)[1:-1])},
+                        min(kept_since) AS kept_since
+                    FROM reached_by
+                    JOIN lasting_refusals ON token = {refusals.REFUSAL_HASH.format("identifier")}
+                    GROUP BY ALL))"""
         )
     )
 
