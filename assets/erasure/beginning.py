@@ -10,6 +10,7 @@ from datetime import datetime
 
 from assets.erasure import bystanders
 from assets.register import holds as register_holds
+from assets.register import no_purpose
 from assets.register.building import TABLES, read_register
 from assets.requests import holds, ledger
 from assets.requests.ledger import Request
@@ -80,6 +81,7 @@ def _on_hold(
         read_register(data_root, connection, "membership", TABLES["membership"])
         create_staged_view(data_root, connection, MarketingChoices)
         register_holds.load(data_root, connection, today)
+        no_purpose.read_identifiers(data_root, connection)
         register_holds.find_registrants(connection)
         rows = connection.execute(
             """SELECT DISTINCT registrant_id, hold FROM registrants_on_hold

@@ -24,6 +24,7 @@ from datetime import date
 
 import duckdb
 
+from assets.ingest.record_matching import DECISIVE
 from assets.requests import holds, ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
@@ -48,6 +49,7 @@ PERSONS_ON_HOLD = Relation(
         "staged_marketing_choices",
         "registrants_on_hold",
         "membership",
+        "registrant_identifiers",
     ),
     scope=Scope.COMPONENT,
     external=True,
@@ -87,7 +89,7 @@ REGISTRANTS_ON_HOLD = Relation(
         "until": "DATE",
         "category": "VARCHAR",
     },
-    reads=("persons_on_hold", "membership"),
+    reads=("persons_on_hold", "membership", "hold_identifiers", "registrant_identifiers"),
     scope=Scope.COMPONENT,
 )
 # The rights that need the data to be answered, and the ground while such a request is open.
@@ -189,6 +191,7 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
         connection,
         "SELECT count(*) FROM staged_marketing_choices WHERE choice = 'restricted'",
     ):
+        _identifiers(connection, [])
         return
     _identifiers(connection, known)
     _read_published(data_root, connection)
@@ -270,11 +273,20 @@ def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
 
 
 def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `registrants_on_hold`, of the round's `membership`."""
+    """Make `registrants_on_hold`, of the round's membership and identifiers."""
     connection.execute(
         REGISTRANTS_ON_HOLD.create_table(
-            """SELECT DISTINCT registrant_id, hold, ground, until, category
-            FROM persons_on_hold JOIN membership USING (person_key)"""
+            f"""WITH named AS (
+                SELECT DISTINCT registrant_id, hold
+                FROM hold_identifiers
+                JOIN registrant_identifiers ON type || ':' || value = identifier
+                WHERE surely AND type IN {DECISIVE})
+            SELECT registrant_id, hold, ground, until, category
+            FROM persons_on_hold JOIN membership USING (person_key)
+            UNION
+            SELECT registrant_id, hold, ground, until, category
+            FROM named JOIN (
+                SELECT DISTINCT hold, ground, until, category FROM persons_on_hold) USING (hold)"""
         )
     )
 
@@ -286,9 +298,14 @@ def widen(connection: duckdb.DuckDBPyConnection) -> bool:
     """
     before = count(connection, "SELECT count(*) FROM persons_on_hold")
     connection.execute(
-        """INSERT INTO persons_on_hold
+        f"""INSERT INTO persons_on_hold
         SELECT person_key, hold, ground, until, category
-        FROM membership JOIN registrants_on_hold USING (registrant_id)
+        FROM (
+            SELECT registrant_id, person_key FROM membership
+            UNION
+            SELECT registrant_id, person_key(type, value)
+            FROM registrant_identifiers WHERE type IN {DECISIVE})
+        JOIN registrants_on_hold USING (registrant_id)
         EXCEPT SELECT * FROM persons_on_hold"""
     )
     return count(connection, "SELECT count(*) FROM persons_on_hold") > before

@@ -25,7 +25,7 @@ from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, duckdb_columns, table_name
 from schemas.policy.model import Policy
-from schemas.register import Eligibility, Membership, Registrants
+from schemas.register import Eligibility, KnownBy, Membership, Registrants
 from schemas.staged import MarketingChoices
 
 WITHOUT_PURPOSE = Relation(
@@ -82,12 +82,21 @@ def counts(data_root: DataRoot, today: date) -> dict[str, int]:
             read_published(data_root, connection, model)
         create_staged_view(data_root, connection, MarketingChoices)
         holds.load(data_root, connection, today)
+        read_identifiers(data_root, connection)
         holds.find_registrants(connection)
         find(connection, data_root.policy, today)
         return {
             "without_purpose": count(connection, "SELECT count(*) FROM without_purpose"),
             "past_their_time": count(connection, f"SELECT count(*) FROM ({leaving(today)})"),
         }
+
+
+def read_identifiers(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registrant_identifiers` of what is published, as `holds.find_registrants` reads it."""
+    read_published(data_root, connection, KnownBy)
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW registrant_identifiers AS SELECT * FROM identifiers"
+    )
 
 
 def read_published(

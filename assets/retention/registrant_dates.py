@@ -53,6 +53,7 @@ def explain(data_root: DataRoot, registrant_id: str, today: date) -> RegistrantD
             no_purpose.read_published(data_root, connection, model)
         create_staged_view(data_root, connection, MarketingChoices)
         holds.load(data_root, connection, today)
+        no_purpose.read_identifiers(data_root, connection)
         holds.find_registrants(connection)
         no_purpose.find(connection, data_root.policy, today)
         policy = data_root.policy

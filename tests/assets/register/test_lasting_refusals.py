@@ -141,7 +141,8 @@ def test_a_telephone_prohibition_bars_the_telephone_alone_and_for_three_years(
     export(data_root, "2026-11-09", person())
     ban = event("", "prohibited", "phone", "2023-12-01T10:00:00Z", source="prohibition-list",
         subject_key_type="phone", subject_key="+358401234701")  # fmt: skip
-    log(data_root, "2026-11-09", ban)
+    # The list's telephone alone is somebody without a purpose, who leaves after 30 days.
+    log(data_root, "2026-09-01", ban)
     leave(data_root)
     back(data_root)
     assert "phone" not in marketed(data_root)
@@ -184,8 +185,9 @@ def test_a_prohibition_of_the_population_register_outlives_the_person(
 def test_an_objection_by_request_outlives_its_closing_and_the_person(data_root: DataRoot) -> None:
     export(data_root, "2026-11-09", person(Recent_Conversion_Date="2023-11-12 10:00"))
     night(data_root, "2026-11-10")
-    request_id = ledger.receive(data_root, "objection", "written", ["customer_number:C701"], NOW)
-    restriction_and_objection.apply(data_root, [request_id], NOW)
+    asked = NOW.replace(day=11)
+    request_id = ledger.receive(data_root, "objection", "written", ["customer_number:C701"], asked)
+    restriction_and_objection.apply(data_root, [request_id], asked)
     night(data_root, "2026-11-11")
     assert rows(data_root, "SELECT registrant_id FROM registrants") != []
     night(data_root, "2026-11-12")
@@ -244,6 +246,7 @@ def test_a_household_is_not_barred_by_what_one_of_them_refused(data_root: DataRo
     """The objection is made under the customer number; the spouse has the same telephone."""
     spouse = {
         **contact("702", Phone_Number="+358401234701"), "Customer number": "C702",
+        "Date of birth": "1985-06-07", "First Name": "Väinö", "Last Name": "Öhman",
         "Recent Conversion Date": "2026-10-01 10:00",
     }  # fmt: skip
     export(data_root, "2026-11-09", person(), {**person(), **spouse})
