@@ -226,7 +226,11 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
             SELECT person_key, hold, ground, until, categories FROM certain
             UNION
             SELECT members_before.person_key, hold, ground, until, categories
-            FROM certain JOIN members_before USING (registrant_id))
+            FROM certain JOIN members_before USING (registrant_id)
+            UNION
+            SELECT identified_before.person_key, hold, ground, until, categories
+            FROM certain JOIN identified_before USING (registrant_id)
+            WHERE split_part(identified_before.identifier, ':', 1) IN {DECISIVE})
         SELECT DISTINCT person_key, hold, ground, until::DATE,
             unnest(CASE WHEN len(categories) = 0 THEN [{every}] ELSE categories END) AS category
         FROM persons"""
