@@ -76,6 +76,7 @@ class Registrants(TableModel):
     job_title: Text = column("company", "there")
     deceased: Flag = column("life_event", "recorded as dead by any source", required=True)
     death_date: Day = column("life_event", "null: unknown")
+    death_stated_on: Day = column("technical", "the day on which the death was first stated")
     protected: Flag = column(
         "protection", "protected identity (turvakielto): no location is kept", required=True
     )

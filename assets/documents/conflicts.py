@@ -64,6 +64,7 @@ def conflicts(policy: Policy, today: date) -> list[Conflict]:
         *_sources(policy),
         *_recipients(policy, today),
         *_retention(policy),
+        *_without_purpose(policy),
         *_rights(policy),
         *_whole(policy, today),
     ]
@@ -244,6 +245,19 @@ _RIGHTS_WITH_A_CODE: dict[Right, str] = {
     "portability": "CONFLICT-NO-PORTABILITY",
     "human_review": "CONFLICT-NO-HUMAN-REVIEW",
 }
+
+
+def _without_purpose(policy: Policy) -> Iterator[Conflict]:
+    """Yield the sources whose people are taken in before any purpose needs them."""
+    for name, source in policy.sources.items():
+        if source.subscription == "all":
+            yield Conflict(
+                "CONFLICT-NO-PURPOSE",
+                source.clause,
+                name,
+                "subscription: all; without a purpose, people leave after "
+                f"{policy.rule('without_purpose')[1].period}",
+            )
 
 
 def _rights(policy: Policy) -> Iterator[Conflict]:

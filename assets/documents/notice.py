@@ -20,7 +20,14 @@ from schemas.policy.model import Policy, RetentionRule
 from schemas.vocabulary import AppliesTo, Language
 
 # What the notice covers besides the data itself, by the rule that ends it.
-BOOKKEEPING: tuple[AppliesTo, ...] = ("raw", "quarantine", "suppressions", "requests", "backups")
+BOOKKEEPING: tuple[AppliesTo, ...] = (
+    "raw",
+    "quarantine",
+    "suppressions",
+    "requests",
+    "backups",
+    "without_purpose",
+)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from assets.erasure.proof.verification import verify
 from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
+from assets.register import lasting_refusals
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
@@ -61,8 +62,14 @@ def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
 
 
 def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
-    """Put the registrants' identifiers on the suppression list; return the list's length."""
+    """Put the registrants' identifiers on the suppression list; return the list's length.
+
+    What they have refused is kept by keyed hash, too, so that it still holds if they come back.
+    """
     erasures = _loaded(data_root, request_ids)
+    lasting_refusals.remember_erased(
+        data_root, [(erasure.registrants, erasure.resolved) for erasure in erasures], today
+    )
     with connect(data_root) as connection:
         load_requests(connection, erasures)
         shared_identifiers.find_shared(data_root, connection, erasures)

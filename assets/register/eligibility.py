@@ -195,6 +195,10 @@ ELIGIBILITY = Relation.of(
 )
 
 
+READ = {*REGISTRANT_FACTS.reads, "choice_log"}
+"""The tables of the register that the rules ask."""
+
+
 def evaluate(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `admission` from the register's tables, which the connection has under their names."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")

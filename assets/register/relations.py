@@ -23,12 +23,15 @@ from assets.register import (
     eligibility,
     entity_resolution,
     expired_registrants,
+    holds,
     interests,
     kept_ids,
+    lasting_refusals,
     link_report,
     linkage_configuration,
     linkage_round,
     membership,
+    no_purpose,
     pair_cache,
     protected_identity,
     registrant_state,
@@ -47,7 +50,14 @@ from schemas.staged import CANONICAL
 
 STAGES: dict[str, tuple[ModuleType, ...]] = {
     "source statements": (source_statements, corrected_codes, protected_identity),
-    "retention": (clocks, expired_registrants, statutory_segregation),
+    "retention": (
+        holds,
+        clocks,
+        expired_registrants,
+        statutory_segregation,
+        lasting_refusals,
+        no_purpose,
+    ),
     "current statements": (current_statements,),
     "entity resolution": (
         membership,

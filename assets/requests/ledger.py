@@ -76,6 +76,7 @@ class Request:
         withheld: Decisions on items that an access package withholds, by item; encrypted, because
             with the lake an item leads to a record.
         near: Records that may be the registrant's, by reference, with the decision on each.
+        waits_for: Ids of the holds for which an erasure waits.
         delivered: Keyed hashes of what was delivered to the register for it
             (`deliveries.keyed_hash`; older ones are SHA-256).
         without_key: The encrypted fields cannot be read, because the key is missing.
@@ -108,6 +109,7 @@ class Request:
     decisions: dict[str, dict[str, str]] = field(default_factory=dict)
     outcome: str = ""
     delivered: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
     intake: str = ""
     events: tuple[dict[str, str], ...] = ()
     without_key: bool = False

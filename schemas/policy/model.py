@@ -257,13 +257,18 @@ class Category(Strict):
 
 
 class SourcePolicy(Strict):
-    """A source of data, and its trust in a conflict (P6)."""
+    """A source of data, and its trust in a conflict (P6).
+
+    `subscription`, of a source that delivers people by their identity codes: `all` takes in
+    everybody, `known` those whom another source has given the code of; the rest is never written.
+    """
 
     name: Named
     clause: Clause
     trust: Annotated[Whole, Field(ge=1, le=1_000)]
     owner: Annotated[str, Field(pattern=r"^team:[a-z_]{1,60}$")]
     third_party: Flag = False
+    subscription: Literal["all", "known"] | None = None
 
 
 class Recipient(Strict):

@@ -23,6 +23,10 @@ CODES = {
     "CONTRACT-DATES": "the contract ends before it starts",
     "CONTRACT-UPDATED": "updated_at is not a time with an offset, or lies after its delivery",
     "CONTRACT-FEE": "the monthly fee is not a number with a decimal point and at most two decimals",
+    "CONTRACT-NO-END": (
+        "flagged, and used: the contract has ended or was cancelled, and has no end date; the day "
+        "of the delivery that first stated so counts"
+    ),
     "ORDER-NUMBER": "the order has no number, a placeholder, or one that a spreadsheet cut short",
     "ORDER-PARTY": "the order names neither a contact nor a customer number",
     "ORDER-TIME": "ordered_at is not a time with an offset, or lies after its delivery",

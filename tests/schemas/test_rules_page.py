@@ -14,7 +14,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
-from schemas import backup, eligibility, profiles, proof, requests, staged
+from schemas import backup, eligibility, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import conflicts
@@ -40,6 +40,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "proof": proof.CODES,
     "backup": backup.CODES,
     "requests": requests.CODES,
+    "holds": holds.CODES,
 }
 
 

@@ -18,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.marts import building as marts
-from assets.register import building, eligibility
+from assets.register import eligibility
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
@@ -29,6 +29,7 @@ from schemas.policy.model import Policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
 from tests.support.examples import examples
+from tests.support.registers import evaluate_eligibility
 
 POLICY = load_policy()
 DAYS = [
@@ -43,7 +44,7 @@ DAYS = [
 
 def published(data_root: DataRoot, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Evaluate eligibility and build every mart; returns their rows."""
-    building.evaluate_eligibility(data_root, today, building.Built())
+    evaluate_eligibility(data_root, today)
     tables: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for purpose, models in MARTS.items():
         marts.build(data_root, purpose, today)
