@@ -144,6 +144,12 @@ ERASURES = {
     "REQ-BYSTANDERS": (
         "records that name somebody else as well: somebody looked at them and decided that they go"
     ),
+    "REQ-UNVERIFIED": (
+        "nobody verified who asked: somebody decided that the erasure goes on without"
+    ),
+    "REQ-ACTIVE-CONTRACTS": (
+        "contracts of the registrant were active: somebody decided that the erasure goes on"
+    ),
 }
 # The end of the requests of an erased registrant.
 OF_THE_ERASED = {
@@ -173,6 +179,12 @@ EVENTS = {
     "pair_decided": "somebody decided on a pair of records that may be one person",
     "bystanders_decided": (
         "somebody looked at records that name somebody else as well, and decided that they go"
+    ),
+    "unverified_decided": (
+        "somebody decided that the erasure goes on although nobody verified who asked"
+    ),
+    "active_contracts_decided": (
+        "somebody decided that the erasure goes on although contracts are active"
     ),
     "suppression_lifted": "so many hashes were taken from the suppression list",
     "removed_before": "so many rows had been removed before and cannot come back",

@@ -54,6 +54,10 @@ class RequestError(PlainError):
 
 NOT_THEIRS = "not_theirs:"
 """Before the identifier in a choice that it is not the registrant's."""
+UNVERIFIED = "unverified"
+"""The choice on an erasure of which nobody verified who asked (`assets.erasure.safeguards`)."""
+ACTIVE_CONTRACTS = "active_contracts"
+"""The choice on an erasure of a registrant with active contracts."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,8 @@ class Request:
             are the registrant's.
         left_out: Identifiers, given or resolved, that are (also) somebody else's: nothing is erased
             or suppressed by them.
-        choices: Decisions before an erasure, by `pair:<id>`, `bystanders` or
-            `not_theirs:<identifier>`.
+        choices: Decisions before an erasure, by `pair:<id>`, `bystanders`, `unverified`,
+            `active_contracts` or `not_theirs:<identifier>`.
         removed: Rows removed, by layer.
         registrants: Ids of the registrants, as matched or decided.
         candidates: Uncertain matches.
@@ -142,12 +146,23 @@ class Request:
             "REQ-PAIRS-LEFT": len(self.pairs_left),
             "REQ-LEFT-OUT": len({*self.left_out, *self.own}),
             "REQ-BYSTANDERS": int(self.choices.get("bystanders") == "erase"),
+            "REQ-UNVERIFIED": int(
+                not self.verification and self.choices.get(UNVERIFIED) == "erase"
+            ),
+            "REQ-ACTIVE-CONTRACTS": int(self.choices.get(ACTIVE_CONTRACTS) == "erase"),
         }
         return [
             {"code": code, "where": "request", "count": count}
             for code, count in counts.items()
             if count
         ]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """How the identity of who asked was verified: the means, its level, and when; the means
+        are `none` if somebody decided to go on without (`REQ-UNVERIFIED`).
+        """
+        return dict(self.verification) or {"means": "none"}
 
     @property
     def answered(self) -> bool:

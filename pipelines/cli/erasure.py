@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,13 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         _match_again(data_root, named)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
+    asked = named or ledger.pending(data_root)
+    _guard(data_root, asked, today)
     pending = ledger.pending(data_root)
-    asked = named or pending
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
     in_doubt = [
         request
-        for request in map(partial(ledger.load, data_root), named)
+        for request in map(partial(ledger.load, data_root), asked)
         if request.state == "unclear"
     ]
     if not wanted:
@@ -97,6 +98,15 @@ def _match_again(data_root: DataRoot, named: list[str]) -> None:
     ]
     if unclear:
         lookup.record(data_root, unclear, datetime.now(data_root.policy.zone))
+
+
+def _guard(data_root: DataRoot, asked: list[str], today: date) -> None:
+    """Set aside what a safeguard stops already, so that no run is started for it; what is not
+    resolved yet is checked again in the run.
+    """
+    from assets.erasure import beginning
+
+    beginning.guard(data_root, asked, datetime.now(data_root.policy.zone), today)
 
 
 def make_adjacent(instance: Any, wanted: list[str], pending: list[str]) -> None:

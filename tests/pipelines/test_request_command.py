@@ -21,6 +21,7 @@ from pipelines.cli import request as recording
 from pipelines.cli import request_steps
 from pipelines.cli.notices import notices_command
 from schemas.requests import RIGHTS
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
 
 
@@ -222,7 +223,7 @@ def test_refusing_an_erasure_that_has_begun_reports_the_rows_already_erased(
 ) -> None:
     request_id = asked("erasure")
     output("find", request_id)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
     assert "0 rows had been removed before and cannot come back" in answer.output
