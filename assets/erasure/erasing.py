@@ -15,7 +15,14 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets.erasure import beginning, emptied_deliveries, legal_holds, mentions, shared_identifiers
+from assets.erasure import (
+    beginning,
+    confirmation,
+    emptied_deliveries,
+    legal_holds,
+    mentions,
+    shared_identifiers,
+)
 from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
 from assets.erasure.proof.certificates import Issued
@@ -56,6 +63,7 @@ def find(data_root: DataRoot, request_ids: list[str], today: date | None = None)
         data_root, [request for request in requests.values() if request.state == "received"], now
     )
     erasing = [request for request in requests.values() if request.state == "erasing"]
+    confirmation.write(data_root, erasing, now, today or now.date())
     recipient_notices.prepare(data_root, erasing, now)
     other_requests.announce(data_root, erasing, now)
     return {request_id: len(request.resolved) for request_id, request in requests.items()}

@@ -25,7 +25,7 @@ from assets.requests.deadlines import due_on
 from assets.storage.atomic_files import write_all
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
-from schemas.requests import EVENTS, RIGHTS_AS_CHOICES
+from schemas.requests import EVENTS, PARTLY_REFUSED, REVIEWED_UNDER, RIGHTS_AS_CHOICES
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # `unclear`: a person must decide which registrant it means. `applying`: delivered to the register,
@@ -80,6 +80,7 @@ class Request:
         withheld: Decisions on items that an access package withholds, by item; encrypted, because
             with the lake an item leads to a record.
         near: Records that may be the registrant's, by reference, with the decision on each.
+        review: Of a human review who reviewed (a role or staff number), when, and the outcome.
         delivered: Keyed hashes of what was delivered to the register for it
             (`deliveries.keyed_hash`; older ones are SHA-256).
         without_key: The encrypted fields cannot be read, because the key is missing.
@@ -106,6 +107,7 @@ class Request:
     near: tuple[dict[str, Any], ...] = ()
     purpose: str = ""
     by: str = "all"
+    review: dict[str, str] = field(default_factory=dict)
     verification: dict[str, str] = field(default_factory=dict)
     code: dict[str, str | int] = field(default_factory=dict)
     extension: dict[str, str] = field(default_factory=dict)
@@ -354,6 +356,8 @@ def receive(
         )
     if right in ("objection", "withdrawal") and not purpose:
         purpose = "direct_marketing"
+    if right == "human_review":
+        purpose = REVIEWED_UNDER
     local = now.astimezone(data_root.policy.zone)
     if received and received > local.date():
         raise RequestError(
@@ -382,10 +386,21 @@ def receive(
     return request.request_id
 
 
+def outcome_of(request: Request) -> str:
+    """Return the outcome of a request that was acted on: `partly_refused` when a category or an
+    item was refused, or a statute retains part of what an erasure removes.
+    """
+    decisions = [*request.decisions.values(), *request.withheld.values()]
+    refused = any(decision["decision"] in ("refused", "held") for decision in decisions)
+    return PARTLY_REFUSED if refused else "granted"
+
+
 def close(
-    data_root: DataRoot, request: Request, now: datetime, outcome: str = "granted", why: str = ""
+    data_root: DataRoot, request: Request, now: datetime, outcome: str = "", why: str = ""
 ) -> None:
-    """Close an answered request and destroy what identified the registrant."""
+    """Close an answered request and destroy what identified the registrant. Without an outcome it
+    follows from the decisions (`outcome_of`).
+    """
     close_all(data_root, [replace(request, outcome=outcome, why=why)], now)
 
 
@@ -405,7 +420,7 @@ def close_all(data_root: DataRoot, requests: Iterable[Request], now: datetime) -
             closed_at=now.isoformat(timespec="seconds"),
             code={},
             intake="",
-            outcome=request.outcome or "granted",
+            outcome=request.outcome or outcome_of(request),
             **emptied,
         )
         closed.append(with_event(bare, "closed", now, bare.outcome))

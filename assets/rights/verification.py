@@ -98,7 +98,7 @@ def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str =
             "code",
             now,
             code=code,
-            until=f"{until.astimezone(data_root.policy.zone):%Y-%m-%d %H:%M}",
+            until=until,
         )
     return reached.channel
 

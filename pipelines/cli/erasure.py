@@ -79,9 +79,21 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
                 ],
             )
         )
+        _echo_confirmations(data_root, wanted)
     unclear = [request for request in after if request.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
+
+
+def _echo_confirmations(data_root: DataRoot, erased: list[str]) -> None:
+    """Say which confirmations wait to be sent."""
+    from assets.rights import withheld_messages
+
+    for request_id in sorted(set(withheld_messages.waiting(data_root)) & set(erased)):
+        click.echo(
+            f"The confirmation to the registrant waits, encrypted: `register request confirmation "
+            f"{request_id}` hands it out to be sent."
+        )
 
 
 def _match_again(data_root: DataRoot, named: list[str]) -> None:

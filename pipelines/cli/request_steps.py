@@ -18,12 +18,15 @@ from pipelines.cli.output import as_json, harmless, table, unseen
 from pipelines.cli.request import carry_out, refusals, request, shown
 from pipelines.cli.request_correction import correct
 from pipelines.cli.request_lookup import find, show_preview
+from pipelines.cli.request_review import confirmation, review
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICES, refusable
 
 if TYPE_CHECKING:
     from assets.rights.access import gathering
     from assets.storage.data_root import DataRoot
 
+request.add_command(review)
+request.add_command(confirmation)
 request.add_command(find)
 request.add_command(show_preview)
 request.add_command(correct)
