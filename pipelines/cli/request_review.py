@@ -1,6 +1,4 @@
-"""`register request review` and `confirmation`: a human review (GDPR 22), and the message that ends an
-erasure.
-"""
+"""`register request review` and `confirmation`: human review (GDPR 22); the end of an erasure."""
 
 from __future__ import annotations
 

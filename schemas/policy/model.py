@@ -13,6 +13,7 @@ from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.policy.diagnostics import CLAUSE
+from schemas.policy.transparency import Transparency
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
 Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$")]
@@ -179,10 +180,12 @@ class SourcePolicy(Strict):
 class Recipient(Strict):
     """A processor: its country, and the mechanisms of transfers to it (P7; GDPR 44-49).
 
-    `checked` is the day of the last check of the mechanisms.
+    `checked` is the day of the last check of the mechanisms. `organisation` is its name, if the
+    policy gives it: a registrant may ask for it (CJEU C-154/21).
     """
 
     name: Named
+    organisation: Annotated[str, Field(min_length=1)] | None = None
     clause: Clause
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     mechanisms: tuple[Mechanism, ...]
@@ -269,6 +272,7 @@ class Policy(Strict):
     rights: Mapping[Right, RightPolicy]
     requests: Requests
     article_14: ThirdPartyNotice
+    transparency: Transparency = Transparency()
 
     @cached_property
     def fingerprint(self) -> str:

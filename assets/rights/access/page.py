@@ -78,8 +78,10 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
 def _notice(policy: Policy, language: Language, today: date) -> str:
     """The notice without its title, its headings one level lower: parts of this page."""
     markdown = notice.markdown(policy, language, today).split("\n", 1)[1]
-    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(
-        re.sub(r"^#", "##", markdown, flags=re.MULTILINE)
+    return (
+        MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
+        .enable("table")
+        .render(re.sub(r"^#", "##", markdown, flags=re.MULTILINE))
     )
 
 

@@ -1,4 +1,4 @@
-"""The confirmation of an erasure is written before the contact is gone, and outlives it encrypted."""
+"""The confirmation of an erasure is written before the contact is gone, and outlives it."""
 
 from __future__ import annotations
 
