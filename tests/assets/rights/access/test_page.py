@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 
-from assets.rights.access import page
+from assets.rights.access import labels, page
 from assets.rights.access.gathering import Gathered
 from assets.rights.access.recipients import receiving
 from schemas.policy.loader import load_policy
+from schemas.staged import ADDRESS_KINDS, CHOICES, OPS, REGISTER_FLAGS
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -47,3 +48,11 @@ def test_the_recipients_of_the_purposes_in_use_are_named_where_the_policy_names_
     [only] = receiving(named, gathered, "en", date(2026, 11, 20))
     assert only["name"].startswith("Esimerkki IT Oy, ")
     assert (only["purposes"], only["receives"]) == (["contracts"], True)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [*OPS, *CHOICES, *ADDRESS_KINDS, *REGISTER_FLAGS, "official", "call", "former", "active"],
+)
+def test_every_word_of_the_registers_own_lists_is_in_every_language(word: str) -> None:
+    assert set(labels.words()["values"]["any"][word]) == {"en", "sv", "fi"}
