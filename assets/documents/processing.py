@@ -66,7 +66,7 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
         "controller": policy.controller.model_dump(),
         "contact": policy.contact.model_dump(mode="json"),
         "purposes": [_purpose(policy, name) for name in policy.purposes],
-        "people": [who for category, who in PEOPLE.items() if category in places],
+        "people": people(),
         "categories": [_category(policy, name, places.get(name, [])) for name in policy.categories],
         "recipients": [_recipient(policy, name, today) for name in policy.recipients],
         "time_limits": [
@@ -84,6 +84,12 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
         },
         "security": [{"measure": measure, "where": where} for measure, where in SECURITY.items()],
     }
+
+
+def people() -> list[str]:
+    """Return the kinds of people in the register, by the data that it has."""
+    stored = stored_data.columns()
+    return [who for category, who in PEOPLE.items() if category in stored]
 
 
 def _purpose(policy: Policy, name: str) -> dict[str, Any]:

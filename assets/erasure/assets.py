@@ -92,7 +92,7 @@ def found(
                     description="taken in by an erasure, for the orders in it",
                 )
             )
-    counts = erasing.find(data_root, asked)
+    counts = erasing.find(data_root, asked, today.date)
     identifiers = counts_table(["request", "identifiers"], counts.items())
     return dg.MaterializeResult(
         metadata={

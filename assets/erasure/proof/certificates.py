@@ -109,6 +109,7 @@ def content_of(
         "channel": request.channel,
         "received_at": request.received_at,
         "issued_at": issued_at,
+        "identity": request.identity,
         "decisions": _decisions(evidence, retained),
         "rows_removed": dict(sorted(evidence.rows.items())),
         "redacted": dict(sorted(evidence.redacted.items())),

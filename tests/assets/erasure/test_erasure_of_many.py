@@ -19,6 +19,7 @@ from assets.erasure.proof import certificates
 from assets.requests import encrypted_identity, ledger
 from assets.storage import sessions
 from assets.storage.data_root import DataRoot
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
 from tests.support.queries import replace_connect
 from tests.support.registers import build
@@ -60,7 +61,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def carry_out(data_root: DataRoot, ids: list[str]) -> list[str]:
     """All steps but the rebuild of register and marts."""
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     erasing.suppress(data_root, ids, TODAY)
     erasing.remove(data_root, ids, TODAY)
     return ids
@@ -146,7 +147,7 @@ def test_what_has_not_been_through_every_step_is_not_closed(
     """
     ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
-        erasing.find(known_data_root, ids)
+        find_cleared(known_data_root, ids)
     with pytest.raises(ledger.RequestError, match="erasure_backfill"):
         erasing.close(known_data_root, ids, NOW)
     assert certificates.issued(known_data_root) == set()

@@ -23,6 +23,7 @@ from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, workflow
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW, TODAY, registrant_of
 from tests.support.population_register_messages import code, day, name, part, person
 from tests.support.registers import build, refresh, rows
@@ -123,7 +124,7 @@ def asked(data_root: DataRoot, *given: str, right: str = "erasure") -> Request:
 
 def erased(data_root: DataRoot, *request_ids: str) -> erasing.Closing:
     ids = list(request_ids)
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     begun = [
         request_id for request_id in ids if ledger.load(data_root, request_id).state == "erasing"
     ]
@@ -498,7 +499,7 @@ def test_a_request_without_a_match_waits_and_is_closed_as_such_without_a_certifi
 ) -> None:
     request = asked(data_root, "customer_number:C9999999")
     assert (request.state, request.resolved) == ("unclear", ())
-    assert erasing.find(data_root, [request.request_id]) == {request.request_id: 0}
+    assert find_cleared(data_root, [request.request_id]) == {request.request_id: 0}
     closed = workflow.close(data_root, request.request_id, NOW)
     assert (closed.state, closed.outcome) == ("closed", "nobody_found")
     assert certificates.issued(data_root) == set()
@@ -608,7 +609,7 @@ def test_a_grey_pair_with_one_half_requested_waits_and_stops_no_other(
         ledger.receive(data_root, "erasure", "written", [f"identity_code:{code}"], NOW)
         for code in (ALICE, MICHAEL)
     ]
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     requests = [ledger.load(data_root, request_id) for request_id in ids]
     assert [request.state for request in requests] == ["unclear", "erasing"]
     assert grey in requests[0].why
@@ -653,7 +654,7 @@ def test_going_on_without_the_other_half_is_on_the_certificate(
 def stuck(data_root: DataRoot) -> str:
     """Suppressed and removed, and not proven yet; two erasures share an identifier on the list."""
     request_id = asked(data_root, f"identity_code:{ALICE}").request_id
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     return request_id

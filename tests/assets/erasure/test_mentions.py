@@ -23,7 +23,7 @@ from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 from tests.support.data_roots import copied
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.mentions_world import (
     ODD_DAY,
     STAY_REDACTED,
@@ -66,7 +66,7 @@ def asked(data_root: DataRoot) -> str:
     request_id = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     return request_id
 

@@ -24,6 +24,7 @@ from assets.rights.withdrawal import Word, deliver_words
 from assets.storage.data_root import DataRoot
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh
 
@@ -48,7 +49,7 @@ def erased(data_root: DataRoot) -> str:
     request_id = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     build(data_root, TODAY)
@@ -93,7 +94,7 @@ def test_nobody_is_notified_before_the_data_is_removed(data_root: DataRoot) -> N
     request_id = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     assert notice_ledger.every(data_root) == []
     assert not (data_root.outbox / "recipients").exists()
     recipient_notices.discard(data_root, [request_id])

@@ -21,7 +21,7 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
 from tests.support.namesakes import SHARED as MAILBOX
 from tests.support.registers import build, refresh
@@ -31,7 +31,7 @@ def removed(data_root: DataRoot, *given: str) -> str:
     """Take an erasure as far as to its proof."""
     named = [f"identity_code:{LEAVES.identity_code}"]
     request_id = ledger.receive(data_root, "erasure", "written", named, NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     request = ledger.load(data_root, request_id)
     ledger.save(data_root, replace(request, given=(*request.given, *given)))
     erasing.suppress(data_root, [request_id], TODAY)
