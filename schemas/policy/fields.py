@@ -42,6 +42,11 @@ def _day(value: object) -> date:
 
 
 def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the values, if each stands once.
+
+    Raises:
+        PydanticCustomError: A value is repeated.
+    """
     repeated = [value for number, value in enumerate(values) if value in values[:number]]
     if repeated:
         raise invalid(f"{shown(repeated[0])} stands twice", "name each once")

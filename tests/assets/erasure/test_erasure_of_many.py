@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from assets.erasure import erasing
-from assets.erasure.proof import certificates
+from assets.erasure.proof import certificate_checks, certificates
 from assets.requests import encrypted_identity, ledger
 from assets.storage import sessions
 from assets.storage.data_root import DataRoot
@@ -120,7 +120,7 @@ def test_closing_many_syncs_a_bounded_number_of_files_for_each(
     assert (len(closing.certificates), closing.unproven) == (MANY + 1, [])
     # A certificate with two pages, the request's file, and its key.
     assert work["synced"] < 5 * (MANY + 1) + 40
-    assert certificates.check(known_data_root) == []
+    assert certificate_checks.check(known_data_root) == []
     assert [
         request_id
         for request_id in ids
@@ -188,12 +188,12 @@ def test_certificates_of_a_killed_run_are_not_reported_as_tampering(
         for path in certificates.folder(known_data_root).glob("Q*.json")
     }
     assert 0 < len(first) < len(ids)
-    assert {finding.code for finding in certificates.check(known_data_root)} <= {
+    assert {finding.code for finding in certificate_checks.check(known_data_root)} <= {
         "CERT-MISSING"
-    } or certificates.check(known_data_root) == []
+    } or certificate_checks.check(known_data_root) == []
     closing = erasing.close(known_data_root, ids, NOW + timedelta(minutes=5))
     assert len(closing.certificates) == len(ids)
-    assert certificates.check(known_data_root) == []
+    assert certificate_checks.check(known_data_root) == []
     assert all(
         (certificates.folder(known_data_root) / name).read_bytes() == content
         for name, content in first.items()

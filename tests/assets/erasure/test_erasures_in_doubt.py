@@ -15,7 +15,7 @@ import pytest
 
 from assets.erasure import abandoning, beginning, bystanders, decisions, erasing
 from assets.erasure.preview import preview
-from assets.erasure.proof import certificates, remaining
+from assets.erasure.proof import certificate_checks, certificates, remaining
 from assets.register import pair_cache, review
 from assets.register.pair_cache import Decision
 from assets.requests import ledger
@@ -503,7 +503,7 @@ def test_a_request_without_a_match_waits_and_is_closed_as_such_without_a_certifi
     closed = workflow.close(data_root, request.request_id, NOW)
     assert (closed.state, closed.outcome) == ("closed", "nobody_found")
     assert certificates.issued(data_root) == set()
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
     [message] = (data_root.outbox / "messages").glob(f"{request.request_id}-*.json")
     assert json.loads(message.read_text())["kind"] == "nobody_found"
 
@@ -668,7 +668,7 @@ def test_refusing_after_removal_reports_what_was_removed_and_lifts_the_suppressi
     assert (closed.state, closed.outcome, closed.why) == ("closed", "refused", "REQ-LEGAL-CLAIMS")
     assert (left.removed, left.lifted > 0) == (sum(closed.removed.values()), True)
     assert closed.removed["raw"] == 3
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
     deliver(data_root, NEXT, "contracts", CONTRACTS)
     basic_data(data_root, NEXT, [person(ALICE, name("Alice", "Testi"))])
     refresh(data_root, TODAY)

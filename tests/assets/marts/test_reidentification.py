@@ -15,7 +15,6 @@ import pytest
 from assets.marts import building, reidentification
 from assets.marts.building import MartCheckError, candidate_path
 from assets.marts.queries import QUERIES
-from assets.register.building import Built, evaluate_eligibility
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas import marts
@@ -33,6 +32,7 @@ from schemas.columns import (
 from schemas.marts import MARTS
 from schemas.policy.legal_constraints import PSEUDONYMOUS
 from tests.assets.marts.random_register import random_world
+from tests.support.registers import evaluate_eligibility
 
 pytestmark = pytest.mark.clause("P4.1", "P4.4")
 
@@ -201,7 +201,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     for nth, row in enumerate(world.tables["contracts"]):
         row["monthly_fee"] = Decimal(nth * 14) / 100
     world.write(data_root)
-    evaluate_eligibility(data_root, TODAY, Built())
+    evaluate_eligibility(data_root, TODAY)
     for purpose in MARTS:
         building.build(data_root, purpose, TODAY)
     return data_root

@@ -12,8 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from assets.erasure.legal_holds import Retained
 from assets.erasure.proof import certificates, chain_heads
-from assets.erasure.proof.certificates import Retained, check, content_of, issue, path_of
+from assets.erasure.proof.certificate_checks import check
+from assets.erasure.proof.certificates import content_of, issue, path_of
 from assets.erasure.proof.chain_heads import Head
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.findings import Finding

@@ -18,6 +18,7 @@ from assets.erasure.proof import certificates
 from assets.erasure.proof.identifiers_of_others import ANOTHERS, SHARED
 from assets.erasure.proof.verification import EMBEDDED, TOO_SHORT, verify
 from assets.requests import ledger
+from assets.storage.canonical_json import parse_canonical
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
@@ -157,7 +158,7 @@ def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_pat
     )
     closing = erasing.close(data_root, [request_id], NOW)
     assert (closing.findings, closing.unproven) == ([], [])
-    issued = certificates.parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
+    issued = parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
     remains = {entry["reason"]: entry["count"] for entry in issued["certificate"]["remains"]}
     assert {remains[reason] for reason in (ANOTHERS, SHARED, TOO_SHORT)} == {1}
     assert remains["not decided: nobody has said whether they are the registrant's"] == 1
