@@ -44,10 +44,10 @@ def column(category: str, description: str = "", *, required: bool = False, **ch
 
 def flag(code: str, description: str = "") -> Any:
     """A column that states of each row whether it passes the rule `code`; it is worked out in SQL,
-    and must be true."""
+    and must be true. Without a description it means just that."""
     return pandera.Field(
         nullable=False,
-        description=description,
+        description=description or f"passes {code}",
         metadata={"category": "technical", "code": code},
         eq=True,
     )

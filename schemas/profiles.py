@@ -98,15 +98,19 @@ class ProfileValue(TableModel):
     """An attribute's value of one registrant, and its derivation."""
 
     pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True)
-    attribute: Text = column("technical", required=True)
-    rule: Text = column("technical", required=True, isin=list(CODES))
+    attribute: Text = column("technical", "what the value describes", required=True)
+    rule: Text = column(
+        "technical", "the rule that gave the value", required=True, isin=list(CODES)
+    )
     as_of: Day = column("technical", "the day that the rule counted from", required=True)
 
 
 class AgeBands(ProfileValue):
     """Age bands."""
 
-    value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
+    value: Text = column(
+        "age_band", "age in whole years, from and to", required=True, isin=list(AGE_BANDS.values())
+    )
     inputs: Text = column(
         "age_band", "how exactly the birth date is known; never the date", required=True
     )
@@ -118,8 +122,8 @@ class AgeBands(ProfileValue):
 class Languages(ProfileValue):
     """The preferred language."""
 
-    value: Text = column("language", required=True)
-    inputs: Text = column("language", required=True)
+    value: Text = column("language", "as the register has it", required=True)
+    inputs: Text = column("language", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "languages"
@@ -128,8 +132,8 @@ class Languages(ProfileValue):
 class Municipalities(ProfileValue):
     """The home municipality."""
 
-    value: Text = column("region", required=True)
-    inputs: Text = column("region", required=True)
+    value: Text = column("region", "municipality code, three digits", required=True)
+    inputs: Text = column("region", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "municipalities"
@@ -138,7 +142,9 @@ class Municipalities(ProfileValue):
 class Engagement(ProfileValue):
     """The use of the website."""
 
-    value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
+    value: Text = column(
+        "interests", "class; lapsed: earlier visits only", required=True, isin=[*ENGAGEMENT, LAPSED]
+    )
     inputs: Text = column("interests", "visits, actions, clicks, since when", required=True)
 
     class Config:
@@ -148,7 +154,7 @@ class Engagement(ProfileValue):
 class Consumption(ProfileValue):
     """Recency, frequency and amount of orders."""
 
-    value: Text = column("consumption", required=True)
+    value: Text = column("consumption", "class that the rule puts the number into", required=True)
     inputs: Text = column(
         "consumption", "orders, their amount, the latest, since when", required=True
     )
@@ -160,7 +166,7 @@ class Consumption(ProfileValue):
 class InterestValues(ProfileValue):
     """Topics of the policy that a registrant has shown interest in; several, one or none."""
 
-    value: Text = column("interests", required=True)
+    value: Text = column("interests", "topic of policy.yaml, profiles.interests", required=True)
     inputs: Text = column("interests", "times, and the latest day", required=True)
 
     class Config:
@@ -171,8 +177,8 @@ class Segments(TableModel):
     """Registrants per value: at least the policy's floor, and safe from subtraction."""
 
     attribute: Text = column("technical", required=True)
-    value: Text = column("segment", required=True)
-    registrants: Count = column("segment", required=True, ge=2)
+    value: Text = column("segment", "that these registrants share", required=True)
+    registrants: Count = column("segment", "number of registrants", required=True, ge=2)
     as_of: Day = column("technical", required=True)
 
     class Config:

@@ -35,7 +35,7 @@ from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
-from schemas.register import Expired, ExpiredRegistrants
+from schemas.retention import Expired, ExpiredRegistrants
 from schemas.staged import CANONICAL
 
 
