@@ -59,10 +59,10 @@ def column(
 
 def flag(code: str, description: str = "") -> Any:
     """A column that states of each row whether it passes the rule `code`; it is worked out in SQL,
-    and must be true."""
+    and must be true. Without a description it means just that."""
     return pandera.Field(
         nullable=False,
-        description=description,
+        description=description or f"passes {code}",
         metadata={"category": "technical", "code": code},
         eq=True,
     )

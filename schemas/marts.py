@@ -52,12 +52,16 @@ class PurposeError(PolicyRefusedError):
 class About(TableModel):
     """The description of the mart: one row."""
 
-    purpose: Text = column("technical", required=True)
-    clause: Text = column("technical", required=True)
-    bases: Text = column("technical", required=True)
-    policy_version: Text = column("technical", required=True)
-    policy_hash: Text = column("technical", required=True)
-    as_of: Day = column("technical", required=True)
+    purpose: Text = column("technical", "of the mart", required=True)
+    clause: Text = column("technical", "of the policy, on this purpose", required=True)
+    bases: Text = column("technical", "legal bases, separated by commas", required=True)
+    policy_version: Text = column(
+        "technical", "of the policy that the mart was built under", required=True
+    )
+    policy_hash: Text = column(
+        "technical", "16 hex digits of the hash of that policy", required=True
+    )
+    as_of: Day = column("technical", "the day for which the mart was built", required=True)
 
     class Config:
         name = "about"
@@ -269,7 +273,7 @@ class ProductVisits(CoarseVisits):
 class EmailAudience(TableModel):
     """Hashed e-mail addresses, in the form that advertising platforms match."""
 
-    audience: Text = column("marketing_choice", required=True)
+    audience: Text = column("marketing_choice", "always: consented", required=True)
     email_sha256: Text = column(
         "hashed_contact", "SHA-256 of the lower-case address", required=True, unique=True
     )
@@ -339,7 +343,7 @@ class CreditRegistrants(TableModel):
 class CreditReportRows(TableModel):
     """The latest report about each registrant or company."""
 
-    registrant_id: Text = column("registrant_id")
+    registrant_id: Text = column("registrant_id", "null: the report is about a company")
     business_id: Text = column("company")
     purpose_code: Text = column("credit", required=True)
     credit_class: Text = column("credit")
@@ -353,7 +357,7 @@ class CreditReportRows(TableModel):
 class CreditMarkRows(TableModel):
     """Payment remarks and bans that have not expired."""
 
-    registrant_id: Text = column("registrant_id")
+    registrant_id: Text = column("registrant_id", "null: the mark is about a company")
     business_id: Text = column("company")
     remark_id: Text = column("credit", required=True)
     remark_type: Text = column("credit")

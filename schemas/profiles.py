@@ -121,8 +121,8 @@ class AgeBands(ProfileValue):
 class Languages(ProfileValue):
     """The preferred language."""
 
-    value: Text = column("language", required=True)
-    inputs: Text = column("language", required=True)
+    value: Text = column("language", "as the register has it", required=True)
+    inputs: Text = column("language", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "languages"
@@ -131,8 +131,8 @@ class Languages(ProfileValue):
 class Municipalities(ProfileValue):
     """The home municipality."""
 
-    value: Text = column("region", required=True)
-    inputs: Text = column("region", required=True)
+    value: Text = column("region", "municipality code, three digits", required=True)
+    inputs: Text = column("region", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "municipalities"
@@ -191,8 +191,8 @@ class Segments(TableModel):
     """Registrants per value: at least the policy's floor, and safe from subtraction."""
 
     attribute: Text = column("technical", required=True)
-    value: Text = column("segment", required=True)
-    registrants: Count = column("segment", required=True, ge=2)
+    value: Text = column("segment", "that these registrants share", required=True)
+    registrants: Count = column("segment", "number of registrants", required=True, ge=2)
     as_of: Day = column("technical", required=True)
 
     class Config:

@@ -53,6 +53,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
+from schemas import retention
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
@@ -97,11 +98,11 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_credit_marks": tables.RegistrantCreditMarks,
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
-    "segregated_orders": tables.SegregatedOrders,
-    "segregated_consents": tables.SegregatedConsents,
-    "visits_per_month": tables.VisitsPerMonth,
-    "departed": tables.ExpiredRegistrants,
-    "expired": tables.Expired,
+    "segregated_orders": retention.SegregatedOrders,
+    "segregated_consents": retention.SegregatedConsents,
+    "visits_per_month": retention.VisitsPerMonth,
+    "departed": retention.ExpiredRegistrants,
+    "expired": retention.Expired,
     "contradictions": tables.Contradictions,
 }
 """Relation of the build -> the table of the register that is written from it."""

@@ -39,7 +39,7 @@ TCF_PURPOSES = {
 class ConsentRecord(TableModel):
     """One event of the log."""
 
-    record_no: Count = column("technical", required=True)
+    record_no: Count = column("technical", "the record in its delivery", required=True)
     time_readable: Flag = flag("CONSENT-TIME")
     subject_known: Flag = flag("CONSENT-SUBJECT")
     purpose_known: Flag = flag("CONSENT-PURPOSE")

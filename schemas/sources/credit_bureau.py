@@ -34,10 +34,10 @@ CODES = {
 class CreditRecord(TableModel):
     """One report."""
 
-    record_no: Count = column("technical", required=True)
-    identity_code: Text = column("identity_code")
-    business_id: Text = column("company")
-    purpose_code: Text = column("credit")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    identity_code: Text = column("identity_code", "of the person, canonical")
+    business_id: Text = column("company", "of the company, canonical")
+    purpose_code: Text = column("credit", "why the report was requested, in capitals")
     dates_readable: Flag = flag("CREDIT-DATE")
     amounts_readable: Flag = flag("CREDIT-AMOUNT")
     remarks_fine: Flag = flag("CREDIT-REMARKS")
