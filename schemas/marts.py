@@ -30,6 +30,7 @@ from schemas.number_classes import (
     SECONDS,
 )
 from schemas.policy.model import Policy
+from schemas.policy.refused import PolicyRefusedError
 from schemas.profiles import PROFILES
 
 CODES = {
@@ -44,7 +45,7 @@ CODES = {
 REIDENTIFIES = "MART-REIDENTIFIES"
 
 
-class PurposeError(Exception):
+class PurposeError(PolicyRefusedError):
     """A mart declares a column that the policy does not allow for its purpose."""
 
 
