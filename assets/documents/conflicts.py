@@ -103,7 +103,8 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
                 "CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it"
             )
         if purpose.visits and purpose.visits.by == "own_measurement":
-            yield Conflict("CONFLICT-COOKIES", purpose.clause, name, purpose.visits.reason)
+            reason = purpose.visits.reason or "no reason is given"
+            yield Conflict("CONFLICT-COOKIES", purpose.clause, name, reason)
         if not purpose.minimum_age and (used & PROFILED or purpose.bases == ("consent",)):
             yield Conflict("CONFLICT-AGE", purpose.clause, name, "no minimum_age")
     marketing = policy.purposes.get("direct_marketing")

@@ -10,7 +10,6 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.policy import electronic_communications
 from schemas.policy.diagnostics import Fault, Where
 from schemas.sensitive import sensitive
 from schemas.vocabulary import AppliesTo, Basis
@@ -193,8 +192,6 @@ def faults(policy: Policy) -> list[Fault]:
     return [
         *_purposes(policy),
         *_bases(policy),
-        *electronic_communications.visits(policy, PSEUDONYMOUS),
-        *electronic_communications.mobile_subscriptions(policy),
         *_profiling(policy),
         *_topics(policy),
         *_sources(policy),

@@ -17,10 +17,10 @@ from schemas.policy.fields import (
     LISTED,
     MAX_LIST,
     MAX_PARTS,
-    MAX_TEXT,
     PARTS,
     Clause,
     Country,
+    Currency,
     Day,
     EMail,
     Flag,
@@ -145,7 +145,7 @@ class VisitUse(Strict):
     """
 
     by: Literal["consent", "own_measurement"]
-    reason: Annotated[str, Field(strict=True, max_length=MAX_TEXT)] = ""
+    reason: Text | None = None
 
 
 class Product(Strict):
@@ -162,9 +162,7 @@ class Minors(Strict):
     """
 
     clause: Clause
-    everyday_acts: Mapping[
-        Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[Whole, Field(ge=0)]
-    ]
+    everyday_acts: Mapping[Currency, Annotated[Whole, Field(ge=0)]]
 
 
 class Purpose(Strict):

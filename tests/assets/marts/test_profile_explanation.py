@@ -49,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         data_root.inbox,
         data_root.root / "truth",
         registrants=500,
-        seed=5,
+        seed=7,
         days=1,
         last_day=TODAY - timedelta(days=1),
     )

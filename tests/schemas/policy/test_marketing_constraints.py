@@ -1,4 +1,4 @@
-"""What the act on electronic communications forbids is refused with the policy."""
+"""917/2014, 201 and 205 §: what the law forbids of visits and telephone marketing is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TestVisitsAndProducts:
             (
                 ("purposes", "analytics", "visits"),
                 {"by": "own_measurement", "reason": "  "},
-                "nothing says why",
+                "it is blank",
             ),
             (
                 ("purposes", "customer_care", "visits"),

@@ -1,5 +1,6 @@
-"""What the act on electronic communications demands of a policy: visits to the website are used by
-consent, and mobile subscriptions are not marketed by telephone. Source: 917/2014, 201 and 205 §.
+"""What the act on electronic communications (917/2014) allows of visits and telephone marketing.
+
+A policy that breaks it is refused at start-up, as with `schemas.policy.legal_constraints`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,18 @@ import re
 from typing import TYPE_CHECKING
 
 from schemas.policy.diagnostics import Fault
+from schemas.policy.legal_constraints import PSEUDONYMOUS
 
 if TYPE_CHECKING:
     from schemas.policy.model import Policy
 
 
-def visits(policy: Policy, pseudonymous: tuple[str, ...]) -> list[Fault]:
+def faults(policy: Policy) -> list[Fault]:
+    """All provisions of the policy that the act does not allow."""
+    return [*_visits(policy), *_mobile_subscriptions(policy)]
+
+
+def _visits(policy: Policy) -> list[Fault]:
     """Visits are used by consent, or only counted, for a reason (917/2014, 205 §)."""
     faults = []
     for name, purpose in policy.purposes.items():
@@ -41,7 +48,7 @@ def visits(policy: Policy, pseudonymous: tuple[str, ...]) -> list[Fault]:
                     "add consent",
                 )
             )
-        if purpose.visits.by == "own_measurement" and name not in pseudonymous:
+        if purpose.visits.by == "own_measurement" and name not in PSEUDONYMOUS:
             faults.append(
                 Fault(
                     where,
@@ -49,7 +56,7 @@ def visits(policy: Policy, pseudonymous: tuple[str, ...]) -> list[Fault]:
                     "write `by: consent`",
                 )
             )
-        if purpose.visits.by == "own_measurement" and not purpose.visits.reason.strip():
+        if purpose.visits.by == "own_measurement" and not purpose.visits.reason:
             faults.append(
                 Fault(
                     where,
@@ -67,7 +74,7 @@ _MOBILE = re.compile(
 )
 
 
-def mobile_subscriptions(policy: Policy) -> list[Fault]:
+def _mobile_subscriptions(policy: Policy) -> list[Fault]:
     """A product that is called a mobile subscription says whether it is one (917/2014, 201 §)."""
     return [
         Fault(
