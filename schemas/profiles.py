@@ -141,7 +141,9 @@ class Municipalities(ProfileValue):
 class Engagement(ProfileValue):
     """The use of the website."""
 
-    value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
+    value: Text = column(
+        "interests", "class; lapsed: earlier visits only", required=True, isin=[*ENGAGEMENT, LAPSED]
+    )
     inputs: Text = column("interests", "the kinds of counts, and since when", required=True)
 
     class Config:
@@ -163,7 +165,7 @@ class Consumption(ProfileValue):
 class InterestValues(ProfileValue):
     """Topics of the policy that a registrant has shown interest in; several, one or none."""
 
-    value: Text = column("interests", required=True)
+    value: Text = column("interests", "key of the topic in the policy", required=True)
     inputs: Text = column(
         "interests", "the kind of data that it was worked out from", required=True
     )
@@ -181,7 +183,7 @@ class Combinations(TableModel):
     language: Text = column("language")
     frequency: Text = column("consumption", classes=(FREQUENCY,))
     amount: Text = column("consumption", classes=tuple(AMOUNTS.values()))
-    municipality: Text = column("region")
+    municipality: Text = column("region", "municipality code, three digits")
 
     class Config:
         name = "combinations"

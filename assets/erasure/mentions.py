@@ -49,7 +49,7 @@ def scan(
 ) -> None:
     """Make `worth_reading` for `mentioned_identifiers`, and load everybody besides these
     registrants. A record is attributed by `requested_identifiers` only: an account of two people
-    shows whose a record is in the field for it, and not in a text.
+    shows in the field for it which person a record is about, and not in a text.
     """
     spellings = requested_spellings(data_root, connection)
     connection.execute(

@@ -49,7 +49,7 @@ def classes(number: str, limits: Mapping[int, str]) -> str:
 def coarsened(rows: str, columns: tuple[str, ...]) -> str:
     """Return a query of the same rows, coarsened until no registrant is alone with a row.
 
-    The columns are gone through in order. Among rows that agree in the columns before, the values
+    The columns are taken in order. Among rows that agree in the columns before, the values
     that fewer registrants share than the floor become null together; if these are still fewer, the
     next smallest value joins them, so that what is null is shared by enough registrants, too, and
     cannot be inferred by subtraction. With fewer registrants than the floor there are no rows.

@@ -1,4 +1,4 @@
-"""Re-identification: whom the rows of a pseudonymous mart match in another mart, and by what.
+"""Re-identification: which registrants of another mart a pseudonymous mart's rows match, by what.
 
 A row matches somebody if its content, or anything computed from it, agrees with exactly one
 registrant (or one row) of another mart, and no more rows here agree than that one has there: they
@@ -200,7 +200,7 @@ def _combinations(pairs: list[Pair]) -> Iterator[tuple[Pair, ...]]:
 def _matched(
     connection: duckdb.DuckDBPyConnection, here: _Table, there: _Table, chosen: tuple[Pair, ...]
 ) -> int:
-    """Count those there whom the rows here match by the chosen columns."""
+    """Count the registrants there that rows here match by the chosen columns."""
     names = ", ".join(f"k{number}" for number in range(len(chosen)))
     here_sql = ", ".join(f"{pair.here_sql} AS k{nth}" for nth, pair in enumerate(chosen))
     there_sql = ", ".join(f"{pair.there_sql} AS k{nth}" for nth, pair in enumerate(chosen))

@@ -1,6 +1,6 @@
 """Interests: the topics of the policy that a registrant has turned to, by visits that are kept.
 
-Only visits for whose use in a profile the visitor has consented count (`visit_consents`).
+Only visits count that the visitor has consented to be used in a profile (`visit_consents`).
 A content is what somebody chose: a page they opened, what they clicked, the category that they
 narrowed a search to. What was only shown to them, what they wrote into a search and whatever
 follows `?` in an address is never looked at. Contents of no topic, and those with a word of a

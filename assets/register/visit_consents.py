@@ -6,7 +6,7 @@
 - A consent given by a cookie concerns the visits with that cookie alone: it was given on that
   device. One given by the person concerns all of their visits.
 - A withdrawal ends all earlier consents of the registrant to the purpose.
-- When the cookie's time is over, its consents are gone, and the visits are used no more.
+- When the cookie's time is over, its consents are removed, and the visits are used no more.
 """
 
 from __future__ import annotations

@@ -126,7 +126,9 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Resoluti
         }
         meant |= in_doubt.with_two_codes(data_root, connection, asked, meant)
         erased = {
-            one.request_id: meant[one.request_id][0] for one in asked if one.right == "erasure"
+            request.request_id: meant[request.request_id][0]
+            for request in asked
+            if request.right == "erasure"
         }
         unregistered.add_quarantined(data_root, connection, erased)
         registrant_identifiers.load_meant(

@@ -162,7 +162,7 @@ def add_quarantined(
         connection: Has `known` and `elsewhere`.
         meant: Registrants by request.
     """
-    registrants = sorted({one for chosen_ones in meant.values() for one in chosen_ones})
+    registrants = sorted({registrant for chosen in meant.values() for registrant in chosen})
     files = data_root.files("quarantine")
     if not registrants or not files:
         return

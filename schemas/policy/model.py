@@ -141,7 +141,7 @@ class VisitUse(Strict):
     """On what a purpose uses visits to the website (917/2014, 205 §).
 
     `own_measurement`: it counts all visits, for which it takes no consent, for the `reason` that
-    the controller records; whoever is profiled has consented all the same.
+    the controller records; everybody who is profiled has consented all the same.
     """
 
     by: Literal["consent", "own_measurement"]
@@ -168,7 +168,7 @@ class Minors(Strict):
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: of contact persons of companies whom the marketing concerns: duties of
+    `duties`: of contact persons of companies that the marketing concerns: duties of
     `schemas/reference/job_titles.csv`, or the words of a job title. `visits`: on what it uses
     visits to the website, if it does.
     """
@@ -227,7 +227,7 @@ class SourcePolicy(Strict):
     """A source of data, and its trust in a conflict (P6).
 
     `subscription`, of a source that delivers people by their identity codes: `all` takes in
-    everybody, `known` those whom another source has given the code of; the rest is never written.
+    everybody, `known` those of which another source has given the code; the rest is never written.
     """
 
     name: Named

@@ -1,4 +1,4 @@
-"""Job titles show duties by whole words, and not those of somebody whom they serve."""
+"""Job titles show duties by whole words, and not those of somebody that they serve."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
+from assets.sources.all_sources import SOURCES as ALL_SOURCES
 from schemas import backup, eligibility, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
@@ -69,6 +70,18 @@ def codes(model: type[TableModel]) -> set[str]:
     return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
+def flags_of_frames(source: str) -> set[str]:
+    """The codes by which a source's frames flag rows that are used."""
+    return {
+        code
+        for declared in ALL_SOURCES
+        if declared.name == source
+        for dataset in declared.datasets
+        for frame in dataset.frames
+        for code in frame.flags
+    }
+
+
 def missing(wanted: set[str]) -> list[str]:
     return sorted(code for code in wanted if f"`{code}`" not in PAGE)
 
@@ -85,6 +98,7 @@ def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_page_and_the_catalogue_name_every_rule_of_the_source(source: str) -> None:
     given = {code for model in models(SOURCES[source]) for code in codes(model)}
+    given |= flags_of_frames(source)
     assert given
     assert given == set(SOURCES[source].CODES)
     assert missing(given) == []
@@ -127,5 +141,7 @@ def test_the_page_names_no_rule_that_is_not_given() -> None:
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
+    for source in SOURCES:
+        known |= flags_of_frames(source)
     listed = {line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `")}
     assert sorted(code for code in listed if code not in known and "<" not in code) == []

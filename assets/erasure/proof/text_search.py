@@ -90,7 +90,7 @@ class Hits:
     """The hits by request: written as usual (`usual`), and in another spelling (`unusual`).
 
     `embedded` are identifiers that only stand within a longer word of somebody else's;
-    `field_numbers` those whose digits are all of a field; `identifiers` those that were hit.
+    `field_numbers` those that are all the digits of a field; `identifiers` those that were hit.
     """
 
     usual: Counter[str] = field(default_factory=Counter)

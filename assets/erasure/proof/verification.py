@@ -267,7 +267,7 @@ class _TextSearch:
         counts: Findings by code, layer and request; added to.
         places: The records with findings, by code, layer and request.
         embedded: Identifiers that stand only within longer words of others.
-        field_numbers: Identifiers whose digits are all of a field of others.
+        field_numbers: Identifiers that are, by their digits, all of a field of others.
         kept: Identifiers in records that were decided to stay.
     """
 

@@ -81,8 +81,8 @@ def test_of_random_rows_none_is_lost_and_no_selection_of_columns_shows_fewer_tha
     # Who may be behind a published row: everybody with a row that agrees where it says something.
     behind = defaultdict(set)
     for row in set(published):
-        for registrant, *told in rows:
-            if all(said in (None, value) for said, value in zip(row, told, strict=True)):
+        for registrant, *stored in rows:
+            if all(shown in (None, value) for shown, value in zip(row, stored, strict=True)):
                 behind[row].add(registrant)
     assert all(len(group) >= floor for group in behind.values())
     assert all(number >= floor for number in Counter(published).values())

@@ -363,9 +363,7 @@ class TestCreditReports:
         ]
 
     @pytest.mark.parametrize("written", ['"8"', "9", '" 9 "'])
-    def test_only_whom_it_is_about_reaches_the_disk(
-        self, data_root: DataRoot, written: str
-    ) -> None:
+    def test_only_its_subject_reaches_the_disk(self, data_root: DataRoot, written: str) -> None:
         report = self.report("8", "C9").replace('"8"', written)
         self.deliver(data_root, DAY, report)
         refresh(data_root, "credit_decision")

@@ -214,10 +214,10 @@ def test_the_marts_without_names_match_nobody_and_hold_something(
     assert building.reidentified(built, purpose) == []
     with duckdb.connect(str(candidate_path(built, purpose)), read_only=True) as connection:
         for model in MARTS[purpose]:
-            told = connection.execute(f"FROM {table_name(model)}").fetchall()
+            rows = connection.execute(f"FROM {table_name(model)}").fetchall()
             if table_name(model) in ("contracts", "orders", "customers", "combinations"):
-                assert told, table_name(model)
-                assert any(value is not None for row in told for value in row)
+                assert rows, table_name(model)
+                assert any(value is not None for row in rows for value in row)
 
 
 def test_no_key_joins_two_tables_of_a_mart_without_names(built: DataRoot) -> None:
