@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 import pytest
 
-from assets.documents import notice, stored_data
+from assets.documents import grammar, notice, stored_data
 from assets.documents.pages import html
+from schemas.columns import categories
 from schemas.declarations import LAYERS
 from schemas.policy.loader import load_policy
+from schemas.staged import VisitActions, Visits
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -158,6 +160,14 @@ class TestFacts:
             assert f"{third_party.name}: {third_party.policy}" in section(text, 5)
         link = "https://example.fi/cookies"
         assert link in written(language, (("transparency", "cookies", "policy"), link))
+
+    @pytest.mark.clause("P5.8")
+    def test_what_a_visit_has_is_what_has_a_column(self, text: str, language: Language) -> None:
+        held = {name for model in (Visits, VisitActions) for name in categories(model)}
+        items = grammar.words()["visit_items"]
+        assert len(set(items) & held) >= 16
+        for name, named in items.items():
+            assert (named[language] in section(text, 5)) == (name in held), name
 
     @pytest.mark.clause("P8.1")
     def test_measures_of_the_organisation_are_those_of_the_policy(self) -> None:
