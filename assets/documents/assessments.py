@@ -17,7 +17,7 @@ from assets.documents.pages import code, table, text
 from assets.documents.processing import SECURITY, people
 from schemas.citations import cited
 from schemas.eligibility import RULES
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.model import Policy
 
 OPEN = "OPEN"
@@ -232,7 +232,7 @@ def _signs(policy: Policy) -> dict[str, list[str]]:
             name for name in stored_data.purposes(policy) if not policy.purposes[name].minimum_age
         ],
         "Recipients outside the EEA": [
-            name for name, entry in policy.recipients.items() if not law.in_eea(entry.country)
+            name for name, entry in policy.recipients.items() if not transfers.in_eea(entry.country)
         ],
     }
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from assets.documents import grammar, stored_data
 from assets.documents.pages import text
 from schemas.columns import categories
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.model import Policy, RetentionRule
 from schemas.staged import VisitActions, Visits
 from schemas.vocabulary import AppliesTo, Language
@@ -218,9 +218,7 @@ def _groups(policy: Policy, noticed: list[str], language: Language) -> list[tupl
 
 def _recipient(policy: Policy, name: str, language: Language, today: date) -> NoticedRecipient:
     recipient = policy.recipients[name]
-    in_force = [
-        each for each in recipient.mechanisms if law.mechanism_holds(each, recipient.checked, today)
-    ]
+    in_force = transfers.mechanisms_in_force(policy, recipient, today)
     mechanisms = [grammar.named("mechanisms", each, language) for each in in_force]
     past = [
         grammar.named("past_mechanisms", each, language)
@@ -234,7 +232,7 @@ def _recipient(policy: Policy, name: str, language: Language, today: date) -> No
     return NoticedRecipient(
         f"{recipient.organisation}, {named}" if recipient.organisation else named,
         country,
-        law.in_eea(recipient.country),
+        transfers.in_eea(recipient.country),
         grammar.joined(mechanisms, language),
         grammar.joined(past, language),
     )

@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.policy.diagnostics import CLAUSE
+from schemas.policy.texts import Flag, Text
 from schemas.vocabulary import Language
 
-Stated = Annotated[str, Field(min_length=1, max_length=500)]
-Worded = Mapping[Language, Stated]
+Worded = Mapping[Language, Text]
 Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$")]
 Address = Annotated[str, Field(pattern=r"^https://[^\s<>\"'`|\\()\[\]]{3,300}$")]
 # P8.1: measures of the organisation, which nothing in the product shows.
@@ -33,8 +33,8 @@ class _Part(BaseModel):
 class Officer(_Part):
     """The data protection officer (GDPR 13(1)(b)): `designated: false` says that there is none."""
 
-    designated: bool
-    email: Stated | None = None
+    designated: Flag
+    email: Text | None = None
 
 
 class AutomatedDecisions(_Part):
@@ -47,13 +47,13 @@ class AutomatedDecisions(_Part):
     clause: Clause
     identify: Worded
     used_for: Worded
-    significant: bool | None = None
+    significant: Flag | None = None
 
 
 class ThirdParty(_Part):
     """A service of others that sets its own cookies, such as a share button (P5.9)."""
 
-    name: Stated
+    name: Text
     policy: Address
 
 
