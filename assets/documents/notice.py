@@ -142,9 +142,9 @@ def _purpose(policy: Policy, name: str, language: Language) -> NoticedPurpose:
 
 def _visit_items(language: Language) -> list[str]:
     """Return what a visit has, by the columns that there are."""
-    held = {name for model in (Visits, VisitActions) for name in categories(model)}
+    columns = {name for model in (Visits, VisitActions) for name in categories(model)}
     return [
-        named[language] for name, named in grammar.words()["visit_items"].items() if name in held
+        named[language] for name, named in grammar.words()["visit_items"].items() if name in columns
     ]
 
 

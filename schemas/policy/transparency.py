@@ -41,7 +41,7 @@ class AutomatedDecisions(_Part):
     """Automated decisions that the policy states (P4): what they identify, and what for.
 
     `significant`: whether any is made without a person and has legal or similarly significant
-    effects (GDPR 22(1)); None where the controller has not said.
+    effects (GDPR 22(1)); None where the controller does not state it.
     """
 
     clause: Clause

@@ -1,4 +1,4 @@
-"""The confirmation of an erasure is written before the contact is gone, and outlives it."""
+"""The confirmation of an erasure is written before the contact is removed, and outlives it."""
 
 from __future__ import annotations
 
