@@ -256,7 +256,7 @@ def _bases(policy: Policy) -> list[Fault]:
 
 
 def _sources(policy: Policy) -> list[Fault]:
-    """Where a source has data from decides who is informed when and what is portable (GDPR 14, 20)."""
+    """Where a source has data from decides who is informed when, and what is portable (GDPR 14)."""
     faults = []
     for name, source in policy.sources.items():
         where = ("sources", name, "third_party")
