@@ -314,7 +314,8 @@ def test_ending_an_old_right_of_somebody_erased_writes_nothing(data_root: DataRo
     [done] = restriction_and_objection.apply(data_root, [asked], LATER)
     assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
     assert not list((data_root.inbox / "consents").rglob("*-*.csv"))
-    assert outbound_messages.waiting(data_root) == 0
+    [waits] = outbound_messages.folder(data_root).iterdir()
+    assert json.loads(waits.read_text())["kind"] == withheld_messages.CONFIRMATION
     assert workflow.close(data_root, restriction.request_id, LATER).state == "closed"
     assert registrant_of(data_root, STAYS.identity_code)
 
