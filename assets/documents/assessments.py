@@ -210,11 +210,11 @@ def _signs(policy: Policy) -> dict[str, list[str]]:
     categories, sources or recipients that it is in.
     """
     stored = set(stored_data.columns())
-    kept = {name: entry for name, entry in policy.categories.items() if name in stored}
+    stored_categories = {name: entry for name, entry in policy.categories.items() if name in stored}
     return {
         "Evaluation or scoring": [
             name
-            for name, entry in kept.items()
+            for name, entry in stored_categories.items()
             if entry.derived_from and "analytics" in entry.purposes
         ],
         "Automated decisions": ["stated by the policy"]
@@ -222,7 +222,7 @@ def _signs(policy: Policy) -> dict[str, list[str]]:
         else [],
         "Sensitive or highly personal data": [
             name
-            for name, entry in kept.items()
+            for name, entry in stored_categories.items()
             if entry.special or name in ("credit", "protection", "identity_code")
         ],
         "Data sets matched or combined": stored_data.read(policy)

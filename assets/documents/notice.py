@@ -15,8 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assets.documents import grammar, stored_data
 from assets.documents.pages import text
+from schemas.columns import categories
 from schemas.policy import transfers
 from schemas.policy.model import Policy, RetentionRule
+from schemas.staged import VisitActions, Visits
 from schemas.vocabulary import AppliesTo, Language
 
 # What the notice covers besides the data itself, by the rule that ends it.
@@ -85,6 +87,7 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "register": policy.register_name.name[language],
         "purposes": [_purpose(policy, name, language) for name in purposes],
         "does": set(purposes),
+        "visit_items": grammar.listed(_visit_items(language)),
         "uses": _uses(policy, noticed, language),
         "officer": policy.transparency.officer,
         "decisions": _decisions(policy, language),
@@ -142,6 +145,14 @@ def _purpose(policy: Policy, name: str, language: Language) -> NoticedPurpose:
         [grammar.named("bases", basis, language) for basis in purpose.bases], language
     )
     return NoticedPurpose(purpose.name[language], bases, purpose.minimum_age)
+
+
+def _visit_items(language: Language) -> list[str]:
+    """Return what a visit has, by the columns that there are."""
+    columns = {name for model in (Visits, VisitActions) for name in categories(model)}
+    return [
+        named[language] for name, named in grammar.words()["visit_items"].items() if name in columns
+    ]
 
 
 def _uses(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str, str]]:

@@ -140,7 +140,7 @@ def _text(
     """Return the letter in one language, with days as that language writes them."""
     policy = data_root.policy
 
-    def stated(value: Placeholder) -> str:
+    def in_words(value: Placeholder) -> str:
         if isinstance(value, datetime):
             return grammar.moment(value.astimezone(policy.zone), language)  # type: ignore[arg-type]
         if isinstance(value, date):
@@ -152,7 +152,7 @@ def _text(
     return str(words()["letters"][kind][language]).format(
         controller=policy.controller.name,
         authority=grammar.named("authorities", policy.country, language),  # type: ignore[arg-type]
-        **{name: stated(value) for name, value in placeholders.items()},
+        **{name: in_words(value) for name, value in placeholders.items()},
     )
 
 

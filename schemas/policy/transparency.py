@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.policy.fields import Clause, Named, Text
+from schemas.policy.fields import Clause, Flag, Named, Text
 
 Address = Annotated[str, Field(pattern=r"^https://[^\s<>\"'`|\\()\[\]]{3,300}$")]
 # P8.1: measures of the organisation, which nothing in the product shows.
@@ -28,7 +28,7 @@ class _Part(BaseModel):
 class Officer(_Part):
     """The data protection officer (GDPR 13(1)(b)): `designated: false` says that there is none."""
 
-    designated: bool
+    designated: Flag
     email: Text | None = None
 
 
@@ -42,7 +42,7 @@ class AutomatedDecisions(_Part):
     clause: Clause
     identify: Named
     used_for: Named
-    significant: bool | None = None
+    significant: Flag | None = None
 
 
 class ThirdParty(_Part):

@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 import pytest
 
-from assets.documents import notice, stored_data
+from assets.documents import grammar, notice, stored_data
 from assets.documents.pages import html
+from schemas.columns import categories
 from schemas.declarations import LAYERS
 from schemas.policy.loader import load_policy
+from schemas.staged import VisitActions, Visits
 from schemas.vocabulary import Language
 from tests.assets.documents.mended import policy
 
@@ -132,7 +134,7 @@ class TestFacts:
         assert stated.identify[language] not in without
 
     @pytest.mark.clause("P4")
-    def test_significant_effects_are_stated_only_if_the_controller_states_it(self) -> None:
+    def test_significant_effects_are_stated_only_if_the_policy_states_them(self) -> None:
         where = ("transparency", "automated_decisions", "significant")
         none = "is made without a person"
         assert none not in section(written("en"), 4)
@@ -159,6 +161,14 @@ class TestFacts:
         link = "https://example.fi/cookies"
         assert link in written(language, (("transparency", "cookies", "policy"), link))
 
+    @pytest.mark.clause("P5.8")
+    def test_what_a_visit_has_is_what_has_a_column(self, text: str, language: Language) -> None:
+        columns = {name for model in (Visits, VisitActions) for name in categories(model)}
+        items = grammar.words()["visit_items"]
+        assert len(set(items) & columns) >= 16
+        for name, named in items.items():
+            assert (named[language] in section(text, 5)) == (name in columns), name
+
     @pytest.mark.clause("P8.1")
     def test_measures_of_the_organisation_are_those_of_the_policy(self) -> None:
         assert "locked premises" in section(written("en"), 8)
@@ -167,7 +177,7 @@ class TestFacts:
         assert "personal user name" in section(written("en", fewer), 8)
 
     @pytest.mark.clause("P2")
-    def test_a_data_protection_officer_is_stated_only_if_the_controller_states_it(self) -> None:
+    def test_a_data_protection_officer_is_stated_only_if_the_policy_states_it(self) -> None:
         where = ("transparency", "officer")
         assert "officer" not in section(written("en"), 2)
         assert "have not designated" in section(written("en", (where, {"designated": False})), 2)
@@ -175,7 +185,7 @@ class TestFacts:
         assert "dpo@example.fi" in section(written("en", (where, named)), 2)
 
     @pytest.mark.clause("P5.1")
-    def test_identity_codes_are_stated_to_link_records_and_for_which_purposes(
+    def test_identity_codes_link_records_and_have_their_purposes(
         self, text: str, language: Language
     ) -> None:
         for name in stored_data.purposes(POLICY):
@@ -183,10 +193,10 @@ class TestFacts:
                 assert POLICY.purposes[name].name[language] in section(text, 5)
 
     @pytest.mark.clause("P5.8", "P8.2")
-    def test_a_shortened_address_is_stated_to_stay_with_its_visit(self) -> None:
+    def test_a_shortened_address_stays_with_its_visit(self) -> None:
         assert "the shortened IP address with the visit, 25 months" in section(written("en"), 8)
 
-    def test_orders_are_stated_to_keep_their_numbers(self) -> None:
+    def test_orders_keep_their_numbers(self) -> None:
         assert "order numbers stay" in section(written("en"), 8)
         assert "Ordernumren finns kvar" in section(written("sv"), 8)
         assert "Tilausnumerot säilyvät" in section(written("fi"), 8)
@@ -273,7 +283,7 @@ class TestTransfers:
         assert "no valid ground" in section(written("en", *mended, today=date(2027, 5, 2)), 7)
 
     @pytest.mark.clause("P7.3")
-    def test_a_notice_of_an_earlier_day_names_what_applied_then(self) -> None:
+    def test_a_notice_of_an_earlier_day_names_what_was_in_force_then(self) -> None:
         """The shipped policy's mechanisms were checked in June 2019."""
         assert "Privacy Shield" in section(written("en", today=date(2019, 12, 1)), 7)
         assert "no valid ground" in section(written("en", today=date(2020, 7, 16)), 7)

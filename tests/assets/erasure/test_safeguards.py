@@ -1,4 +1,4 @@
-"""An erasure waits for the requester to be verified, and for a decision on active contracts."""
+"""An erasure waits until who asks is verified, and for a decision on active contracts."""
 
 from __future__ import annotations
 

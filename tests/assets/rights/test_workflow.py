@@ -127,7 +127,7 @@ def test_a_refusal_states_the_ground_and_where_to_complain(data_root: DataRoot) 
     workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
     [message] = messages(data_root)
     assert (message["kind"], message["to"]) == ("refusal", LEAVES.email)
-    assert "GDPR 12(5)(b)" in message["text"]
+    assert "12 artiklan 5 kohdan b alakohta" in message["text"]
     assert "tietosuojaviranomaiselle" in message["text"]
     assert not encrypted_identity.key_path(data_root, request_id).exists()
 

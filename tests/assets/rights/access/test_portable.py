@@ -145,12 +145,6 @@ def test_the_policy_decides_and_no_list() -> None:
     assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}
     assert (
         portable(
-            changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)
-        )
-        == {}
-    )  # type: ignore[arg-type]
-    assert (
-        portable(
             changed("categories", "contact", "purposes", value=["legal_claims"]),
             someone(**CONTRACT),
         )
