@@ -264,7 +264,7 @@ _RIGHTS_WITH_A_CODE: dict[Right, str] = {
 
 
 def _without_purpose(policy: Policy) -> Iterator[Conflict]:
-    """Yield the sources of people who are taken in before any purpose needs them."""
+    """Yield the sources that deliver people before any purpose needs them."""
     for name, source in policy.sources.items():
         if source.subscription == "all":
             yield Conflict(

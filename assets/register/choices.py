@@ -17,7 +17,7 @@
 - A telephone ban of a prohibition list ends after three years.
 - What somebody refused before all else of them was removed counts when they are known again
   (`lasting_refusals`). Of that, what they stated themselves ends by a later consent of theirs to
-  the same use on the same channel: it is all that they have stated since.
+  the same use on the same channel: they have stated nothing else since.
 """
 
 from __future__ import annotations

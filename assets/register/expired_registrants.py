@@ -1,7 +1,7 @@
 """What is past its time, by the policy's retention rules; decided here, and nowhere else.
 
 When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is
-linked (`leave_out_rows`); then registrants past their time are removed (`remove_expired`), and
+linked (`leave_out_rows`); then expired registrants are removed (`remove_expired`), and
 the rest is resolved again until no other is; last those without any purpose
 (`remove_purposeless`). A contract has no time of its own: it leaves with its registrant. What is
 under a hold stays (`holds`). So the register is built from just what the sweep will leave, and is

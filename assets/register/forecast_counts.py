@@ -106,7 +106,7 @@ def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: 
 def _registrants() -> str:
     """SQL: the time of each registrant, and the hold that ends last, if there is one.
 
-    A registrant of no purpose leaves by the earlier of the two rules.
+    A registrant without any purpose leaves by the earlier of the two rules.
     """
     return """WITH timed AS (
             SELECT registrant_id, rule, due FROM registrant_clocks

@@ -227,7 +227,7 @@ class SourcePolicy(Strict):
     """A source of data, and its trust in a conflict (P6).
 
     `subscription`, of a source that delivers people by their identity codes: `all` takes in
-    everybody, `known` those of which another source has given the code; the rest is never written.
+    everybody, `known` those that another source has given the code of; the rest is never written.
     """
 
     name: Named

@@ -42,7 +42,7 @@ def contracts(data_root: DataRoot, *agreed: dict[str, str], day: str = DAY) -> N
 
 
 def present(data_root: DataRoot, day: str) -> set[str]:
-    """Given names of the registrants within their time on a day, after its sweep."""
+    """Given names of the registrants that are left on a day, after its sweep."""
     take_in(data_root, date.fromisoformat(day))
     settle(data_root, date.fromisoformat(day))
     return {row["given_names"] for row in rows(data_root, "SELECT given_names FROM registrants")}

@@ -232,7 +232,7 @@ def test_a_hold_follows_its_person_through_a_merge(data_root: DataRoot) -> None:
     assert {row["contract_number"] for row in contracts} == {"K-801", "K-802"}
 
 
-def test_a_merge_tonight_holds_what_was_due_tonight(data_root: DataRoot) -> None:
+def test_a_merge_tonight_keeps_what_would_have_left_tonight(data_root: DataRoot) -> None:
     """A visit of the person under a hold, as it turns out on the night in which it is over."""
     signed_in = {
         **visit(1, "c000000000000001", datetime(2024, 10, 12, 9, tzinfo=UTC)), "userId": "C899",
@@ -327,7 +327,7 @@ def test_the_persons_own_requests_do_not_stop_their_erasure(before: DataRoot) ->
 # --- what people are shown ----------------------------------------------------------------------
 
 
-def test_the_forecast_shows_what_is_on_hold_apart_and_when_it_leaves(before: DataRoot) -> None:
+def test_the_forecast_shows_what_is_on_hold_apart_and_when_it_goes(before: DataRoot) -> None:
     on_hold(before)
     on_hold(before, "802", until=date(2027, 2, 10))
     found = forecast.simulate(before, DUE)
