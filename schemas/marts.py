@@ -252,7 +252,7 @@ class CoarseVisits(TableModel):
     """Visits that the purpose may use: a row each, coarsened; null: not published."""
 
     visited_in: Text = column("website", "the month, quarter or year")
-    duration: Text = column("website", classes=(SECONDS,))
+    duration: Text = column("website", "seconds, as a class", classes=(SECONDS,))
     actions: Text = column("website", classes=(ACTIONS,))
     searches: Text = column("website", classes=(ANY,))
     contents_seen: Text = column("website", classes=(ANY,))

@@ -111,7 +111,9 @@ class ProfileValue(TableModel):
 class AgeBands(ProfileValue):
     """Age bands."""
 
-    value: Text = column("age_band", required=True, classes=(AGE_BANDS,))
+    value: Text = column(
+        "age_band", "age in years, as a class", required=True, classes=(AGE_BANDS,)
+    )
     inputs: Text = column("age_band", "the kind of data that it was worked out from", required=True)
 
     class Config:
@@ -154,7 +156,10 @@ class Consumption(ProfileValue):
     """Recency, frequency and amount of orders."""
 
     value: Text = column(
-        "consumption", required=True, classes=(RECENCY, FREQUENCY, *AMOUNTS.values())
+        "consumption",
+        "recency, frequency or amount of orders, as a class",
+        required=True,
+        classes=(RECENCY, FREQUENCY, *AMOUNTS.values()),
     )
     inputs: Text = column("consumption", "the kind of data, and since when", required=True)
 
@@ -177,12 +182,18 @@ class InterestValues(ProfileValue):
 class Combinations(TableModel):
     """Values that go together: a row for each registrant who is analysed, coarsened."""
 
-    age_band: Text = column("age_band", classes=(AGE_BANDS,))
-    recency: Text = column("consumption", isin=list(RECENCY.values()))
-    engagement: Text = column("interests", isin=[*ENGAGEMENT, LAPSED])
+    age_band: Text = column("age_band", "age in years, as a class", classes=(AGE_BANDS,))
+    recency: Text = column(
+        "consumption", "time since the last order, as a class", isin=list(RECENCY.values())
+    )
+    engagement: Text = column(
+        "interests", "use of the website, as a class", isin=[*ENGAGEMENT, LAPSED]
+    )
     language: Text = column("language")
-    frequency: Text = column("consumption", classes=(FREQUENCY,))
-    amount: Text = column("consumption", classes=tuple(AMOUNTS.values()))
+    frequency: Text = column("consumption", "number of orders, as a class", classes=(FREQUENCY,))
+    amount: Text = column(
+        "consumption", "sum of orders, as a class of its currency", classes=tuple(AMOUNTS.values())
+    )
     municipality: Text = column("region", "municipality code, three digits")
 
     class Config:
