@@ -14,6 +14,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
+from assets.sources import all_sources
 from schemas import backup, eligibility, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
@@ -28,6 +29,9 @@ SOURCES = {
     source.name: importlib.import_module(f"schemas.sources.{source.name}")
     for source in pkgutil.iter_modules(schemas.sources.__path__)
 }
+
+SOURCE_NAMES = {"self_service": "self"}
+"""Module -> its source, where the names differ."""
 
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "refusals": REFUSALS,
@@ -69,6 +73,14 @@ def codes(model: type[TableModel]) -> set[str]:
     return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
+def flags(source: str) -> set[str]:
+    """The codes that flag rows of a source which are used all the same."""
+    datasets = next(
+        declared.datasets for declared in all_sources.SOURCES if declared.name == source
+    )
+    return {code for dataset in datasets for frame in dataset.frames for code in frame.flags}
+
+
 def missing(wanted: set[str]) -> list[str]:
     return sorted(code for code in wanted if f"`{code}`" not in PAGE)
 
@@ -85,6 +97,7 @@ def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_page_and_the_catalogue_name_every_rule_of_the_source(source: str) -> None:
     given = {code for model in models(SOURCES[source]) for code in codes(model)}
+    given |= flags(SOURCE_NAMES.get(source, source))
     assert given
     assert given == set(SOURCES[source].CODES)
     assert missing(given) == []
@@ -123,6 +136,8 @@ def test_the_page_names_no_rule_that_is_not_given() -> None:
         "MART-WAL",
         *(code for catalogue in CATALOGUES.values() for code in catalogue),
     }
+    for name in SOURCES:
+        known |= flags(SOURCE_NAMES.get(name, name))
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
