@@ -4,11 +4,11 @@ in doubt waits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
-from assets.erasure import bystanders
+from assets.erasure import bystanders, safeguards
 from assets.register import holds as register_holds
 from assets.register import no_purpose
 from assets.register.building import TABLES, read_register
@@ -23,6 +23,33 @@ from schemas.holds import BY_COMMAND
 from schemas.staged import MarketingChoices
 
 
+def guard(
+    data_root: DataRoot, request_ids: Iterable[str], now: datetime, today: date
+) -> dict[str, Request]:
+    """Make unclear the waiting erasures that a safeguard stops (`safeguards`), and return all of
+    the requests as they are then.
+    """
+    with ledger.changing(data_root):
+        requests = [ledger.load(data_root, request_id) for request_id in request_ids]
+        waiting = [
+            request
+            for request in requests
+            if request.right == "erasure"
+            and request.state == "received"
+            and not request.without_key
+        ]
+        checked = safeguards.check(data_root, waiting, today) if waiting else {}
+        stopped = {
+            request.request_id: lookup.set_aside(
+                request, request, reason, now, len(checked[request.request_id].undecided)
+            )
+            for request in waiting
+            if (reason := checked[request.request_id].reason(request.request_id))
+        }
+        ledger.save(data_root, *stopped.values())
+    return {request.request_id: stopped.get(request.request_id, request) for request in requests}
+
+
 def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> dict[str, Request]:
     """Mark erasures as begun, but for those with bystanders, or under a hold: these become unclear.
     Return all as they are then.
@@ -32,7 +59,8 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
 
     Args:
         data_root: The data root.
-        erasures: Requests that were resolved (`lookup.record`) and are to be carried out.
+        erasures: Requests that were resolved (`lookup.record`), that no safeguard stops (`guard`),
+            and that are to be carried out.
         now: When.
     """
     ready = [request for request in erasures if request.right == "erasure"]

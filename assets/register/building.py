@@ -43,6 +43,7 @@ from assets.register import (
     source_statements,
     statutory_segregation,
     survivorship,
+    visit_consents,
 )
 from assets.register.entity_resolution import Linkage
 from assets.storage.atomic_files import writing
@@ -52,6 +53,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
+from schemas import retention
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
@@ -90,17 +92,17 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_choice_log": tables.ChoiceLog,
     "registrant_contracts": tables.RegistrantContracts,
     "registrant_orders": tables.RegistrantOrders,
-    "registrant_visits": tables.RegistrantVisits,
+    "consented_visits": tables.RegistrantVisits,
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
-    "segregated_orders": tables.SegregatedOrders,
-    "segregated_consents": tables.SegregatedConsents,
-    "visits_per_month": tables.VisitsPerMonth,
-    "departed": tables.ExpiredRegistrants,
-    "expired": tables.Expired,
+    "segregated_orders": retention.SegregatedOrders,
+    "segregated_consents": retention.SegregatedConsents,
+    "visits_per_month": retention.VisitsPerMonth,
+    "departed": retention.ExpiredRegistrants,
+    "expired": retention.Expired,
     "contradictions": tables.Contradictions,
 }
 """Relation of the build -> the table of the register that is written from it."""
@@ -156,6 +158,7 @@ def _gather(
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
+    built.timed("choices", lambda: visit_consents.gather(connection, policy, today))
     built.timed("interests", lambda: interests.gather(connection, policy, today))
 
 

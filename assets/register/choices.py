@@ -68,6 +68,7 @@ REGISTRANT_CHOICE_LOG = Relation(
         **duckdb_types(ChoiceLog),
         "statement": current_statements.STATEMENTS["marketing_choices"].columns["statement"],
         "position": "BIGINT",
+        "subject": "VARCHAR",
     },
     reads=("concerned_registrants",),
     scope=Scope.COMPONENT,
@@ -188,7 +189,8 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
             SELECT registrant_id, purpose, channel, choice, said_at, origin,
                 split_part(subject, ':', 1) AS subject_type, text_version, language, evidence,
                 coalesce({_in_force(today)}, false) AS holds,
-                source, statement.delivery_id AS delivery_id, record_key, statement, position
+                source, statement.delivery_id AS delivery_id, record_key, statement, position,
+                subject
             FROM compared WHERE NOT remembered OR coalesce({_in_force(today)}, false)"""
         )
     )

@@ -31,7 +31,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.policy.model import Policy
-from schemas.register import Expired, ExpiredRegistrants
+from schemas.retention import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"

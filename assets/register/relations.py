@@ -39,6 +39,7 @@ from assets.register import (
     source_statements,
     statutory_segregation,
     survivorship,
+    visit_consents,
     weak_links,
 )
 from assets.register.building import WRITTEN
@@ -69,9 +70,9 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
         weak_links,
         link_report,
     ),
-    "relationships": (relationships, aggregates, interests),
+    "relationships": (relationships, aggregates),
     "survivorship": (registrant_state, survivorship, corrections, contradictions),
-    "choices and eligibility": (choices, eligibility),
+    "choices and eligibility": (choices, visit_consents, interests, eligibility),
 }
 """Stage of a build -> the modules that declare its relations."""
 INPUTS, TABLES = "staged layer", "register tables"

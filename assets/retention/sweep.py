@@ -37,7 +37,7 @@ from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.policy.model import Policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
-from schemas.register import Expired, ExpiredRegistrants
+from schemas.retention import Expired, ExpiredRegistrants
 from schemas.staged import CANONICAL
 
 

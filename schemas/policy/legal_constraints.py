@@ -260,7 +260,7 @@ def _bases(policy: Policy) -> list[Fault]:
 
 
 def _sources(policy: Policy) -> list[Fault]:
-    """Whose data a source has decides who is informed when, and what is portable (GDPR 14, 20)."""
+    """Where a source has data from decides who is informed when, and what is portable (GDPR 14)."""
     faults = []
     for name, source in policy.sources.items():
         where = ("sources", name, "third_party")

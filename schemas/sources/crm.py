@@ -40,8 +40,8 @@ CODES = {
 class ContactRecord(TableModel):
     """One contact of the HubSpot export."""
 
-    record_no: Count = column("technical", required=True)
-    contact_id: Text = column("technical", "Record ID")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    contact_id: Text = column("technical", "Record ID; null: none that can be used")
     dates_readable: Flag = flag("CRM-DATE")
 
     @row_rule("CRM-RECORD-ID")
@@ -55,8 +55,8 @@ class ContactRecord(TableModel):
 class ContractRecord(TableModel):
     """One contract."""
 
-    record_no: Count = column("technical", required=True)
-    contract_number: Text = column("contract")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    contract_number: Text = column("contract", "null: none that can be used")
     party_named: Flag = flag("CONTRACT-PARTY")
     dates_readable: Flag = flag("CONTRACT-DATE")
     dates_in_order: Flag = flag("CONTRACT-DATES")
@@ -74,8 +74,8 @@ class ContractRecord(TableModel):
 class OrderRecord(TableModel):
     """One order."""
 
-    record_no: Count = column("technical", required=True)
-    order_number: Text = column("order")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    order_number: Text = column("order", "null: none that can be used")
     party_named: Flag = flag("ORDER-PARTY")
     time_readable: Flag = flag("ORDER-TIME")
     amount_readable: Flag = flag("ORDER-AMOUNT")
