@@ -46,13 +46,16 @@ WITHOUT_PURPOSE = Relation(
 def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `without_purpose`, from `registrants` and `admission`.
 
-    A channel where a rule keeps them out is none.
+    A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody by
+    ends no purpose: a consent stays for the day on which there is.
     """
     connection.execute(
         WITHOUT_PURPOSE.create_table(
             f"""WITH judged AS (
                 SELECT registrant_id, purpose, channel,
-                    bool_or(effect = 'in') AND NOT bool_or(effect = 'out') AS eligible,
+                    bool_or(effect = 'in')
+                        AND NOT bool_or(effect = 'out' AND code <> 'ADM-UNREACHABLE')
+                        AS eligible,
                     max(since) FILTER (effect = 'out') AS refused_on
                 FROM admission GROUP BY ALL),
             summed AS (

@@ -13,7 +13,7 @@ import duckdb
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from assets.register import choices
+from assets.register import choices, lasting_refusals
 from assets.register.current_statements import STATEMENT
 from schemas.policy.loader import load_policy
 from tests.support.examples import examples
@@ -104,6 +104,7 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
             "CREATE TEMP TABLE membership (person_key VARCHAR, registrant_id VARCHAR)"
         )
         connection.execute(choices.CONSENTS_OF_ERASED.create_empty())
+        connection.execute(lasting_refusals.LASTING_REFUSALS.create_empty())
         connection.execute(
             "CREATE TEMP TABLE renamed_persons (person_key VARCHAR, current_key VARCHAR)"
         )

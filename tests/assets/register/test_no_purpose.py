@@ -94,6 +94,17 @@ def test_who_has_refused_every_use_leaves_30_days_after_the_refusal(data_root: D
     assert families(data_root) == set()
 
 
+def test_a_consent_is_a_purpose_although_nothing_reaches_the_person_yet(
+    data_root: DataRoot,
+) -> None:
+    granted = event("", "granted", "email", "2026-10-19T10:00:00Z", subject_key_type="email",
+        subject_key="uusi@example.fi")  # fmt: skip
+    put(data_root, "consents", DAY, "consent_log", csv([granted]), 1)
+    take_in(data_root)
+    settle(data_root, date(2027, 10, 1))
+    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
+
+
 def test_an_order_is_a_purpose(data_root: DataRoot) -> None:
     basic_data(data_root, DAY, [named(ALONE, "Tilaaja")])
     put(data_root, "crm", DAY, "contracts", csv([agreed("904", ALONE, status="ended",
