@@ -25,6 +25,7 @@ from assets.ingest import suppression
 from assets.marts import building as marts
 from assets.register import building as register
 from assets.register.corrections import LET_GO
+from assets.requests import encrypted_identity
 from assets.retention import sweep
 from assets.storage.atomic_files import writing
 from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
@@ -104,9 +105,17 @@ def prepare(
     new = DataRoot(data_root.root / exchange.NEW, data_root.policy)
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
+    _link_request_keys(data_root, new)
     requests_from = _unpack_all(data_root, folder, generation, new)
     _bring_corrections(data_root, new)
     return new, requests_from, replay(new, known)
+
+
+def _link_request_keys(data_root: DataRoot, new: DataRoot) -> None:
+    """Let the new data root read open requests, which hold data; their keys are never copied."""
+    keys = encrypted_identity.keys(data_root)
+    if keys.is_dir():
+        encrypted_identity.keys(new).symlink_to(keys.resolve(), target_is_directory=True)
 
 
 def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: DataRoot) -> str:

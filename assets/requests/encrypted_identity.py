@@ -35,9 +35,14 @@ class DecryptionError(PlainError):
     """An encrypted text cannot be decrypted: it was changed, or its key is another's."""
 
 
+def keys(data_root: DataRoot) -> Path:
+    """Return the folder of the keys of open requests."""
+    return data_root.secrets / "request-keys"
+
+
 def key_path(data_root: DataRoot, name: str) -> Path:
     """Return the path of the key of a request or notice."""
-    return data_root.secrets / "request-keys" / f"{name}.key"
+    return keys(data_root) / f"{name}.key"
 
 
 def encrypt(data_root: DataRoot, contents: Mapping[str, object]) -> dict[str, str]:

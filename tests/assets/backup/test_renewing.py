@@ -82,6 +82,17 @@ def test_it_can_be_restored(removed: DataRoot, generation: str) -> None:
     assert (restored.generation, restored.removed) == (generation, {})
 
 
+def test_open_requests_of_others_stop_neither_renewal_nor_restore(
+    removed: DataRoot, generation: str
+) -> None:
+    """They hold data, so they are read; their keys are in no backup, and are never copied."""
+    code = f"identity_code:{STAYS.identity_code}"
+    request_id = ledger.receive(removed, "access", "written", [code], NOW)
+    assert renewing.renew(removed, TODAY) == 1
+    restoring.restore(removed, None, generation, TODAY)
+    assert ledger.load(removed, request_id).given == (code,)
+
+
 def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(
     removed: DataRoot, generation: str, tmp_path: Path
 ) -> None:
