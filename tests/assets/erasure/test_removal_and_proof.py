@@ -178,9 +178,9 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS id", [[*KNOWN]]
+            "CREATE TABLE erased_identifiers AS SELECT unnest(?::VARCHAR[]) AS id", [[*KNOWN]]
         )
-        query = "SELECT id AS identifier, 'Q1' AS request_id FROM suppressed"
+        query = "SELECT id AS identifier, 'Q1' AS request_id FROM erased_identifiers"
         suppression.add(data_root, connection, query, date(2026, 11, 23))
     return data_root
 

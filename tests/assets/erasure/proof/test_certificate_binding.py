@@ -30,10 +30,10 @@ IDENTIFIERS = {
 def suppress(data_root: DataRoot, request_id: str, today: date) -> None:
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier",
+            "CREATE TABLE erased_identifiers AS SELECT unnest(?::VARCHAR[]) AS identifier",
             [list(IDENTIFIERS[request_id])],
         )
-        query = f"SELECT identifier, '{request_id}' AS request_id FROM suppressed"
+        query = f"SELECT identifier, '{request_id}' AS request_id FROM erased_identifiers"
         suppression.add(data_root, connection, query, today)
 
 

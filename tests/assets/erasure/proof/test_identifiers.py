@@ -41,12 +41,13 @@ def data_root(tmp_path: Path) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+            "CREATE TABLE erased_identifiers AS SELECT unnest(?::VARCHAR[]) AS identifier",
+            [list(ERASED)],
         )
         suppression.add(
             data_root,
             connection,
-            "SELECT identifier, 'Q1' AS request_id FROM suppressed",
+            "SELECT identifier, 'Q1' AS request_id FROM erased_identifiers",
             date(2026, 11, 23),
         )
     return data_root

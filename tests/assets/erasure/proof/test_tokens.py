@@ -66,9 +66,10 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         connection.execute(
-            "CREATE TABLE suppressed AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+            "CREATE TABLE erased_identifiers AS SELECT unnest(?::VARCHAR[]) AS identifier",
+            [list(ERASED)],
         )
-        query = "SELECT identifier, 'Q1' AS request_id FROM suppressed"
+        query = "SELECT identifier, 'Q1' AS request_id FROM erased_identifiers"
         suppression.add(data_root, connection, query, date(2026, 11, 23))
     return data_root
 
