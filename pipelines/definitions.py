@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,7 +27,7 @@ from pipelines.resources import data_root_resource
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
-from schemas.policy.loader import load_policy
+from schemas.policy.loader import load_policy, policy_file
 
 
 def build_definitions(**resources: object) -> dg.Definitions:
@@ -81,4 +83,13 @@ def _drop(_record: logging.LogRecord) -> bool:
     return False
 
 
-defs = build_definitions()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return what Dagster loads. Called when it loads the module's definitions, not at import."""
+    return definitions_under(policy_file())
+
+
+@lru_cache
+def definitions_under(_policy_file: Path) -> dg.Definitions:
+    """Return the definitions under the policy file in force, built once in a process."""
+    return build_definitions()

@@ -83,7 +83,7 @@ def _remove_keys(data_root: DataRoot, instance: dg.DagsterInstance, today: date,
     name = str(REQUESTS.name)
     limit = max(
         today - timedelta(days=days),
-        data_root.policy.retention["RET-REQUEST-3Y"].period.before(today),
+        data_root.policy.rule("requests")[1].period.before(today),
     )
     kept = {
         request.request_id

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.dagster_support.runs import policy_tags
 from schemas.policy.model import Policy
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
@@ -70,7 +71,7 @@ JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUEST
 
 def jobs(policy: Policy) -> list[Any]:
     """Return the jobs; their runs are tagged with the policy's version and hash."""
-    tags = {"policy/version": policy.version, "policy/hash": policy.fingerprint}
+    tags = policy_tags(policy)
     return [
         dg.define_asset_job(
             job.name,

@@ -1,4 +1,4 @@
-"""Resources of runs: the data root, locked while they run."""
+"""Resources of runs: the data root, locked while they run; the run is tagged with its policy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.dagster_support.runs import tag_run
 from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import data_root_path, writer
 
@@ -14,5 +15,7 @@ from pipelines.writer_lock import data_root_path, writer
 def data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
     """Yield the data root, locked for the run; a run that died with the lock is reported."""
     data_root = DataRoot(data_root_path())
-    with writer(data_root, context.run.run_id if context.run else "", instance=context.instance):
+    run_id = context.run.run_id if context.run else ""
+    with writer(data_root, run_id, instance=context.instance):
+        tag_run(context, data_root.policy)
         yield data_root

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from schemas import information_duty, marts, quarantine, raw, register, staged
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy.model import Policy
+from schemas.policy.refused import PolicyRefusedError
 from schemas.vocabulary import WITH_ROW, AppliesTo
 
 
-class DeclarationError(Exception):
+class DeclarationError(PolicyRefusedError):
     """A table has a column that the policy does not cover; the message names table, column and what
     to change."""
 

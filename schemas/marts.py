@@ -19,6 +19,7 @@ from schemas.columns import (
     table_name,
 )
 from schemas.policy.model import Policy
+from schemas.policy.refused import PolicyRefusedError
 from schemas.profiles import PROFILES
 
 CODES = {
@@ -29,7 +30,7 @@ CODES = {
 }
 
 
-class PurposeError(Exception):
+class PurposeError(PolicyRefusedError):
     """A mart declares a column that the policy does not allow for its purpose."""
 
 

@@ -77,6 +77,37 @@ PURPOSES = (
     "credit_decision",
     "legal_claims",
 )
+# The categories that columns of the tables have.
+CATEGORIES = (
+    "address",
+    "age_band",
+    "birth_date",
+    "company",
+    "consumption",
+    "contact",
+    "contract",
+    "correction",
+    "credit",
+    "customer_number",
+    "hashed_contact",
+    "identity_code",
+    "interests",
+    "language",
+    "life_event",
+    "marketing_choice",
+    "name",
+    "order",
+    "protection",
+    "pseudonym",
+    "region",
+    "registrant_id",
+    "segment",
+    "technical",
+    "website",
+    "website_identifier",
+)
+# The sources that the pipeline reads.
+SOURCES = ("population_register", "credit_bureau", "website", "crm", "consents", "self")
 # By which a registrant is contacted, or forbids it.
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 # What a consent, an objection or a withdrawal can be about: a purpose of the policy, profiling

@@ -20,6 +20,7 @@ from assets.documents.pages import table, text
 from assets.sources.all_sources import SOURCES
 from schemas.citations import cited
 from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.conflicts import KINDS, SEVERITIES, Kind
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language, Right
@@ -204,45 +205,29 @@ def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
                 name,
                 f"privacy_shield, to {recipient.country}",
             )
-        if "scc_2010" in recipient.mechanisms and not law.mechanism_holds(
-            "scc_2010", recipient.checked, today
-        ):
+        if "scc_2010" in recipient.mechanisms and today >= transfers.IN_FORCE["scc_2010"][1]:
             yield Conflict(
                 "CONFLICT-SCC-2010", recipient.clause, name, f"scc_2010, to {recipient.country}"
             )
-        if not transfer_holds(policy, name, today):
+        if not transfers.allowed(policy, recipient, today):
             yield Conflict(
                 "CONFLICT-NO-MECHANISM",
                 recipient.clause,
                 name,
                 f"{', '.join(recipient.mechanisms) or 'none'}, to {recipient.country}",
             )
-        if "dpf" in recipient.mechanisms and not law.mechanism_holds(
-            "dpf", recipient.checked, today
+        if "dpf" in recipient.mechanisms and (
+            objection := transfers.objection(policy, recipient, "dpf", today)
         ):
-            yield Conflict(
-                "CONFLICT-DPF-CHECK", recipient.clause, name, f"dpf, checked {recipient.checked}"
-            )
+            yield Conflict("CONFLICT-DPF-CHECK", recipient.clause, name, objection)
         if "dpf" in recipient.mechanisms and not {"scc_2021", "bcr"} & set(recipient.mechanisms):
             yield Conflict(
                 "CONFLICT-DPF-ALONE", recipient.clause, name, f"{', '.join(recipient.mechanisms)}"
             )
-        if recipient.checked + A_YEAR < today:
+        if policy.transfers.checked_within.after(recipient.checked) < today:
             yield Conflict(
                 "CONFLICT-RECIPIENT-CHECK", recipient.clause, name, f"checked {recipient.checked}"
             )
-
-
-def transfer_holds(policy: Policy, recipient: str, today: date) -> bool:
-    """Return whether the recipient may get data on `today`.
-
-    It is in the EEA, or one of its mechanisms is in force (GDPR 44-46).
-    """
-    named_recipient = policy.recipients[recipient]
-    return law.in_eea(named_recipient.country) or any(
-        law.mechanism_holds(mechanism, named_recipient.checked, today)
-        for mechanism in named_recipient.mechanisms
-    )
 
 
 def _retention(policy: Policy) -> Iterator[Conflict]:

@@ -7,11 +7,10 @@ from typing import Any
 
 import yaml
 
-from assets.documents.conflicts import transfer_holds
 from schemas.columns import TableModel, categories, descriptions, table_name
 from schemas.declarations import LAYERS
 from schemas.fides import ANY_CATEGORY, BASES, DATA_CATEGORIES, DATA_SUBJECTS, DATA_USES, TRANSFERS
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.model import Policy
 
 ORGANIZATION = "controller"
@@ -82,10 +81,10 @@ def _categories(*names: str) -> list[str]:
 def _system(policy: Policy, today: date) -> dict[str, Any]:
     mechanisms = {
         TRANSFERS[each]
-        for name, recipient in policy.recipients.items()
-        if not law.in_eea(recipient.country) and transfer_holds(policy, name, today)
-        for each in recipient.mechanisms
-        if each in TRANSFERS and law.mechanism_holds(each, recipient.checked, today)
+        for recipient in policy.recipients.values()
+        if not transfers.in_eea(recipient.country)
+        for each in transfers.mechanisms_in_force(policy, recipient, today)
+        if each in TRANSFERS
     }
     return {
         "fides_key": "register",

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assets.documents import grammar, stored_data
 from assets.documents.pages import text
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.model import Policy, RetentionRule
 from schemas.vocabulary import AppliesTo, Language
 
@@ -144,8 +144,7 @@ def _recipient(policy: Policy, name: str, language: Language, today: date) -> No
     recipient = policy.recipients[name]
     mechanisms = [
         grammar.named("mechanisms", each, language)
-        for each in recipient.mechanisms
-        if law.mechanism_holds(each, recipient.checked, today)
+        for each in transfers.mechanisms_in_force(policy, recipient, today)
     ]
     country = (
         grammar.words()["countries"].get(recipient.country, {}).get(language, recipient.country)
@@ -153,7 +152,7 @@ def _recipient(policy: Policy, name: str, language: Language, today: date) -> No
     return NoticedRecipient(
         recipient.name[language],
         country,
-        law.in_eea(recipient.country),
+        transfers.in_eea(recipient.country),
         grammar.joined(mechanisms, language),
     )
 

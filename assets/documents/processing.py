@@ -10,12 +10,11 @@ from datetime import date
 from typing import Any
 
 from assets.documents import stored_data
-from assets.documents.conflicts import transfer_holds
 from assets.documents.pages import code, codes, table, text
 from schemas.citations import cited
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS, OWN_RETENTION
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 from schemas.policy.model import Policy
 
 # The people in the register, by a category of data that only they have.
@@ -128,14 +127,15 @@ def _recipient(policy: Policy, name: str, today: date) -> dict[str, Any]:
         "name": dict(entry.name),
         "clause": entry.clause,
         "country": entry.country,
-        "in_eea": law.in_eea(entry.country),
+        "in_eea": transfers.in_eea(entry.country),
         "checked": str(entry.checked),
         "purposes": list(entry.purposes),
         "mechanisms": [
-            {"mechanism": each, "holds": law.mechanism_holds(each, entry.checked, today)}
+            {"mechanism": each, "holds": objection is None, "objection": objection}
             for each in entry.mechanisms
+            for objection in [transfers.objection(policy, entry, each, today)]
         ],
-        "transfer_holds": transfer_holds(policy, name, today),
+        "transfer_holds": transfers.allowed(policy, entry, today),
     }
 
 
@@ -274,9 +274,8 @@ def _recipients(content: dict[str, Any]) -> list[str]:
     rows = []
     for entry in content["recipients"]:
         mechanisms = (
-            ", ".join(
-                f"{each['mechanism']} ({'holds' if each['holds'] else 'does not hold'})"
-                for each in entry["mechanisms"]
+            "; ".join(
+                each["objection"] or f"{each['mechanism']} holds" for each in entry["mechanisms"]
             )
             or "none"
         )

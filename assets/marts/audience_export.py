@@ -15,8 +15,8 @@ from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
-from schemas.policy import legal_constraints as law
-from schemas.policy.model import Recipient
+from schemas.policy import transfers
+from schemas.policy.model import Policy, Recipient
 
 # Characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,33 +40,25 @@ def check(data_root: DataRoot, purpose: str, recipient: str, today: date) -> Non
             f"recipient {recipient!r} is not named for {purpose}: add it to the recipient's "
             f"`purposes` in policy.yaml if that is so agreed"
         )
-    if law.in_eea(named.country) or any(
-        law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms
-    ):
+    if transfers.allowed(data_root.policy, named, today):
         return
     raise ExportError(
         f"recipient {recipient!r} is in {named.country}, outside the EEA, and no transfer "
         f"mechanism holds on {today} (GDPR 44-49): "
-        f"{_void(named, today)}: agree on the standard contractual clauses of 2021/914 (scc_2021) "
-        f"or check that the recipient is certified (dpf), "
+        f"{_objections(data_root.policy, named, today)}: agree on the standard contractual clauses "
+        f"of 2021/914 (scc_2021) or check that the recipient is certified (dpf, in the US), "
         f"and write the mechanism and the day of the check into policy.yaml"
     )
 
 
-def _void(named: Recipient, today: date) -> str:
+def _objections(policy: Policy, named: Recipient, today: date) -> str:
     if not named.mechanisms:
         return "policy.yaml names none"
     return "; ".join(
-        _void_reason(mechanism, named.checked, today) for mechanism in named.mechanisms
+        objection
+        for mechanism in named.mechanisms
+        if (objection := transfers.objection(policy, named, mechanism, today))
     )
-
-
-def _void_reason(mechanism: str, checked: date, today: date) -> str:
-    if mechanism in law.VOID_SINCE:
-        return f"{mechanism} is void since {law.VOID_SINCE[mechanism]}"
-    if checked > today:
-        return f"{mechanism} is checked on {checked}, which is to come"
-    return f"{mechanism} was last checked on {checked}, which no longer counts"
 
 
 def export(data_root: DataRoot, purpose: str, recipient: str, out: Path, today: date) -> int:

@@ -41,7 +41,7 @@ from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
-from schemas.policy import legal_constraints as law
+from schemas.policy import transfers
 
 ASKED = {
     "erasure": "erase the rows with these keys, and tell us when it is done (GDPR 17, 19, 28(3))",
@@ -129,16 +129,9 @@ def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> 
 
 
 def _holds(data_root: DataRoot, recipient: str, today: date) -> bool:
-    """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds;
-    a recipient that policy.yaml has dropped, not.
-    """
+    """Whether data may go to the recipient on the day; not, if policy.yaml has dropped it."""
     named = data_root.policy.recipients.get(recipient)
-    return named is not None and (
-        law.in_eea(named.country)
-        or any(
-            law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms
-        )
-    )
+    return named is not None and transfers.allowed(data_root.policy, named, today)
 
 
 def _load(

@@ -11,7 +11,10 @@ import errno
 import os
 import re
 import traceback
+from collections.abc import Collection
 from pathlib import Path
+
+from schemas.policy.refused import PolicyRefusedError
 
 HERE = Path(__file__).parents[2]
 
@@ -57,7 +60,7 @@ def places(error: BaseException) -> list[str]:
 
 def describe(error: BaseException) -> str:
     """Return one line: the message if it may be shown, else the kind of error and its place."""
-    if isinstance(error, PlainError):
+    if isinstance(error, PlainError | PolicyRefusedError):
         return str(error)
     where = places(error)
     place = where[-1] if where else "a place outside this code"
@@ -109,9 +112,7 @@ def own_path(path: str | os.PathLike[str]) -> str:
 
 
 def _own_parts(parts: tuple[str, ...]) -> list[str]:
-    from schemas.policy.loader import load_policy
-
-    sources = load_policy().sources
+    sources = _sources()
     shown: list[str] = []
     for part in parts:
         table = parts[0] in ("lake", "marts", "secrets") and _TABLE.fullmatch(part)
@@ -119,3 +120,13 @@ def _own_parts(parts: tuple[str, ...]) -> list[str]:
             return [*shown, "..."]
         shown.append(part)
     return shown
+
+
+def _sources() -> Collection[str]:
+    """Return the names of the policy's sources; none, if the policy itself is what is wrong."""
+    from schemas.policy.loader import load_policy
+
+    try:
+        return load_policy().sources
+    except PolicyRefusedError:
+        return ()

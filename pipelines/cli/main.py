@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import IO, Any, cast
 
 import click
@@ -58,8 +59,34 @@ class CommandError(click.ClickException):
         click.echo(f"register: {self.format_message()}", err=True)
 
 
+def _use_policy(_context: click.Context, _option: click.Parameter, file: Path | None) -> None:
+    if file is not None:
+        os.environ["REGISTER_POLICY"] = str(file.absolute())
+
+
+def _policy_option() -> click.Option:
+    return click.Option(
+        ["--policy", "policy_path"],
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,
+        callback=_use_policy,
+        help="Run another controller's policy file, as REGISTER_POLICY does.",
+    )
+
+
+def _with_policy(command: click.Command) -> click.Command:
+    """Return the command, it and its parts with the option --policy. Repeatable."""
+    if all(parameter.name != "policy_path" for parameter in command.params):
+        command.params.append(_policy_option())
+        for part in command.commands.values() if isinstance(command, click.Group) else ():
+            _with_policy(part)
+    return command
+
+
 class Commands(click.Group):
-    """The commands of `COMMANDS`."""
+    """The commands of `COMMANDS`, each with the option --policy."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -68,12 +95,21 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name].split(":")
-        return cast(click.Command, getattr(import_module(f"pipelines.cli.{module}"), name))
+        command = getattr(import_module(f"pipelines.cli.{module}"), name)
+        return _with_policy(cast(click.Command, command))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[_policy_option()],
+)
 def register() -> None:
-    """The customer and marketing register. The data root is REGISTER_HOME (default ./data)."""
+    """The customer and marketing register.
+
+    The data root is REGISTER_HOME (default ./data), the policy REGISTER_POLICY (default: the
+    shipped policy.yaml).
+    """
 
 
 def main() -> None:

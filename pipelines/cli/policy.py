@@ -17,9 +17,9 @@ def policy() -> None:
 
 
 def _in_force() -> Path:
-    from schemas.policy.loader import POLICY_FILE
+    from schemas.policy.loader import policy_file
 
-    return POLICY_FILE
+    return policy_file()
 
 
 @policy.command()
@@ -31,15 +31,14 @@ def check(file: Path, machine: bool) -> None:
     """Check FILE (default: the policy in force): faults with line, clause and correction."""
     from assets.sources.all_sources import check_sources
     from schemas import declarations
-    from schemas.marts import PurposeError
-    from schemas.policy.diagnostics import PolicyError
     from schemas.policy.loader import load_policy
+    from schemas.policy.refused import PolicyRefusedError
 
     try:
         checked = load_policy(file)
         declarations.check(checked)
         check_sources(checked)
-    except (PolicyError, declarations.DeclarationError, PurposeError) as error:
+    except PolicyRefusedError as error:
         raise CommandError(str(error)) from None
     if machine:
         as_json({"version": checked.version, "hash": checked.fingerprint, "holds": True})

@@ -151,9 +151,10 @@ def dagster() -> tuple[Any, Any]:
         warnings.simplefilter("ignore")
         import dagster as dg
 
-        from pipelines.definitions import defs
+        from pipelines.definitions import definitions_under
+        from schemas.policy.loader import policy_file
 
-        return dg.DagsterInstance.get(), defs.resolve_job_def
+        return dg.DagsterInstance.get(), definitions_under(policy_file()).resolve_job_def
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:

@@ -25,10 +25,12 @@ def ui(port: int) -> None:
     from assets.storage.data_root import DataRoot
     from pipelines.dagster_home import prepare_dagster
     from pipelines.writer_lock import data_root_path, report_died
+    from schemas.policy.loader import VARIABLE, policy_file
 
     data_root = DataRoot(data_root_path())
     data_root.create()
     os.environ["REGISTER_HOME"] = str(data_root_path())
+    os.environ[VARIABLE] = str(policy_file())
     prepare_dagster()
     report_died(data_root)
     workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"

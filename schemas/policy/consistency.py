@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from schemas.policy import enforceable
-from schemas.policy.diagnostics import RULE_CODE, Fault, unknown
-from schemas.vocabulary import PURPOSES, WITH_ROW, AppliesTo
+from schemas.policy.clauses import CLAUSES
+from schemas.policy.diagnostics import RULE_CODE, Fault, Where, nearest, shown, unknown
+from schemas.policy.legal_constraints import is_secret
+from schemas.reference.tables import read_reference
+from schemas.vocabulary import CATEGORIES, PURPOSES, SOURCES, WITH_ROW, AppliesTo
 
 if TYPE_CHECKING:
     from schemas.policy.model import Policy
@@ -26,6 +31,7 @@ def faults(policy: Policy) -> list[Fault]:
         *_without_origin_or_end(policy),
         *_untranslated(policy),
         *_missing_or_repeated_rules(policy),
+        *_clauses(policy),
         *_impossible_values(policy),
         *_vague_topics(policy),
         *enforceable.faults(policy),
@@ -33,40 +39,93 @@ def faults(policy: Policy) -> list[Fault]:
 
 
 def _unknown_names(policy: Policy) -> list[Fault]:
-    faults = [
-        unknown(("purposes", name), name, PURPOSES, "purposes")
-        for name in policy.purposes
-        if name not in PURPOSES
+    known: dict[str, set[str]] = {
+        "purposes": {*policy.purposes, *PURPOSES},
+        # Those that are missing are reported once, by `_missing_entries`.
+        "sources": {*policy.sources, *SOURCES},
+        "categories": {*policy.categories, *CATEGORIES},
+        "retention": {*policy.retention, WITH_ROW},
+    }
+    references: dict[tuple[str, str], list[Where]] = {}
+    for where, section, names in _references(policy):
+        for number, name in enumerate(names):
+            if name not in known[section]:
+                references.setdefault((section, name), []).append((*where, number))
+    return [
+        *_purposes(policy),
+        *_missing_entries(policy),
+        *(
+            _unknown(section, name, places, known[section])
+            for (section, name), places in references.items()
+        ),
     ]
-    faults += [
-        Fault(
-            ("purposes",),
-            f"there is no purpose {name!r}, for which the pipeline makes a mart",
-            f"add `{name}:` with name, clause and bases",
-        )
-        for name in PURPOSES
-        if name not in policy.purposes
-    ]
-    purposes = {*policy.purposes, *PURPOSES}
+
+
+def _references(policy: Policy) -> Iterator[tuple[Where, str, tuple[str, ...]]]:
+    """Each list of names, its place and the section that has to have them."""
     for name, category in policy.categories.items():
-        for field, used, known in (
-            ("purposes", category.purposes, purposes),
-            ("sources", category.sources, set(policy.sources)),
-            ("derived_from", category.derived_from, set(policy.categories)),
-            ("retention", category.retention, {*policy.retention, WITH_ROW}),
-        ):
-            faults += [
-                unknown(("categories", name, field, number), value, known, field)
-                for number, value in enumerate(used)
-                if value not in known
-            ]
+        yield ("categories", name, "purposes"), "purposes", category.purposes
+        yield ("categories", name, "sources"), "sources", category.sources
+        yield ("categories", name, "derived_from"), "categories", category.derived_from
+        yield ("categories", name, "retention"), "retention", category.retention
     for name, recipient in policy.recipients.items():
-        faults += [
-            unknown(("recipients", name, "purposes", number), purpose, purposes, "purposes")
-            for number, purpose in enumerate(recipient.purposes)
-            if purpose not in purposes
-        ]
-    return faults
+        yield ("recipients", name, "purposes"), "purposes", recipient.purposes
+
+
+def _unknown(section: str, name: str, places: list[Where], known: set[str]) -> Fault:
+    """One fault for all places that name what is not there."""
+    fault = unknown(
+        places[0], name, known, "retention rules" if section == "retention" else section
+    )
+    more = len(places) - 1
+    others = f", and {more} more place{'s name' if more > 1 else ' names'} it" if more else ""
+    add = "" if section == "purposes" else f", or add `{name}:` under `{section}`"
+    return fault._replace(problem=fault.problem + others, fix=fault.fix + add)
+
+
+def _purposes(policy: Policy) -> list[Fault]:
+    """There is exactly one entry for each mart."""
+    others = [name for name in policy.purposes if name not in PURPOSES]
+    misspelt = {nearest(name, PURPOSES) for name in others}
+    return [
+        *(unknown(("purposes", name), name, PURPOSES, "purposes") for name in others),
+        *(
+            Fault(
+                ("purposes",),
+                f"there is no purpose {name!r}, for which the pipeline makes a mart",
+                f"add `{name}:` with name, clause and bases",
+            )
+            for name in PURPOSES
+            if name not in policy.purposes and name not in misspelt
+        ),
+    ]
+
+
+def _missing_entries(policy: Policy) -> list[Fault]:
+    """There is an entry for each source that is read, and for each category that tables have."""
+    return [
+        _missing(section, name, set(getattr(policy, section)) - set(needed), why, fields)
+        for section, needed, why, fields in (
+            ("sources", SOURCES, "which the pipeline reads", "name, clause, trust and owner"),
+            (
+                "categories",
+                CATEGORIES,
+                "of which the register has columns",
+                "name, clause, sources, purposes and retention",
+            ),
+        )
+        for name in needed
+        if name not in getattr(policy, section)
+    ]
+
+
+def _missing(section: str, name: str, others: set[str], why: str, fields: str) -> Fault:
+    renamed = nearest(name, others)
+    return Fault(
+        (section, renamed) if renamed else (section,),
+        f"{name!r} is none of the {section} that there are, {why}",
+        f"call this one `{name}:`" if renamed else f"add `{name}:` with {fields}",
+    )
 
 
 def _without_origin_or_end(policy: Policy) -> list[Fault]:
@@ -89,7 +148,7 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                     "break the circle: name only what it is really worked out from",
                 )
             )
-        if category.stored and not category.retention:
+        if category.stored and not category.retention and not is_secret(name, category):
             faults.append(
                 Fault(
                     (*where, "retention"),
@@ -164,15 +223,68 @@ def _missing_or_repeated_rules(policy: Policy) -> list[Fault]:
     return faults
 
 
+def _clauses(policy: Policy) -> list[Fault]:
+    """Every clause that the file points at is one that the policy has."""
+    parts: list[tuple[Where, object]] = []
+    for section, value in policy:
+        parts.append(((section,), value))
+        if isinstance(value, Mapping):
+            parts += [((section, name), entry) for name, entry in value.items()]
+    return [
+        Fault(
+            (*where, "clause"),
+            f"the policy has no clause {clause}",
+            f"write one of {', '.join(_items(clause))}",
+        )
+        for where, part in parts
+        if (clause := getattr(part, "clause", None)) and clause not in CLAUSES
+    ]
+
+
+def _items(clause: str) -> list[str]:
+    """The items of the clause's section."""
+    section = clause.split(".", maxsplit=1)[0]
+    return [each for each in CLAUSES if each.split(".")[0] == section]
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """The codes of ISO 3166-1, alpha-2."""
+    return frozenset(row["country"] for row in read_reference("countries.csv"))
+
+
 def _impossible_values(policy: Policy) -> list[Fault]:
     faults = []
+    countries = [
+        (("country",), policy.country),
+        *(
+            (("recipients", name, "country"), each.country)
+            for name, each in policy.recipients.items()
+        ),
+    ]
+    faults += [
+        Fault(where, f"{country!r} is no country", "write its two letters (ISO 3166), such as FI")
+        for where, country in countries
+        if country not in _countries()
+    ]
     try:
-        ZoneInfo(policy.time_zone)
+        today = datetime.now(ZoneInfo(policy.time_zone)).date()
+        faults += [
+            Fault((*where, field), f"{day} is to come", "write the day on which it was done")
+            for where, recipient in (
+                (("recipients", name), entry) for name, entry in policy.recipients.items()
+            )
+            for field, day in (
+                ("checked", recipient.checked),
+                ("certified_on", recipient.certified_on),
+            )
+            if day and day > today
+        ]
     except (KeyError, ValueError, OSError):
         faults.append(
             Fault(
                 ("time_zone",),
-                f"{policy.time_zone!r} is no time zone",
+                f"{shown(policy.time_zone)} is no time zone",
                 "name one of the IANA database, such as Europe/Helsinki",
             )
         )

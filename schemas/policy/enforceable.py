@@ -48,8 +48,106 @@ ENFORCED: dict[AppliesTo, Enforced] = {
 }
 
 
+# A registrant's row goes by the rule of those without contract, or of customers.
+_REGISTRANT: tuple[AppliesTo, ...] = ("prospects", "customers")
+# Category -> the kinds of rules that end it in the pipeline, each of which the policy names. Of
+# `order`, either is enough.
+ENDED_BY: dict[str, tuple[AppliesTo, ...]] = {
+    **dict.fromkeys(
+        (
+            "registrant_id",
+            "pseudonym",
+            "name",
+            "birth_date",
+            "language",
+            "customer_number",
+            "identity_code",
+            "contact",
+            "hashed_contact",
+            "address",
+            "region",
+            "company",
+            "consumption",
+            "age_band",
+            "other_with_consent",
+            "life_event",
+            "protection",
+        ),
+        _REGISTRANT,
+    ),
+    "marketing_choice": ("consent_proofs",),
+    "correction": ("rectified", *_REGISTRANT),
+    "participation": ("participations",),
+    "diet": ("diets",),
+    "contract": ("customers",),
+    "order": ("vouchers", "books"),
+    "interests": ("visits",),
+    "segment": ("visits", *_REGISTRANT),
+    "call_recording": ("call_recordings",),
+    "correspondence": ("correspondence",),
+    "website": ("visits",),
+    "website_identifier": ("cookies", "ip_addresses"),
+    "social_media": ("visits",),
+    "credit": ("credit_marks", "credit_reports"),
+}
+# Rules of a layer, or of what the register keeps about its own work; they end no category.
+_OF_NO_CATEGORY: tuple[AppliesTo, ...] = (
+    "quarantine",
+    "raw",
+    "suppressions",
+    "requests",
+    "backups",
+)
+
+
 def faults(policy: Policy) -> list[Fault]:
     """Retention rules that the pipeline cannot enforce as written."""
+    return [*_rules(policy), *_categories(policy)]
+
+
+def _categories(policy: Policy) -> list[Fault]:
+    """Rules that end another kind of data than the category's, and rules of its own kind that it
+    does not name."""
+    faults = []
+    for name, category in policy.categories.items():
+        if not category.stored or not category.retention:
+            continue
+        where = ("categories", name, "retention")
+        kinds = {
+            code: policy.retention[code].applies_to
+            for code in category.retention
+            if code in policy.retention
+        }
+        ends = ENDED_BY.get(name)
+        faults += [
+            Fault(
+                (*where, number),
+                f"{code} counts from {policy.retention[code].clock!r} and ends {kinds[code]}, "
+                "which this is not",
+                f"name {_codes(policy, ends)}" if ends else "name a rule of such data",
+            )
+            for number, code in enumerate(category.retention)
+            if code in kinds
+            and (kinds[code] not in ends if ends else kinds[code] in _OF_NO_CATEGORY)
+        ]
+        missing = [kind for kind in ends or () if kind not in kinds.values()]
+        if missing and name != "order" and not set(category.retention) - set(kinds):
+            faults.append(
+                Fault(
+                    where,
+                    f"the rule of {' and '.join(missing)} ends it too, and is not named",
+                    f"name {_codes(policy, ends or ())}",
+                )
+            )
+    return faults
+
+
+def _codes(policy: Policy, kinds: tuple[AppliesTo, ...]) -> str:
+    codes = [code for code, rule in policy.retention.items() if rule.applies_to in kinds]
+    return " and ".join(codes) or f"a rule with applies_to {' or '.join(kinds)}"
+
+
+def _rules(policy: Policy) -> list[Fault]:
     faults = []
     for name, rule in policy.retention.items():
         enforced = ENFORCED[rule.applies_to]

@@ -6,14 +6,16 @@ A policy that breaks one of them is refused at start-up, like an inconsistent on
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING
 
 from schemas.policy.diagnostics import Fault, Where
 from schemas.sensitive import sensitive
+from schemas.vocabulary import AppliesTo, Basis
 
 if TYPE_CHECKING:
-    from schemas.policy.model import Period, Policy
+    from schemas.policy.model import Category, Period, Policy, RetentionRule
 
 # Category -> the purposes that may ever use it, and the reason.
 ONLY_FOR = {
@@ -61,6 +63,59 @@ NEEDS_BASIS = {
         "advertising on what cookies tell needs consent (917/2014, 205 §)",
     ),
 }
+# The bases that can carry a purpose, and the reason (GDPR 6(1); 917/2014).
+PERMITTED_BASES: dict[str, tuple[set[Basis], str]] = {
+    "products_and_services": (
+        {"contract", "legitimate_interest", "consent"},
+        "no law obliges to develop products (GDPR 6(1)(c))",
+    ),
+    "contracts": (
+        {"contract", "legal_obligation", "legitimate_interest"},
+        "a contract is not fulfilled on a consent that may be withdrawn (GDPR 7(4))",
+    ),
+    "customer_care": (
+        {"contract", "legitimate_interest", "consent"},
+        "no law obliges to care for customers (GDPR 6(1)(c))",
+    ),
+    "analytics": (
+        {"legitimate_interest", "consent"},
+        "profiling is neither needed for a contract nor obliged by law (GDPR 6(1)(b)-(c))",
+    ),
+    "direct_marketing": (
+        {"consent", "legitimate_interest"},
+        "marketing is neither needed for a contract nor obliged by law (GDPR 6(1)(b)-(c))",
+    ),
+    "targeted_advertising": (
+        {"consent"},
+        "advertising on what cookies tell needs consent (917/2014, 205 §)",
+    ),
+    "credit_decision": (
+        {"contract", "legitimate_interest", "legal_obligation"},
+        "a decision on credit does not depend on consent (GDPR 7(4))",
+    ),
+    "legal_claims": (
+        {"legitimate_interest", "legal_obligation", "contract"},
+        "a claim is not defended on a consent that may be withdrawn (GDPR 7(3))",
+    ),
+}
+# Words of data that is never stored, whatever its category is called.
+NEVER_STORED = re.compile(
+    r"passw|passcode|salasan|l[oö]senord|\bcv[vc]2?\b|tunnusluku", re.IGNORECASE
+)
+# Sources that are never the registrant, and those that are nobody else (GDPR 13, 14).
+OTHERS = {
+    "population_register",
+    "business_register",
+    "credit_bureau",
+    "authorities",
+    "contact_provider",
+    "social_media",
+}
+REGISTRANTS_OWN = {"self", "consents"}
+# The same by the clause of the source: P6.1 is the registrant, the rest of P6 are others.
+OWN_CLAUSE, OTHERS_CLAUSES = "P6.1", ("P6.2", "P6.3", "P6.4", "P6.5", "P6.6")
+# Under it, a group, or the difference of two groups, tells of a person (GDPR 4(5), 25).
+SEGMENT_FLOOR = 10
 # Purposes that exclude minors: profiling and marketing.
 ADULTS_ONLY = ("analytics", "direct_marketing", "targeted_advertising")
 AGE_OF_MAJORITY = 18
@@ -80,6 +135,27 @@ AT_MOST = {
         "leaves for it",
     ),
 }
+# What no statute fixes ends when it is not needed any more (GDPR 5(1)(e)): with a statute in
+# `source` and basis L, it may be kept longer.
+AT_MOST_WITHOUT_STATUTE: dict[AppliesTo, str] = {
+    "prospects": "5 years",
+    "customers": "10 years",
+    "vouchers": "10 years",
+    "books": "15 years",
+    "visits": "3 years",
+    "cookies": "2 years",
+    "diets": "3 months",
+    "participations": "5 years",
+    "call_recordings": "3 years",
+    "correspondence": "10 years",
+    "credit_reports": "3 years",
+    "consent_proofs": "10 years",
+    "raw": "3 years",
+    "suppressions": "5 years",
+    "requests": "10 years",
+}
+AT_MOST_EVER = "30 years"
+STATUTE = re.compile(r"\b[0-9]{1,4}/[0-9]{4}\b|\b[0-9]{4}/[0-9]{1,4}\b")
 CLOCKS = {
     "vouchers": "calendar_year_end",
     "books": "financial_year_end",
@@ -94,36 +170,17 @@ EFFECTS = {
 # 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three
 # years.
 PAID_MARK_KEPT, UNDATED_MARK_KEPT = "1 months", "3 years"
-# Art. 12(3): one month from receipt, and at most two more. Art. 14(3): a month.
-ANSWERED_WITHIN, EXTENDED_BY, INFORMED_WITHIN = "1 months", "2 months", "1 months"
-
-_EEA = frozenset(
-    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS"}
-)
-_EEA |= {"IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"}
-# Mechanism -> the day from which it is void (C-311/18; decision (EU) 2021/914, Art. 4(4)).
-VOID_SINCE = {"privacy_shield": date(2020, 7, 16), "scc_2010": date(2022, 12, 27)}
-# The list of certifications changes: a check expires after a year.
-DPF_IN_FORCE = date(2023, 7, 10)
-DPF_CHECK_HOLDS_DAYS = 365
-
-
-def in_eea(country: str) -> bool:
-    """Whether the country is in the EEA, where data may go without a transfer mechanism."""
-    return country in _EEA
-
-
-def mechanism_holds(mechanism: str, checked: date, today: date) -> bool:
-    """Whether a transfer outside the EEA may rest on the mechanism on `today`.
-
-    Args:
-        checked: The day of the mechanism's last check.
-    """
-    if mechanism in VOID_SINCE:
-        return today < VOID_SINCE[mechanism]
-    if mechanism == "dpf":
-        return DPF_IN_FORCE <= checked <= today and (today - checked).days <= DPF_CHECK_HOLDS_DAYS
-    return checked <= today
+# Other periods: place in the file -> least, most and the reason.
+PERIODS: dict[Where, tuple[str, str, str]] = {
+    ("requests", "answered_within"): ("1 days", "1 months", "GDPR 12(3)"),
+    ("requests", "extended_by"): ("0 days", "2 months", "GDPR 12(3)"),
+    ("requests", "warned_before"): ("0 days", "1 months", "GDPR 12(3)"),
+    ("requests", "acknowledged_within"): ("1 days", "3 months", "GDPR 19"),
+    ("requests", "messages_kept"): ("1 days", "3 months", "GDPR 5(1)(e)"),
+    ("article_14", "informed_within"): ("1 days", "1 months", "GDPR 14(3)"),
+    ("protection", "confirmed_within"): ("1 days", "3 months", "661/2009, 36 §"),
+    ("transfers", "checked_within"): ("1 days", "12 months", "certifications last a year"),
+}
 
 
 def faults(policy: Policy) -> list[Fault]:
@@ -133,8 +190,12 @@ def faults(policy: Policy) -> list[Fault]:
         *_bases(policy),
         *_profiling(policy),
         *_topics(policy),
+        *_sources(policy),
+        *_stored(policy),
         *_periods(policy),
+        *_origins(policy),
         *_deadlines(policy),
+        *_rights(policy),
     ]
 
 
@@ -173,6 +234,17 @@ _HARMLESS_WHEN_DERIVED = {"identity_code"}
 
 def _bases(policy: Policy) -> list[Fault]:
     faults = []
+    for purpose, entry in policy.purposes.items():
+        permitted, reason = PERMITTED_BASES.get(purpose, (set(entry.bases), ""))
+        faults += [
+            Fault(
+                ("purposes", purpose, "bases", number),
+                f"{basis!r} cannot carry it: {reason}",
+                f"write {' or '.join(sorted(permitted))}",
+            )
+            for number, basis in enumerate(entry.bases)
+            if basis not in permitted
+        ]
     for purpose, (basis, reason) in NEEDS_BASIS.items():
         if purpose in policy.purposes and basis not in policy.purposes[purpose].bases:
             faults.append(
@@ -183,14 +255,76 @@ def _bases(policy: Policy) -> list[Fault]:
     return faults
 
 
+def _sources(policy: Policy) -> list[Fault]:
+    """Whose data a source has decides who is informed when, and what is portable (GDPR 14, 20)."""
+    faults = []
+    for name, source in policy.sources.items():
+        where = ("sources", name, "third_party")
+        if not source.third_party and (name in OTHERS or source.clause in OTHERS_CLAUSES):
+            problem = f"{name} ({source.clause}) is not the registrant (GDPR 14)"
+            faults.append(Fault(where, problem, "write `third_party: true`"))
+        if source.third_party and (name in REGISTRANTS_OWN or source.clause == OWN_CLAUSE):
+            problem = f"{name} ({source.clause}) is the registrant (GDPR 13)"
+            fix = "take `third_party` out, or name the clause that the source comes under"
+            faults.append(Fault(where, problem, fix))
+    return faults
+
+
+def is_secret(name: str, category: Category) -> bool:
+    """Whether the category is of passwords or security codes, which are never stored."""
+    return any(
+        NEVER_STORED.search(text) for text in (name.replace("_", " "), *category.name.values())
+    )
+
+
+def _stored(policy: Policy) -> list[Fault]:
+    """Some data is never stored, and some never used, whatever its category is called."""
+    faults = []
+    for name, category in policy.categories.items():
+        texts = (name.replace("_", " "), *category.name.values())
+        subjects = {subject for text in texts if (subject := sensitive(text))}
+        if category.stored and is_secret(name, category):
+            faults.append(
+                Fault(
+                    ("categories", name),
+                    "passwords and security codes are never stored (GDPR 5, 25)",
+                    "write `stored: false`, without purposes and retention",
+                )
+            )
+        if _CREDIT in subjects and not ONLY_FOR["credit"][0] >= set(category.purposes):
+            faults.append(
+                Fault(
+                    ("categories", name, "purposes"),
+                    ONLY_FOR["credit"][1],
+                    f"name {' or '.join(sorted(ONLY_FOR['credit'][0]))} only",
+                )
+            )
+        if category.stored and name != "diet" and (of := subjects - {_CREDIT}):
+            faults.append(
+                Fault(
+                    ("categories", name),
+                    f"it tells of {', '.join(sorted(of))}, which this register never has",
+                    "write `stored: false`, without purposes and retention, or take it out",
+                )
+            )
+    return faults
+
+
+_CREDIT = "credit data (527/2007)"
+
+
 def _profiling(policy: Policy) -> list[Fault]:
     faults = []
     for purpose in ADULTS_ONLY:
         if purpose in policy.purposes and policy.purposes[purpose].minimum_age < AGE_OF_MAJORITY:
             problem = "minors are neither profiled nor marketed to"
-            faults.append(
-                Fault(("purposes", purpose), problem, f"write `minimum_age: {AGE_OF_MAJORITY}`")
-            )
+            where = ("purposes", purpose, "minimum_age")
+            faults.append(Fault(where, problem, f"write `minimum_age: {AGE_OF_MAJORITY}`"))
+    if policy.profiles.segment_floor < SEGMENT_FLOOR:
+        problem = f"{policy.profiles.segment_floor} is too small: such a group tells of a person"
+        faults.append(
+            Fault(("profiles", "segment_floor"), problem, f"write {SEGMENT_FLOOR} or more")
+        )
     for name, category in policy.categories.items():
         if category.special is None and name == "diet":
             faults.append(
@@ -200,7 +334,7 @@ def _profiling(policy: Policy) -> list[Fault]:
                     "write `special: explicit_consent`",
                 )
             )
-        if category.special and category.purposes:
+        if category.special and category.purposes and name not in ONLY_FOR:
             faults.append(
                 Fault(
                     ("categories", name, "purposes"),
@@ -209,6 +343,19 @@ def _profiling(policy: Policy) -> list[Fault]:
                 )
             )
     return faults
+
+
+def _rights(policy: Policy) -> list[Fault]:
+    """Only an objection may ask for the registrant's situation (GDPR 12(2), 21(1))."""
+    return [
+        Fault(
+            ("rights", name, "situation_required"),
+            "no law lets a registrant explain why this right is exercised (GDPR 12(2))",
+            "take it out",
+        )
+        for name, right in policy.rights.items()
+        if right.situation_required and name != "objection"
+    ]
 
 
 def _topics(policy: Policy) -> list[Fault]:
@@ -258,6 +405,7 @@ def _periods(policy: Policy) -> list[Fault]:
                     f"write '{most}' or less",
                 )
             )
+        faults += _without_statute(code, rule)
         if rule.clock != CLOCKS.get(rule.applies_to, rule.clock):
             faults.append(
                 Fault(
@@ -274,29 +422,44 @@ def _periods(policy: Policy) -> list[Fault]:
     return faults
 
 
-def _deadlines(policy: Policy) -> list[Fault]:
-    limits = (
-        (
-            ("requests", "answered_within"),
-            policy.requests.answered_within,
-            ANSWERED_WITHIN,
-            "GDPR 12(3)",
-        ),
-        (("requests", "extended_by"), policy.requests.extended_by, EXTENDED_BY, "GDPR 12(3)"),
-        (
-            ("article_14", "informed_within"),
-            policy.article_14.informed_within,
-            INFORMED_WITHIN,
-            "GDPR 14(3)",
-        ),
+def _without_statute(code: str, rule: RetentionRule) -> list[Fault]:
+    """A period that is longer than what no statute fixes may be."""
+    statute = rule.basis == "L" and STATUTE.search(rule.source or "")
+    most = AT_MOST_EVER if statute else AT_MOST_WITHOUT_STATUTE.get(rule.applies_to, AT_MOST_EVER)
+    if not _longer(rule.period, most) or rule.applies_to in AT_MOST:
+        return []
+    reason = "GDPR 5(1)(e)" if statute else "GDPR 5(1)(e): no statute is named"
+    fix = f"write '{most}' or less" + (
+        "" if statute else ", or basis L and the statute in `source`"
     )
-    return [
-        Fault(
-            where, f"{period} is longer than the law allows ({reason})", f"write '{most}' or less"
-        )
-        for where, period, most, reason in limits
-        if _longer(period, most)
-    ]
+    problem = f"{rule.period} is longer than may be ({reason})"
+    return [Fault(("retention", code, "period"), problem, fix)]
+
+
+def _origins(policy: Policy) -> list[Fault]:
+    """A period of the law or of an authority names the statute or the authority."""
+    faults = []
+    for code, rule in policy.retention.items():
+        where = ("retention", code, "source")
+        if rule.basis == "L" and not STATUTE.search(rule.source or ""):
+            problem = "basis L is a statute's, and none is named"
+            faults.append(Fault(where, problem, "write its number, such as 1336/1997 2:10"))
+        if rule.basis == "A" and not rule.source:
+            problem = "basis A is an authority's, and none is named"
+            faults.append(Fault(where, problem, "write the authority, or basis C"))
+    return faults
+
+
+def _deadlines(policy: Policy) -> list[Fault]:
+    faults = []
+    for where, (least, most, reason) in PERIODS.items():
+        period = getattr(getattr(policy, str(where[0])), str(where[1]))
+        if _longer(period, most):
+            problem = f"{period} is longer than the law allows ({reason})"
+            faults.append(Fault(where, problem, f"write '{most}' or less"))
+        if _shorter(period, least):
+            faults.append(Fault(where, f"{period} is no time", f"write '{least}' or more"))
+    return faults
 
 
 _A_DAY = date(2027, 1, 31)

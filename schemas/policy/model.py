@@ -3,20 +3,70 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.policy.diagnostics import CLAUSE
+from schemas.policy.diagnostics import CLAUSE, invalid, shown
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
-Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$")]
-Named = Mapping[Language, Annotated[str, Field(min_length=1)]]
+MAX_TEXT, MAX_LIST, MAX_PARTS = 500, 100, 200
+
+
+def _readable(text: str) -> str:
+    """A text that tells a reader something: a letter or digit, and nothing that does not print."""
+    if not any(character.isalnum() for character in text):
+        raise invalid("it is blank", "write what it is")
+    if any(unicodedata.category(character) in _UNPRINTED for character in text):
+        raise invalid("it has a character that does not print", "write the text again, on one line")
+    return text
+
+
+# Control characters, invisible formatting, surrogates, private use, line and paragraph separators.
+_UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def _day(value: object) -> date:
+    try:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and len(value) == len("2019-06-27"):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise invalid(
+        f"{shown(value)} is no day of the calendar", "write YYYY-MM-DD, such as 2026-01-31"
+    )
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = [value for number, value in enumerate(values) if value in values[:number]]
+    if repeated:
+        raise invalid(f"{shown(repeated[0])} stands twice", "name each once")
+    return values
+
+
+Text = Annotated[
+    str, Field(strict=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_readable)
+]
+Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$", strict=True)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Pattern = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
+EMail = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}$")]
+Phone = Annotated[Text, Field(pattern=r"^\+?[0-9][0-9 ()/-]{4,30}$")]
+Named = Mapping[Language, Text]
+Key = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Day = Annotated[date, BeforeValidator(_day)]
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+_LISTED, _PARTS = Field(max_length=MAX_LIST), Field(max_length=MAX_PARTS)
+Keys = Annotated[tuple[Key, ...], _LISTED, AfterValidator(_distinct)]
 
 
 class Period(BaseModel):
@@ -42,7 +92,7 @@ class Period(BaseModel):
             or len(words[0]) > 4
         ):
             raise ValueError(
-                f"a period is '<count> days|months|years', such as '13 months', not {text!r}"
+                f"a period is '<count> days|months|years', such as '13 months', not {shown(text)}"
             )
         return cls.model_validate({"count": int(words[0]), "unit": words[1]})
 
@@ -93,10 +143,10 @@ class Controller(Strict):
     `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10).
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    address: str
-    phone: str
-    email: str
+    name: Text
+    address: Text
+    phone: Phone
+    email: EMail
     financial_year_ends: Annotated[
         str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
     ]
@@ -106,8 +156,8 @@ class Contact(Strict):
     """The contact for data subjects, by role and not by name (P2)."""
 
     role: Named
-    address: str
-    email: str
+    address: Text
+    email: EMail
 
 
 class RegisterName(Strict):
@@ -125,9 +175,13 @@ class Purpose(Strict):
 
     name: Named
     clause: Clause
-    bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
-    minimum_age: Annotated[int, Field(ge=0, le=120)] = 0
-    duties: tuple[Annotated[str, Field(pattern=r"^[^\W\d_][\w -]+$")], ...] = ()
+    bases: Annotated[tuple[Basis, ...], Field(min_length=1), AfterValidator(_distinct)]
+    minimum_age: Annotated[Whole, Field(ge=0, le=120)] = 0
+    duties: Annotated[
+        tuple[Annotated[Text, Field(pattern=r"^[^\W\d_][\w -]+$")], ...],
+        _LISTED,
+        AfterValidator(_distinct),
+    ] = ()
 
 
 class Topic(Strict):
@@ -138,15 +192,15 @@ class Topic(Strict):
     """
 
     name: Named
-    contents: Annotated[tuple[str, ...], Field(min_length=1)]
+    contents: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=MAX_LIST)]
 
 
 class Profiling(Strict):
     """The smallest group in a report, and the allow-list of topics of interest (P4)."""
 
     clause: Clause
-    segment_floor: Annotated[int, Field(ge=2)]
-    interests: Mapping[str, Topic]
+    segment_floor: Annotated[Whole, Field(ge=1, le=1_000_000)]
+    interests: Annotated[Mapping[str, Topic], Field(max_length=MAX_PARTS)]
 
 
 class Category(Strict):
@@ -157,13 +211,15 @@ class Category(Strict):
 
     name: Named
     clause: Clause
-    sources: tuple[str, ...] = ()
-    derived_from: tuple[str, ...] = ()
-    purposes: tuple[str, ...]
-    retention: tuple[str, ...]
-    mandatory: bool = False
+    sources: Keys = ()
+    derived_from: Keys = ()
+    purposes: Keys
+    retention: Annotated[
+        tuple[Annotated[Text, Field(max_length=60)], ...], _LISTED, AfterValidator(_distinct)
+    ]
+    mandatory: Flag = False
     special: Literal["explicit_consent"] | None = None
-    stored: bool = True
+    stored: Flag = True
 
 
 class SourcePolicy(Strict):
@@ -171,29 +227,41 @@ class SourcePolicy(Strict):
 
     name: Named
     clause: Clause
-    trust: Annotated[int, Field(ge=1)]
-    owner: Annotated[str, Field(pattern=r"^team:[a-z_]+$")]
-    third_party: bool = False
+    trust: Annotated[Whole, Field(ge=1, le=1_000)]
+    owner: Annotated[str, Field(pattern=r"^team:[a-z_]{1,60}$")]
+    third_party: Flag = False
 
 
 class Recipient(Strict):
     """A processor: its country, and the mechanisms of transfers to it (P7; GDPR 44-49).
 
-    `checked` is the day of the last check of the mechanisms.
+    `checked` is the day of the last check of the mechanisms. `certified_on`: since when the
+    recipient is on the list of the Data Privacy Framework. `approval`: the authority and the
+    reference of the approval of its binding corporate rules (GDPR 47).
     """
 
     name: Named
     clause: Clause
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    mechanisms: tuple[Mechanism, ...]
-    checked: date
-    purposes: Annotated[tuple[str, ...], Field(min_length=1)]
+    country: Country
+    mechanisms: Annotated[tuple[Mechanism, ...], AfterValidator(_distinct)]
+    checked: Day
+    certified_on: Day | None = None
+    approval: Text | None = None
+    purposes: Annotated[Keys, Field(min_length=1)]
+
+
+class Transfers(Strict):
+    """For how long a check of a recipient's transfer mechanisms counts (P7; GDPR 24, 44)."""
+
+    clause: Clause
+    checked_within: Calendar
 
 
 class RetentionRule(Strict):
     """A retention rule: clock, period and effect for one kind of data.
 
-    `basis` is the origin of the rule: P policy, L law, A authority, C choice.
+    `basis` is the origin of the rule: P policy, L law, A authority, C choice; `source` names the
+    statute or the authority.
     """
 
     applies_to: AppliesTo
@@ -202,7 +270,7 @@ class RetentionRule(Strict):
     period: Calendar
     effect: Effect
     basis: Literal["P", "L", "A", "C"]
-    source: str | None = None
+    source: Text | None = None
 
 
 class Protection(Strict):
@@ -222,7 +290,7 @@ class RightPolicy(Strict):
     """
 
     clause: Clause
-    situation_required: bool = False
+    situation_required: Flag = False
 
 
 class Requests(Strict):
@@ -234,7 +302,11 @@ class Requests(Strict):
     """
 
     clause: Clause
-    channels: Annotated[tuple[Literal["written", "in_person", "other"], ...], Field(min_length=1)]
+    channels: Annotated[
+        tuple[Literal["written", "in_person", "other"], ...],
+        Field(min_length=1),
+        AfterValidator(_distinct),
+    ]
     answered_within: Calendar
     extended_by: Calendar
     warned_before: Calendar
@@ -252,19 +324,20 @@ class ThirdPartyNotice(Strict):
 class Policy(Strict):
     """The whole policy file. `fingerprint` identifies its content, whatever its layout."""
 
-    version: Annotated[str, Field(min_length=1)]
-    time_zone: str
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    languages: Annotated[tuple[Language, ...], Field(min_length=1)]
+    version: Text
+    time_zone: Text
+    country: Country
+    languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_distinct)]
     controller: Controller
     contact: Contact
     register_name: Annotated[RegisterName, Field(alias="register")]
-    purposes: Mapping[str, Purpose]
+    purposes: Annotated[Mapping[Key, Purpose], _PARTS]
     profiles: Profiling
-    categories: Mapping[str, Category]
-    sources: Mapping[str, SourcePolicy]
-    recipients: Mapping[str, Recipient]
-    retention: Mapping[str, RetentionRule]
+    categories: Annotated[Mapping[Key, Category], _PARTS]
+    sources: Annotated[Mapping[Key, SourcePolicy], _PARTS]
+    recipients: Annotated[Mapping[Key, Recipient], _PARTS]
+    transfers: Transfers = Transfers(clause="P7", checked_within=Period(count=12, unit="months"))
+    retention: Annotated[Mapping[str, RetentionRule], _PARTS]
     protection: Protection
     rights: Mapping[Right, RightPolicy]
     requests: Requests

@@ -205,8 +205,9 @@ def test_old_files_of_what_steps_printed_go(
 
 
 def test_the_job_and_its_schedule_are_there() -> None:
-    from pipelines.definitions import defs
+    from pipelines.definitions import build_definitions
 
+    defs = build_definitions()
     assert defs.resolve_job_def("janitor").asset_layer.executable_asset_keys == {
         dg.AssetKey(["upkeep", "dagster_storage"])
     }

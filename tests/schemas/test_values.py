@@ -26,8 +26,8 @@ ODD = [
     "[]", "\x00", "'",
 ]  # fmt: skip
 ALL = (
-    "said", "calendar_day", "is_end_day", "end_day", "without_midnight", "moment", "export_time",
-    "export_day", "money", "whole_number",
+    "stated_text", "calendar_day", "is_end_day", "end_day", "without_midnight", "moment",
+    "export_time", "export_day", "money", "whole_number",
 )  # fmt: skip
 OF_A_DELIVERY = ("past_moment", "past_day", "epoch_moment")
 

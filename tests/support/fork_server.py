@@ -35,7 +35,10 @@ def import_everything() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         main = importlib.import_module("pipelines.cli.main")
-        importlib.import_module("pipelines.definitions")
+        definitions = importlib.import_module("pipelines.definitions")
+        definitions.definitions_under(
+            importlib.import_module("schemas.policy.loader").policy_file()
+        )
         for place in main.COMMANDS.values():
             importlib.import_module(f"pipelines.cli.{place.split(':')[0]}")
     if threading.active_count() != 1:

@@ -451,7 +451,7 @@ def _in_mart(data_root: DataRoot, registrant_id: str, purpose: str) -> Row:
     return {
         "mart": purpose,
         "channels": [
-            plain(asdict(channel))
+            plain(channel.as_dict())
             for channel in eligibility_explanation.explain(data_root, registrant_id, purpose)
         ],
     }

@@ -67,7 +67,11 @@ class TestWhatTheLawOfTheIssueNames:
 MENDED: list[tuple[str, str, list[Change]]] = [
     ("CONFLICT-PRIVACY-SHIELD", "marketing_automation", [((*ABROAD, "mechanisms"), ["scc_2021"])]),
     ("CONFLICT-SCC-2010", "marketing_automation", [((*ABROAD, "mechanisms"), ["scc_2021"])]),
-    ("CONFLICT-NO-MECHANISM", "marketing_automation", [((*ABROAD, "mechanisms"), ["scc_2021"])]),
+    (
+        "CONFLICT-NO-MECHANISM",
+        "marketing_automation",
+        [((*ABROAD, "mechanisms"), ["scc_2021"]), ((*ABROAD, "checked"), date(2026, 1, 1))],
+    ),
     ("CONFLICT-NO-MECHANISM", "marketing_automation", [((*ABROAD, "country"), "SE")]),
     (
         "CONFLICT-RECIPIENT-CHECK",
@@ -169,17 +173,18 @@ class TestMending:
 
 
 class TestTransfers:
-    """The dates are those of schemas.policy.legal_constraints."""
+    """The dates are those of schemas.policy.transfers."""
 
     DPF: tuple[Change, ...] = (
         ((*ABROAD, "mechanisms"), ["dpf"]),
         ((*ABROAD, "checked"), date(2026, 1, 1)),
+        ((*ABROAD, "certified_on"), date(2024, 1, 1)),
     )
 
     def test_a_certification_needs_a_fallback(self) -> None:
         assert "CONFLICT-DPF-ALONE" in codes(*self.DPF)
         assert "CONFLICT-DPF-ALONE" not in codes(
-            ((*ABROAD, "mechanisms"), ["dpf", "scc_2021"]), self.DPF[1]
+            ((*ABROAD, "mechanisms"), ["dpf", "scc_2021"]), *self.DPF[1:]
         )
 
     def test_a_certification_is_checked_every_year(self) -> None:
@@ -188,14 +193,21 @@ class TestTransfers:
             *self.DPF, today=date(2027, 1, 2)
         )
 
+    def test_a_certification_is_recorded_and_of_a_recipient_in_the_us(self) -> None:
+        for changes in (self.DPF[:2], (*self.DPF, ((*ABROAD, "country"), "CA"))):
+            assert {"CONFLICT-DPF-CHECK", "CONFLICT-NO-MECHANISM"} <= codes(*changes)
+
+    @pytest.mark.clause("P7.3")
+    def test_adequacy_is_the_countrys(self) -> None:
+        checked = ((*ABROAD, "mechanisms"), ["adequacy"]), self.DPF[1]
+        assert "CONFLICT-NO-MECHANISM" in codes(*checked)
+        assert "CONFLICT-NO-MECHANISM" in codes(*checked, ((*ABROAD, "country"), "CN"))
+        assert "CONFLICT-NO-MECHANISM" not in codes(*checked, ((*ABROAD, "country"), "CH"))
+
     @pytest.mark.clause("P7.3")
     def test_old_clauses_are_a_conflict_from_the_day_they_may_not_be_relied_on(self) -> None:
         assert "CONFLICT-SCC-2010" not in codes(today=date(2022, 12, 26))
         assert "CONFLICT-SCC-2010" in codes(today=date(2022, 12, 27))
-
-    def test_a_recipient_in_the_union_needs_no_mechanism(self) -> None:
-        assert conflicts.transfer_holds(policy(), "it_operations", TODAY)
-        assert not conflicts.transfer_holds(policy(), "marketing_automation", TODAY)
 
 
 class TestRightsAndSources:

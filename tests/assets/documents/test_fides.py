@@ -94,7 +94,10 @@ def test_a_transfer_that_does_not_hold_is_no_transfer(manifest: Taxonomy) -> Non
         manifest.system[0].does_international_transfers,
         manifest.system[0].legal_basis_for_transfers,
     ) == (False, [])
-    mended = policy((("recipients", "marketing_automation", "mechanisms"), ["scc_2021"]))
+    mended = policy(
+        (("recipients", "marketing_automation", "mechanisms"), ["scc_2021"]),
+        (("recipients", "marketing_automation", "checked"), date(2026, 1, 1)),
+    )
     system = Taxonomy(**yaml.safe_load(fides.manifest(mended, TODAY))).system[0]
     assert (system.does_international_transfers, system.legal_basis_for_transfers) == (
         True,

@@ -198,9 +198,26 @@ class TestTransfers:
         mended = (
             (("recipients", "marketing_automation", "mechanisms"), ["dpf"]),
             (("recipients", "marketing_automation", "checked"), date(2026, 5, 1)),
+            (("recipients", "marketing_automation", "certified_on"), date(2024, 1, 1)),
         )
         assert "Data Privacy Framework" in section(written("en", *mended), 7)
         assert "no valid ground" in section(written("en", *mended, today=date(2027, 5, 2)), 7)
+
+    @pytest.mark.clause("P7.3")
+    def test_a_notice_of_an_earlier_day_names_what_held_then(self) -> None:
+        """The shipped policy's mechanisms were checked in June 2019."""
+        assert "Privacy Shield" in section(written("en", today=date(2019, 12, 1)), 7)
+        assert "no valid ground" in section(written("en", today=date(2020, 7, 16)), 7)
+
+    @pytest.mark.clause("P7.3")
+    def test_a_mechanism_of_another_country_is_not_printed(self) -> None:
+        changes = (
+            (("recipients", "marketing_automation", "mechanisms"), ["adequacy", "dpf"]),
+            (("recipients", "marketing_automation", "checked"), date(2026, 5, 1)),
+            (("recipients", "marketing_automation", "certified_on"), date(2024, 1, 1)),
+            (("recipients", "marketing_automation", "country"), "CN"),
+        )
+        assert "no valid ground" in section(written("en", *changes), 7)
 
 
 class TestPeriods:

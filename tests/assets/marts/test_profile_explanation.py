@@ -33,9 +33,9 @@ pytestmark = pytest.mark.clause("P4.4")
 
 # With the policy's own floor a sample this small would have few values.
 FLOOR = 2
-SHIPPED = load_policy()
-POLICY = SHIPPED.model_copy(
-    update={"profiles": SHIPPED.profiles.model_copy(update={"segment_floor": FLOOR})}
+POLICY_FILE = load_policy()
+POLICY = POLICY_FILE.model_copy(
+    update={"profiles": POLICY_FILE.profiles.model_copy(update={"segment_floor": FLOOR})}
 )
 
 

@@ -5,12 +5,14 @@ each.
 from __future__ import annotations
 
 import csv as text_csv
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from dateutil.relativedelta import relativedelta
 
 from assets.marts import audience_export
 from assets.marts import building as marts
@@ -412,6 +414,8 @@ class TestExplanation:
 
 
 class TestExport:
+    TO = ("targeted_advertising", "marketing_automation")
+
     def accepting(self, data_root: DataRoot, **change: object) -> DataRoot:
         recipients = {
             **data_root.policy.recipients,
@@ -478,6 +482,38 @@ class TestExport:
         assert not [
             cell for row in written for cell in row if cell.startswith(("=", "+", "-", "@"))
         ]
+
+    @pytest.mark.parametrize(
+        ("country", "mechanism", "reason"),
+        [
+            ("CN", "adequacy", "has not found CN adequate"),
+            ("US", "adequacy", "only certified recipients are (dpf)"),
+            ("US", "dpf", "no certification is recorded (certified_on)"),
+            ("DE", "dpf", None),
+            ("CA", "dpf", "dpf is for recipients in US only"),
+            ("IN", "bcr", "none is recorded (approval)"),
+            ("CH", "adequacy", None),
+        ],
+    )
+    def test_a_mechanism_of_another_country_or_without_its_record_does_not(
+        self, data_root: DataRoot, country: str, mechanism: str, reason: str | None
+    ) -> None:
+        accepting = self.accepting(
+            data_root, country=country, mechanisms=(mechanism,), checked=date(2026, 1, 1)
+        )
+        if reason is None:
+            audience_export.check(accepting, *self.TO, TODAY)
+        else:
+            with pytest.raises(audience_export.ExportError, match=re.escape(reason)):
+                audience_export.check(accepting, *self.TO, TODAY)
+
+    def test_a_check_counts_for_the_policys_period(self, data_root: DataRoot) -> None:
+        accepting = self.accepting(
+            data_root, mechanisms=("scc_2021",), checked=TODAY - relativedelta(months=12)
+        )
+        audience_export.check(accepting, *self.TO, TODAY)
+        with pytest.raises(audience_export.ExportError, match="more than 12 months ago"):
+            audience_export.check(accepting, *self.TO, TODAY + timedelta(days=1))
 
     def test_in_the_eea_no_mechanism_is_needed(self, published: DataRoot, tmp_path: Path) -> None:
         data_root = self.accepting(published, country="SE", mechanisms=())

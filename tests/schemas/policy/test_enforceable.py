@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
-from schemas.policy.enforceable import ENFORCED, without_data
+from schemas.policy.enforceable import ENDED_BY, ENFORCED, without_data
 from schemas.policy.loader import load_policy
-from schemas.vocabulary import AppliesTo
-from tests.support.changed_policy import changed, refused
+from schemas.vocabulary import CATEGORIES, AppliesTo
+from tests.support.changed_policy import changed, refused, written
 
 
 def test_everything_that_a_rule_may_apply_to_is_declared() -> None:
@@ -56,3 +57,54 @@ def test_rules_without_data_of_their_kind_are_named() -> None:
         "RET-IP-30D",
         "RET-PARTICIPATION-24M",
     ]
+
+
+# A category, the rules it names, the place of the only fault and what the message has.
+ENDED_OTHERWISE = [
+    ("contact", ["RET-IP-30D"], ".0", "RET-IP-30D counts from 'visit' and ends ip_addresses"),
+    ("credit", ["RET-CUSTOMER-3Y"], ".0", "name RET-CREDIT-EXPIRY and RET-CREDIT-REPORT-13M"),
+    ("credit", ["RET-CREDIT-REPORT-13M"], "", "the rule of credit_marks ends it too"),
+    ("name", ["RET-PROSPECT-3Y"], "", "the rule of customers ends it too"),
+    ("name", ["RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-RAW-13M"], ".2", "ends raw, which"),
+    ("website", ["RET-PROSPECT-3Y"], ".0", "name RET-VISITS-25M"),
+    ("website_identifier", ["RET-COOKIE-13M"], "", "the rule of ip_addresses ends it too"),
+    ("diet", ["RET-PARTICIPATION-24M"], ".0", "name RET-DIET-14D"),
+    ("order", ["RET-VOUCHER-6Y", "RET-CUSTOMER-3Y"], ".1", "name RET-VOUCHER-6Y and RET-BOOKS-10Y"),
+    ("marketing_choice", ["RET-CUSTOMER-3Y"], ".0", "name RET-CONSENT-3Y"),
+]
+
+
+@pytest.mark.parametrize(("category", "rules", "place", "message"), ENDED_OTHERWISE)
+def test_a_category_is_ended_by_the_rules_of_its_kind_and_names_all_of_them(
+    category: str, rules: list[str], place: str, message: str, tmp_path: Path
+) -> None:
+    error = refused(tmp_path, changed(("categories", category, "retention"), rules))
+    places = {".".join(map(str, fault.where)) for fault in error.faults}
+    assert f"categories.{category}.retention{place}" in places
+    assert all(each.startswith(f"categories.{category}.retention") for each in places)
+    assert message in str(error)
+
+
+def test_a_category_of_ones_own_is_ended_by_no_rule_of_a_layer(tmp_path: Path) -> None:
+    """The register has no columns of it: any rule of what registrants have may end it."""
+    own = written()
+    own["categories"]["feedback"] = {
+        **written()["categories"]["correspondence"],
+        "retention": ["RET-PARTICIPATION-24M"],
+    }
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(own, allow_unicode=True), encoding="utf-8")
+    assert "feedback" in load_policy(path).categories
+    own["categories"]["feedback"]["retention"] = ["RET-BACKUP-14D"]
+    (fault,) = refused(tmp_path, own).faults
+    assert fault.where == ("categories", "feedback", "retention", 0)
+
+
+def test_every_category_that_is_shipped_has_its_rules() -> None:
+    stored = {
+        name
+        for name, category in load_policy().categories.items()
+        if category.stored and name != "technical"
+    }
+    assert stored == set(ENDED_BY)
+    assert set(CATEGORIES) - {"technical"} <= set(ENDED_BY)

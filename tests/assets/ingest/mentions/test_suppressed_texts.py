@@ -59,8 +59,10 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root.create()
     with connect(data_root) as connection:
         listed = [CODE, EMAIL, FOREIGN, PHONE, *IDS]
-        connection.execute("CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS id", [listed])
-        query = "SELECT id AS identifier, 'Q1' AS request_id FROM gone"
+        connection.execute(
+            "CREATE TABLE erased_identifiers AS SELECT unnest(?::VARCHAR[]) AS id", [listed]
+        )
+        query = "SELECT id AS identifier, 'Q1' AS request_id FROM erased_identifiers"
         suppression.add(data_root, connection, query, date(2026, 11, 23))
     return data_root
 
