@@ -60,6 +60,7 @@ def build_definitions(**resources: object) -> dg.Definitions:
         asset_checks=[
             *ingest_assets.checks(),
             *register_assets.CHECKS,
+            *marts_assets.CHECKS,
             *retention_assets.CHECKS,
             *documents_assets.CHECKS,
             *proof_assets.CHECKS,

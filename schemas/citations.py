@@ -25,6 +25,12 @@ _GDPR = "Regulation (EU) 2016/679, the passage as several public sources quote i
 
 CITATIONS = {
     "gdpr_5": Citation("GDPR 5(1)", _GDPR),
+    "storage_limit": Citation("GDPR 5(1)(e)", _GDPR),
+    "gdpr_officer": Citation("GDPR 13(1)(b)", _GDPR),
+    "gdpr_decisions": Citation("GDPR 13(2)(f), 22(1)", _GDPR),
+    "gdpr_balance": Citation("GDPR 6(1)(f)", _GDPR),
+    "gdpr_impact": Citation("GDPR 35(3), 35(7)", _GDPR),
+    "recipients_named": Citation("CJEU C-154/21, 12.1.2023"),
     "gdpr_8": Citation("GDPR 8(1)", _GDPR),
     "gdpr_9": Citation("GDPR 9(2)(a)", _GDPR),
     "gdpr_12_2": Citation("GDPR 12(2)", _GDPR),
@@ -55,7 +61,7 @@ CITATIONS = {
         "accounts of the decision of 10.7.2023 (dataprotectionreport.com, legal500.com)",
     ),
     "storage_fine": Citation(
-        "Data Protection Ombudsman (Finland), TSV/26/2020: 856,000 EUR",
+        "Data Protection Ombudsman (Finland), TSV/26/2020: 856,000 EUR, for GDPR 5(1)(e) and 25(2)",
         "tietosuoja.fi, press release of 18.3.2024; gdprhub.eu",
     ),
     "fi_marketing": Citation(

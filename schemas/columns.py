@@ -8,7 +8,7 @@ column tags that the UI shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import pandas as pd
@@ -34,20 +34,35 @@ _DUCKDB_TYPES = {
 }
 
 
-def column(category: str, description: str = "", *, required: bool = False, **checks: Any) -> Any:
-    """A column of a `TableModel`: `category` is one of policy.yaml's, `required` means never
-    null."""
+def column(
+    category: str,
+    description: str = "",
+    *,
+    required: bool = False,
+    classes: tuple[Mapping[int, str], ...] = (),
+    **checks: Any,
+) -> Any:
+    """A column of a `TableModel`: `category` is one of policy.yaml's, `required` means never null.
+
+    Args:
+        classes: The values are names of these classes of a number: lowest number -> name.
+    """
+    if named := [name for limits in classes for name in limits.values()]:
+        checks["isin"] = named
     return pandera.Field(
-        nullable=not required, description=description, metadata={"category": category}, **checks
+        nullable=not required,
+        description=description,
+        metadata={"category": category, "classes": classes},
+        **checks,
     )
 
 
 def flag(code: str, description: str = "") -> Any:
     """A column that states of each row whether it passes the rule `code`; it is worked out in SQL,
-    and must be true."""
+    and must be true. Without a description it means just that."""
     return pandera.Field(
         nullable=False,
-        description=description,
+        description=description or f"passes {code}",
         metadata={"category": "technical", "code": code},
         eq=True,
     )
@@ -81,6 +96,20 @@ def table_name(model: type[TableModel]) -> str:
 def categories(model: type[TableModel]) -> dict[str, str]:
     """Column name -> category of the policy."""
     return {name: col.metadata["category"] for name, col in model.to_schema().columns.items()}
+
+
+def class_limits(model: type[TableModel]) -> dict[str, tuple[Mapping[int, str], ...]]:
+    """Column name -> the classes that its values are names of; only columns that have some."""
+    return {
+        name: col.metadata["classes"]
+        for name, col in model.to_schema().columns.items()
+        if col.metadata.get("classes")
+    }
+
+
+def unique_columns(model: type[TableModel]) -> set[str]:
+    """The columns of which no value occurs twice."""
+    return {name for name, col in model.to_schema().columns.items() if col.unique}
 
 
 def descriptions(model: type[TableModel]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas import information_duty, marts, quarantine, raw, register, staged
+from schemas import information_duty, marts, quarantine, raw, register, retention, staged
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy.model import Policy
 from schemas.policy.refused import PolicyRefusedError
@@ -45,11 +45,11 @@ class Declaration:
 def _register_tables() -> tuple[type[TableModel], ...]:
     return tuple(
         model
-        for model in vars(register).values()
+        for module in (register, retention)
+        for model in vars(module).values()
         if isinstance(model, type)
         and issubclass(model, TableModel)
-        and model is not TableModel
-        and model.__module__ == register.__name__
+        and model.__module__ == module.__name__
     )
 
 

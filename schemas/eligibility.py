@@ -72,9 +72,10 @@ RULES: dict[str, Rule] = {
     ),
     "ADM-VISITOR": Rule(
         "in",
-        "legitimate_interest",
+        "consent",
         _scope("products_and_services", "analytics"),
-        "has visited the website under a cookie that has not expired",
+        "has visited the website under a cookie that has not expired, having consented to the "
+        "purpose (917/2014, 205 §)",
     ),
     "ADM-CONSENT": Rule(
         "in",
@@ -143,7 +144,8 @@ RULES: dict[str, Rule] = {
         "out",
         None,
         _scope(*PURPOSES),
-        "of unknown age where the purpose has a minimum, and nothing shows adulthood",
+        "of unknown age where the purpose has a minimum, and nothing shows adulthood: no contract, "
+        "no order above what minors buy alone, no place in a company (442/1999, 24 §)",
     ),
     "ADM-OBJECTION": Rule(
         "out",
@@ -190,6 +192,13 @@ RULES: dict[str, Rule] = {
         {"direct_marketing": ("post",)},
         "the population register prohibits updating customer registers, and the address is the "
         "register's (661/2009, 28 §)",
+    ),
+    "ADM-MOBILE-BY-PHONE": Rule(
+        "out",
+        None,
+        {"direct_marketing": ("phone",)},
+        "nothing may be marketed to them by telephone but mobile subscriptions, for which that is "
+        "barred (917/2014, 201 §)",
     ),
     "ADM-REVIEW": Rule(
         "out",
@@ -243,24 +252,32 @@ def _granted(purpose: str, channel: str) -> Scope:
             "email": ("email",),
             "phone": ("phone",),
             "sms": ("phone",),
-            "web": channels(purpose),
             "all": channels(purpose),
         }
         return {purpose: by.get(channel, ())}
-    # No rule lets in on these, but they show adulthood.
-    return _scope("analytics") if purpose in ("analytics", "profiling") else {}
+    return {}
+
+
+# The channel of direct marketing that is refused -> the identifiers that advertising loses.
+_ADVERTISED_BY: Mapping[str, tuple[str, ...]] = {
+    "email": ("email",),
+    "sms": ("phone",),
+    "phone": ("phone",),
+    "post": (),
+    "web": channels("targeted_advertising"),
+    "all": channels("targeted_advertising"),
+}
 
 
 def _refused(purpose: str, channel: str, choice: str) -> Scope:
     """The scope of a refusal.
 
-    A refusal of direct marketing on all channels or on the web extends to advertising, unless only
-    a consent was withdrawn.
+    A refusal of direct marketing extends to advertising by the same address or phone; on all
+    channels or on the web to all of it.
     """
     if purpose == "direct_marketing":
         scope = {purpose: tuple(each for each in channels(purpose) if channel in (each, "all"))}
-        if channel in ("all", "web") and choice != "withdrawn":
-            scope |= _scope("targeted_advertising")
+        scope |= {"targeted_advertising": _ADVERTISED_BY[channel]}
         if channel == "all" and choice == "objected":
             scope |= _scope("analytics")
         return scope

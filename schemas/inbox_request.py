@@ -16,13 +16,15 @@ IdentifierValue = Annotated[str, Field(min_length=1, max_length=254)]
 class InboxRequest(BaseModel):
     """One file of `requests/inbox/`.
 
-    `received` is the day of the letter or conversation; without it the day of the file.
+    `received` is the day of the letter or conversation; without it the day of the file. `verified`
+    is how the system that wrote the file made sure who asks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     right: Right
     channel: Channel = "other"
     received: date | None = None
+    verified: Literal["strong_identification", "signed_in"] | None = None
     identifiers: Annotated[
         dict[Literal[IDENTIFIERS], IdentifierValue],  # type: ignore[valid-type]
         Field(min_length=1),

@@ -9,7 +9,7 @@ class Informed(TableModel):
     """Notices of data from others (GDPR 14): in `lake/informed.parquet`, append-only."""
 
     registrant_id: Text = column("registrant_id", required=True)
-    informed_on: Day = column("technical", required=True)
+    informed_on: Day = column("technical", "day on which the notice was sent", required=True)
     policy_version: Text = column("technical", "the policy of the notice", required=True)
 
     class Config:

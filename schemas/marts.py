@@ -14,9 +14,20 @@ from schemas.columns import (
     Moment,
     TableModel,
     Text,
+    TextList,
     categories,
     column,
     table_name,
+)
+from schemas.number_classes import (
+    ACTIONS,
+    ANY,
+    CONTRACTS,
+    ITEMS,
+    MONTHLY_FEES,
+    ORDER_AMOUNTS,
+    ORDERS,
+    SECONDS,
 )
 from schemas.policy.model import Policy
 from schemas.policy.refused import PolicyRefusedError
@@ -27,7 +38,11 @@ CODES = {
         "the built file has a table or column that no model declares, or lacks one that is declared"
     ),
     "MART-WAL": "the built file still has a write-ahead log beside it",
+    "MART-REIDENTIFIES": (
+        "rows of a mart without names match exactly one registrant of another mart, or row of one"
+    ),
 }
+REIDENTIFIES = "MART-REIDENTIFIES"
 
 
 class PurposeError(PolicyRefusedError):
@@ -37,12 +52,16 @@ class PurposeError(PolicyRefusedError):
 class About(TableModel):
     """The description of the mart: one row."""
 
-    purpose: Text = column("technical", required=True)
-    clause: Text = column("technical", required=True)
-    bases: Text = column("technical", required=True)
-    policy_version: Text = column("technical", required=True)
-    policy_hash: Text = column("technical", required=True)
-    as_of: Day = column("technical", required=True)
+    purpose: Text = column("technical", "of the mart", required=True)
+    clause: Text = column("technical", "of the policy, on this purpose", required=True)
+    bases: Text = column("technical", "legal bases, separated by commas", required=True)
+    policy_version: Text = column(
+        "technical", "of the policy that the mart was built under", required=True
+    )
+    policy_hash: Text = column(
+        "technical", "16 hex digits of the hash of that policy", required=True
+    )
+    as_of: Day = column("technical", "the day for which the mart was built", required=True)
 
     class Config:
         name = "about"
@@ -139,12 +158,17 @@ class ContractRegistrants(TableModel):
 
 
 class Reachable(TableModel):
-    """The contact data of one channel, of registrants who may be contacted by it."""
+    """The contact data of one channel, of registrants who may be contacted by it.
+
+    `products`: what may be marketed to them on it, by the policy's names: mobile subscriptions
+    never by telephone (917/2014, 201 §).
+    """
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     given_names: Text = column("name")
     family_name: Text = column("name")
     language: Text = column("language")
+    products: TextList = column("technical", "what may be marketed on this channel", required=True)
 
 
 class ByEmail(Reachable):
@@ -187,26 +211,24 @@ class ByPost(Reachable):
 
 
 class ProductCustomers(TableModel):
-    """Users and buyers of products, under this mart's own pseudonym."""
+    """Users and buyers of products: a row each, coarsened, so that none stands for one person."""
 
-    pseudonym: Text = column(
-        "pseudonym", "keyed hash, of this mart only", required=True, unique=True
-    )
     language: Text = column("language")
+    contracts: Text = column("contract", "in force today", classes=(CONTRACTS,))
+    orders: Text = column("order", "that were not cancelled or returned", classes=(ORDERS,))
 
     class Config:
         name = "customers"
 
 
 class ProductContracts(TableModel):
-    """Products under contract, past and present, without the contract's number."""
+    """Products under contract, past and present: a row each, coarsened; null: not published."""
 
-    pseudonym: Text = column("pseudonym", required=True)
-    product: Text = column("contract", required=True)
-    status: Text = column("contract", required=True)
-    starts_on: Day = column("contract", required=True)
-    ends_on: Day = column("contract")
-    monthly_fee: Amount = column("contract")
+    product: Text = column("contract")
+    status: Text = column("contract")
+    started_in: Text = column("contract", "the month, quarter or year")
+    ended_in: Text = column("contract", "the year")
+    monthly_fee: Text = column("contract", classes=(MONTHLY_FEES,))
     currency: Text = column("contract")
 
     class Config:
@@ -214,33 +236,35 @@ class ProductContracts(TableModel):
 
 
 class ProductOrders(TableModel):
-    """Orders by day, without the order's number."""
+    """Orders: a row each, coarsened; null: not published."""
 
-    pseudonym: Text = column("pseudonym", required=True)
-    ordered_on: Day = column("order", required=True)
-    status: Text = column("order", required=True)
-    amount: Amount = column("order", required=True)
-    currency: Text = column("order", required=True)
-    items: Count = column("order")
+    ordered_in: Text = column("order", "the month, quarter or year")
+    status: Text = column("order")
+    amount: Text = column("order", classes=(ORDER_AMOUNTS,))
+    currency: Text = column("order")
+    items: Text = column("order", classes=(ITEMS,))
 
     class Config:
         name = "orders"
 
 
-class ProductVisits(TableModel):
-    """Use of the website by day."""
+class CoarseVisits(TableModel):
+    """Visits that the purpose may use: a row each, coarsened; null: not published."""
 
-    pseudonym: Text = column("pseudonym", required=True)
-    visited_on: Day = column("website", required=True)
-    duration_s: Count = column("website")
-    actions: Count = column("website", required=True)
-    searches: Count = column("website", required=True)
-    contents_seen: Count = column("website", required=True)
-    contents_clicked: Count = column("website", required=True)
+    visited_in: Text = column("website", "the month, quarter or year")
+    duration: Text = column("website", "seconds, as a class", classes=(SECONDS,))
+    actions: Text = column("website", classes=(ACTIONS,))
+    searches: Text = column("website", classes=(ANY,))
+    contents_seen: Text = column("website", classes=(ANY,))
+    contents_clicked: Text = column("website", classes=(ANY,))
     channel: Text = column("website")
     device_type: Text = column("website")
     browser_name: Text = column("website")
     os_name: Text = column("website")
+
+
+class ProductVisits(CoarseVisits):
+    """Use of the website: a row for each visit that may be used, coarsened."""
 
     class Config:
         name = "visits"
@@ -249,7 +273,7 @@ class ProductVisits(TableModel):
 class EmailAudience(TableModel):
     """Hashed e-mail addresses, in the form that advertising platforms match."""
 
-    audience: Text = column("marketing_choice", required=True)
+    audience: Text = column("marketing_choice", "always: consented", required=True)
     email_sha256: Text = column(
         "hashed_contact", "SHA-256 of the lower-case address", required=True, unique=True
     )
@@ -293,21 +317,10 @@ class ClaimParties(TableModel):
         name = "registrants"
 
 
-class AnalysedVisits(TableModel):
-    """Visits, with the pseudonym of the visitor where one is known."""
+class AnalysedVisits(CoarseVisits):
+    """Visits that may be analysed: a row each, coarsened, and how the visitor came."""
 
-    pseudonym: Text = column("pseudonym")
-    started_at: Moment = column("website", required=True)
-    duration_s: Count = column("website")
-    actions: Count = column("website", required=True)
-    searches: Count = column("website", required=True)
-    contents_seen: Count = column("website", required=True)
-    contents_clicked: Count = column("website", required=True)
     referrer_type: Text = column("website")
-    channel: Text = column("website")
-    device_type: Text = column("website")
-    browser_name: Text = column("website")
-    os_name: Text = column("website")
 
     class Config:
         name = "visits"
@@ -330,7 +343,7 @@ class CreditRegistrants(TableModel):
 class CreditReportRows(TableModel):
     """The latest report about each registrant or company."""
 
-    registrant_id: Text = column("registrant_id")
+    registrant_id: Text = column("registrant_id", "null: the report is about a company")
     business_id: Text = column("company")
     purpose_code: Text = column("credit", required=True)
     credit_class: Text = column("credit")
@@ -344,7 +357,7 @@ class CreditReportRows(TableModel):
 class CreditMarkRows(TableModel):
     """Payment remarks and bans that have not expired."""
 
-    registrant_id: Text = column("registrant_id")
+    registrant_id: Text = column("registrant_id", "null: the mark is about a company")
     business_id: Text = column("company")
     remark_id: Text = column("credit", required=True)
     remark_type: Text = column("credit")

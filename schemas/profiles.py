@@ -95,9 +95,14 @@ CODES = {
 
 
 class ProfileValue(TableModel):
-    """An attribute's value of one registrant, and its derivation."""
+    """An attribute's value of one registrant, and its derivation.
 
-    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True)
+    The pseudonym is the attribute's own: values of several attributes cannot be joined by it.
+    """
+
+    pseudonym: Text = column(
+        "pseudonym", "keyed hash, of this mart and attribute only", required=True
+    )
     attribute: Text = column("technical", required=True)
     rule: Text = column("technical", required=True, isin=list(CODES))
     as_of: Day = column("technical", "the day that the rule counted from", required=True)
@@ -106,10 +111,10 @@ class ProfileValue(TableModel):
 class AgeBands(ProfileValue):
     """Age bands."""
 
-    value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
-    inputs: Text = column(
-        "age_band", "how exactly the birth date is known; never the date", required=True
+    value: Text = column(
+        "age_band", "age in years, as a class", required=True, classes=(AGE_BANDS,)
     )
+    inputs: Text = column("age_band", "the kind of data that it was worked out from", required=True)
 
     class Config:
         name = "age_bands"
@@ -118,8 +123,8 @@ class AgeBands(ProfileValue):
 class Languages(ProfileValue):
     """The preferred language."""
 
-    value: Text = column("language", required=True)
-    inputs: Text = column("language", required=True)
+    value: Text = column("language", "as the register has it", required=True)
+    inputs: Text = column("language", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "languages"
@@ -128,8 +133,8 @@ class Languages(ProfileValue):
 class Municipalities(ProfileValue):
     """The home municipality."""
 
-    value: Text = column("region", required=True)
-    inputs: Text = column("region", required=True)
+    value: Text = column("region", "municipality code, three digits", required=True)
+    inputs: Text = column("region", "as registered: nothing is derived", required=True)
 
     class Config:
         name = "municipalities"
@@ -138,8 +143,10 @@ class Municipalities(ProfileValue):
 class Engagement(ProfileValue):
     """The use of the website."""
 
-    value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
-    inputs: Text = column("interests", "visits, actions, clicks, since when", required=True)
+    value: Text = column(
+        "interests", "class; lapsed: earlier visits only", required=True, isin=[*ENGAGEMENT, LAPSED]
+    )
+    inputs: Text = column("interests", "the kinds of counts, and since when", required=True)
 
     class Config:
         name = "engagement"
@@ -148,10 +155,13 @@ class Engagement(ProfileValue):
 class Consumption(ProfileValue):
     """Recency, frequency and amount of orders."""
 
-    value: Text = column("consumption", required=True)
-    inputs: Text = column(
-        "consumption", "orders, their amount, the latest, since when", required=True
+    value: Text = column(
+        "consumption",
+        "recency, frequency or amount of orders, as a class",
+        required=True,
+        classes=(RECENCY, FREQUENCY, *AMOUNTS.values()),
     )
+    inputs: Text = column("consumption", "the kind of data, and since when", required=True)
 
     class Config:
         name = "consumption"
@@ -160,19 +170,42 @@ class Consumption(ProfileValue):
 class InterestValues(ProfileValue):
     """Topics of the policy that a registrant has shown interest in; several, one or none."""
 
-    value: Text = column("interests", required=True)
-    inputs: Text = column("interests", "times, and the latest day", required=True)
+    value: Text = column("interests", "key of the topic in the policy", required=True)
+    inputs: Text = column(
+        "interests", "the kind of data that it was worked out from", required=True
+    )
 
     class Config:
         name = "interests"
+
+
+class Combinations(TableModel):
+    """Values that go together: a row for each registrant who is analysed, coarsened."""
+
+    age_band: Text = column("age_band", "age in years, as a class", classes=(AGE_BANDS,))
+    recency: Text = column(
+        "consumption", "time since the last order, as a class", isin=list(RECENCY.values())
+    )
+    engagement: Text = column(
+        "interests", "use of the website, as a class", isin=[*ENGAGEMENT, LAPSED]
+    )
+    language: Text = column("language")
+    frequency: Text = column("consumption", "number of orders, as a class", classes=(FREQUENCY,))
+    amount: Text = column(
+        "consumption", "sum of orders, as a class of its currency", classes=tuple(AMOUNTS.values())
+    )
+    municipality: Text = column("region", "municipality code, three digits")
+
+    class Config:
+        name = "combinations"
 
 
 class Segments(TableModel):
     """Registrants per value: at least the policy's floor, and safe from subtraction."""
 
     attribute: Text = column("technical", required=True)
-    value: Text = column("segment", required=True)
-    registrants: Count = column("segment", required=True, ge=2)
+    value: Text = column("segment", "that these registrants share", required=True)
+    registrants: Count = column("segment", "number of registrants", required=True, ge=2)
     as_of: Day = column("technical", required=True)
 
     class Config:
@@ -187,4 +220,4 @@ VALUES: tuple[type[ProfileValue], ...] = (
     Consumption,
     InterestValues,
 )
-PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments)
+PROFILES: tuple[type[TableModel], ...] = (*VALUES, Combinations, Segments)

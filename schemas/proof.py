@@ -45,7 +45,10 @@ CODES = {
     ),
     "CERT-INSERTED": "a certificate is not of this chain: it does not bear this register's seal",
     "CERT-CHAIN": "the note of how long the chain is has been changed or removed",
-    "CERT-HEADS": "the signed log of the chain's heads, or a copy of it, was changed or cut",
+    "CERT-HEADS": (
+        "the signed log of the chain's heads, its public key, or a copy of its last head was "
+        "changed, cut or removed"
+    ),
     "CERT-PEPPER": (
         "the pepper is not the one under which the certificate was issued: nobody on the "
         "suppression list is known again"

@@ -13,7 +13,7 @@ class Quarantine(TableModel):
 
     record_no: Count = column("technical", required=True)
     record_key: Text = column("technical", required=True)
-    code: Text = column("technical", "the rule", required=True)
+    code: Text = column("technical", "the rule that it failed (docs/rules.md)", required=True)
     scope: Text = column(
         "technical",
         "`record`: nothing of it is staged; `row`: one row of it is not",
@@ -22,8 +22,10 @@ class Quarantine(TableModel):
     in_table: Text = column(
         "technical", "the canonical table of the row that failed; null: the vendor's record"
     )
-    person_key: Text = column("technical", "the person, if readable")
-    stated_at: Moment = column("technical")
+    person_key: Text = column(
+        "technical", "the person, as in the canonical tables; null: none can be read"
+    )
+    stated_at: Moment = column("technical", "its earliest statement that can be read (UTC)")
     place: Text = column(
         "technical",
         "of REC-UNEXPECTED: the kind of error, and the place in our code where it was raised",
@@ -39,7 +41,12 @@ class Outcome(TableModel):
     record_no: Count = column("technical", required=True)
     record_key: Text = column("technical", required=True)
     content: Text = column("technical", required=True)
-    outcome: Text = column("technical", required=True, isin=OUTCOMES)
+    outcome: Text = column(
+        "technical",
+        "duplicate: it repeats the record before it of the same key",
+        required=True,
+        isin=OUTCOMES,
+    )
 
     class Config:
         name = "records"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, TextList, column
 from schemas.eligibility import RULES, STATUSES
 from schemas.vocabulary import PURPOSES, RECTIFIABLE
 
@@ -37,10 +37,23 @@ CONTRADICTIONS = {
 class Membership(TableModel):
     """Which source persons make up which registrant."""
 
-    person_key: Text = column("technical", required=True, unique=True)
-    registrant_id: Text = column("registrant_id", required=True)
-    first_seen: Text = column("technical", required=True)
-    last_contact_on: Day = column("technical")
+    person_key: Text = column(
+        "technical",
+        "md5 of the identifier, <type>:<value>, by which a source knows the person",
+        required=True,
+        unique=True,
+    )
+    registrant_id: Text = column(
+        "registrant_id",
+        "R and 16 hex digits, from the first record; stays when more records join",
+        required=True,
+    )
+    first_seen: Text = column(
+        "technical",
+        "the first record: day, end of period, sequence, delivery and record_no, by /",
+        required=True,
+    )
+    last_contact_on: Day = column("technical", "latest active contact or end of a contract")
 
     class Config:
         name = "membership"
@@ -51,7 +64,7 @@ class Registrants(TableModel):
 
     registrant_id: Text = column(
         "registrant_id",
-        "the register's own number; stays when more records join",
+        "R and 16 hex digits, from the first record; stays when more records join",
         required=True,
         unique=True,
     )
@@ -59,8 +72,12 @@ class Registrants(TableModel):
     call_name: Text = column("name", "the given name in use")
     family_name: Text = column("name", "official family name")
     birth_date: Day = column("birth_date", "as far as known: see birth_date_precision")
-    birth_date_precision: Text = column("birth_date", "day, month, year or unknown")
-    language: Text = column("language", "wished for, else the mother tongue; ISO 639-1")
+    birth_date_precision: Text = column(
+        "birth_date", "day, month, year or unknown; null: no birth date"
+    )
+    language: Text = column(
+        "language", "wished for, else the mother tongue; ISO 639-1 or the source's own words"
+    )
     identity_code: Text = column(
         "identity_code", "the code in force; of two registrants who claim it, one has it"
     )
@@ -69,24 +86,25 @@ class Registrants(TableModel):
     phone: Text = column("contact", "the most trusted one in force, E.164")
     street: Text = column("address", "with number and apartment")
     postcode: Text = column("address", "five digits in Finland")
-    town: Text = column("address", "of the postcode")
-    country: Text = column("address", "null: Finland")
+    town: Text = column("address", "post town of the postcode")
+    country: Text = column("address", "ISO 3166 numeric or the source's own words; null: Finland")
     municipality_code: Text = column("region", "home municipality, three digits")
     company_name: Text = column("company", "for which the registrant is a contact")
-    job_title: Text = column("company", "there")
+    job_title: Text = column("company", "in that company")
     deceased: Flag = column("life_event", "recorded as dead by any source", required=True)
-    death_date: Day = column("life_event", "null: unknown")
+    death_date: Day = column("life_event", "the earliest that a source states; null: unknown")
+    death_stated_on: Day = column("technical", "the day on which the death was first stated")
     protected: Flag = column(
         "protection", "protected identity (turvakielto): no location is kept", required=True
     )
     first_seen_on: Day = column("technical", "day of the first record", required=True)
-    last_contact_on: Day = column("technical", "last active contact")
+    last_contact_on: Day = column("technical", "latest active contact or end of a contract")
     relationship_ends_on: Day = column(
-        "technical", "end of the last contract; null: none, or one without an end"
+        "technical", "latest end of a contract; null: none, or a contract is open"
     )
     has_contract: Flag = column("technical", "has or had a contract", required=True)
     has_open_contract: Flag = column(
-        "technical", "has a contract that has not ended", required=True
+        "technical", "has an active contract without an end", required=True
     )
 
     class Config:
@@ -97,9 +115,13 @@ class Provenance(TableModel):
     """The source of each attribute of a golden record."""
 
     registrant_id: Text = column("registrant_id", required=True)
-    attribute: Text = column("technical", required=True)
-    source: Text = column("technical", required=True)
-    delivery_id: Text = column("technical", required=True)
+    attribute: Text = column(
+        "technical",
+        "group of columns (name, address, company ...), or one corrected column",
+        required=True,
+    )
+    source: Text = column("technical", "of the statement, as policy.yaml names it", required=True)
+    delivery_id: Text = column("technical", "the delivery of the record", required=True)
     record_key: Text = column("technical", required=True)
     stated_at: Moment = column("technical", required=True)
     rectified: Flag = column(
@@ -114,19 +136,27 @@ class Rectified(TableModel):
     """Attributes corrected on a registrant's request: in force, ended, and the earlier values."""
 
     registrant_id: Text = column("registrant_id", required=True)
-    attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
+    attribute: Text = column(
+        "technical",
+        "the column of the golden record that is corrected",
+        required=True,
+        isin=RECTIFIABLE,
+    )
     value: Text = column("correction", required=True)
     old_value: Text = column("correction", "the wrong value, until its retention ends")
-    request_id: Text = column("technical", required=True)
-    since: Moment = column("technical", required=True)
-    overrides: Text = column("technical", "the source that was wrong")
+    request_id: Text = column("technical", "the request for rectification", required=True)
+    since: Moment = column("technical", "time of the correction (UTC)", required=True)
+    overrides: Text = column("technical", "the source that was wrong; null: any")
     stands: Flag = column(
         "technical", "the golden record has it, whatever the sources state", required=True
     )
     ended_on: Day = column(
-        "technical", "the day on which that source agreed, or a later correction came"
+        "technical",
+        "the day on which that source agreed, or a later correction came; null: it stands",
     )
-    ended_by: Text = column("technical", "the source that agreed; self: corrected again")
+    ended_by: Text = column(
+        "technical", "the source that agreed; self: corrected again; null: it stands"
+    )
     old_goes_on: Day = column(
         "technical", "the day from which the old value is in no file any more", required=True
     )
@@ -140,11 +170,15 @@ class NameHistory(TableModel):
 
     registrant_id: Text = column("registrant_id", required=True)
     kind: Text = column("name", required=True)
-    given_names: Text = column("name")
-    family_name: Text = column("name")
+    given_names: Text = column("name", "all of them; of a call name the one in use")
+    family_name: Text = column("name", "call names have none")
     valid_from: Day = column("name")
     valid_to: Day = column("name")
-    is_current: Flag = column("technical", required=True)
+    is_current: Flag = column(
+        "technical",
+        "in force on the build's day; of official and call names, the newest of a source",
+        required=True,
+    )
     source: Text = column("technical", required=True)
 
     class Config:
@@ -165,7 +199,9 @@ class AddressHistory(TableModel):
     country: Text = column("address")
     valid_from: Day = column("address")
     valid_to: Day = column("address")
-    is_current: Flag = column("technical", required=True)
+    is_current: Flag = column(
+        "technical", "in force on the build's day, the newest of its kind and source", required=True
+    )
     source: Text = column("technical", required=True)
 
     class Config:
@@ -179,7 +215,9 @@ class ContactPointHistory(TableModel):
     kind: Text = column("contact", required=True)
     value: Text = column("contact", required=True)
     match_key: Text = column("contact", required=True)
-    is_current: Flag = column("technical", required=True)
+    is_current: Flag = column(
+        "technical", "in force on the build's day, by this source", required=True
+    )
     source: Text = column("technical", required=True)
 
     class Config:
@@ -192,10 +230,15 @@ class Choices(TableModel):
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
     channel: Text = column("marketing_choice", required=True)
-    choice: Text = column("marketing_choice", required=True, isin=STATUSES)
+    choice: Text = column(
+        "marketing_choice",
+        "the most restrictive in force, of those the latest",
+        required=True,
+        isin=STATUSES,
+    )
     origin: Text = column("marketing_choice", required=True)
     text_version: Text = column("marketing_choice")
-    chosen_at: Moment = column("marketing_choice", required=True)
+    chosen_at: Moment = column("marketing_choice", "time of the choice (UTC)", required=True)
 
     class Config:
         name = "choices"
@@ -207,8 +250,13 @@ class ChoiceLog(TableModel):
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
     channel: Text = column("marketing_choice", required=True)
-    choice: Text = column("marketing_choice", required=True, isin=[*STATUSES, "lifted"])
-    said_at: Moment = column("marketing_choice", required=True)
+    choice: Text = column(
+        "marketing_choice",
+        "what was chosen; lifted ends earlier choices",
+        required=True,
+        isin=[*STATUSES, "lifted"],
+    )
+    said_at: Moment = column("marketing_choice", "time of the choice (UTC)", required=True)
     origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
     subject_type: Text = column("technical", "the type of the identifier that it concerns")
     text_version: Text = column("marketing_choice")
@@ -231,18 +279,25 @@ class Eligibility(TableModel):
     """The rules that admit a registrant to a mart, and those that exclude them, by channel."""
 
     registrant_id: Text = column("registrant_id", required=True)
-    purpose: Text = column("technical", required=True, isin=PURPOSES)
-    channel: Text = column("technical", required=True)
-    effect: Text = column("technical", required=True, isin=["in", "out"])
+    purpose: Text = column("technical", "of the mart", required=True, isin=PURPOSES)
+    channel: Text = column(
+        "technical", "of marketing and advertising; all: of other purposes", required=True
+    )
+    effect: Text = column(
+        "technical",
+        "in: the rule admits; out: it excludes, whatever admits",
+        required=True,
+        isin=["in", "out"],
+    )
     code: Text = column(
         "protection",
         "reveals protected identity like any other rule",
         required=True,
         isin=list(RULES),
     )
-    basis: Text = column("technical")
-    source: Text = column("protection", "the source of the signal")
-    since: Day = column("protection", "the day of the signal, if it has one")
+    basis: Text = column("technical", "on which the rule admits; null: it excludes")
+    source: Text = column("protection", "the source of the signal; null: none in particular")
+    since: Day = column("protection", "the day of the signal; null: it has none")
 
     class Config:
         name = "admission"
@@ -282,20 +337,29 @@ class RegistrantOrders(TableModel):
 class RegistrantVisits(TableModel):
     """Visits, each by its longest export, with counts of its actions."""
 
-    registrant_id: Text = column("registrant_id", "null: the cookie id has expired")
+    registrant_id: Text = column(
+        "registrant_id", "null: nobody is known, or the cookie has expired"
+    )
     visit: Text = column("website", required=True, unique=True)
     started_at: Moment = column("website", required=True)
     duration_s: Count = column("website")
-    actions: Count = column("website", required=True)
-    searches: Count = column("website", required=True)
-    contents_seen: Count = column("website", required=True)
-    contents_clicked: Count = column("website", required=True)
+    actions: Count = column("website", "number of actions", required=True)
+    searches: Count = column("website", "actions that search the site", required=True)
+    contents_seen: Count = column("website", "actions that show a content", required=True)
+    contents_clicked: Count = column(
+        "website", "actions on a content, such as clicks", required=True
+    )
     referrer_type: Text = column("website")
     referrer_name: Text = column("website")
-    channel: Text = column("website")
-    device_type: Text = column("website")
+    channel: Text = column("website", "browser, mobile browser or app")
+    device_type: Text = column(
+        "website", "in Matomo's words: such as desktop, smartphone or tablet"
+    )
     browser_name: Text = column("website")
     os_name: Text = column("website")
+    consented: TextList = column(
+        "website", "the purposes that the visitor has consented to", required=True
+    )
 
     class Config:
         name = "visits"
@@ -305,11 +369,11 @@ class RegistrantInterests(TableModel):
     """How often a registrant has used contents of the policy's topics, in the stored visits."""
 
     registrant_id: Text = column("registrant_id", required=True)
-    topic: Text = column("interests", required=True)
+    topic: Text = column("interests", "of policy.yaml, profiles.interests", required=True)
     times: Count = column(
         "interests", "contents opened, clicked, or narrowed a search to", required=True
     )
-    last_seen_on: Day = column("interests", required=True)
+    last_seen_on: Day = column("interests", "local day of the latest such visit", required=True)
 
     class Config:
         name = "interests"
@@ -319,11 +383,13 @@ class RegistrantCreditReports(TableModel):
     """The latest credit report about each registrant or company."""
 
     registrant_id: Text = column("registrant_id", "null: the report is about a company")
-    business_id: Text = column("company")
+    business_id: Text = column("company", "1234567-8; null: about a person")
     purpose_code: Text = column("credit", required=True)
     credit_class: Text = column("credit")
     scale: Text = column("credit")
-    reported_at: Moment = column("credit", required=True)
+    reported_at: Moment = column(
+        "credit", "local midnight of the day of its delivery", required=True
+    )
 
     class Config:
         name = "credit_reports"
@@ -359,36 +425,17 @@ class KnownBy(TableModel):
         name = "identifiers"
 
 
-class ExpiredRegistrants(TableModel):
-    """Identifiers of expired registrants, until the sweep has removed all of their data."""
-
-    rule: Text = column("technical", required=True)
-    type: Text = column("technical", required=True)
-    value: Text = column("identity_code", required=True)
-
-    class Config:
-        name = "departed"
-
-
-class Expired(TableModel):
-    """Expired data, by rule: counts for the UI, the rows for the sweep."""
-
-    rule: Text = column("technical", required=True)
-    what: Text = column("technical", required=True)
-    key: Text = column("technical", "the number or hash of what has expired", required=True)
-
-    class Config:
-        name = "expired"
-
-
 class Contradictions(TableModel):
     """Contradictory statements about an identity, for clerical review; no values."""
 
-    kind: Text = column("technical", required=True, isin=list(CONTRADICTIONS))
-    registrant_id: Text = column("registrant_id", required=True)
-    other_registrant_id: Text = column(
-        "registrant_id", "the other registrant that it concerns, if any"
+    kind: Text = column(
+        "technical",
+        "which statements contradict each other (docs/decisions/contradictions.md)",
+        required=True,
+        isin=list(CONTRADICTIONS),
     )
+    registrant_id: Text = column("registrant_id", required=True)
+    other_registrant_id: Text = column("registrant_id", "the other registrant that it concerns")
     identifier_type: Text = column("technical", "of which kind of identifier", required=True)
     source: Text = column("technical", "the source of the statement", required=True)
     record_key: Text = column("technical", required=True)
@@ -410,56 +457,3 @@ class IdentityEvents(TableModel):
 
     class Config:
         name = "identity_events"
-
-
-class SegregatedOrders(TableModel):
-    """Orders of expired registrants, kept for the accounts until the statutory period ends."""
-
-    order_number: Text = column("order", required=True, unique=True)
-    ordered_at: Moment = column("order", required=True)
-    status: Text = column("order", required=True)
-    amount: Amount = column("order", required=True)
-    currency: Text = column("order", required=True)
-    items: Count = column("order")
-    held_under: Text = column("technical", "the retention rule", required=True)
-    held_until: Day = column("technical", "the day of its deletion", required=True)
-
-    class Config:
-        name = "segregated_orders"
-
-
-class SegregatedConsents(TableModel):
-    """Proofs of consent of expired registrants, by a hash of the identifier; for claims only."""
-
-    consented: Text = column(
-        "marketing_choice", "keyed hash of the identifier that consented", required=True
-    )
-    purpose: Text = column("marketing_choice", required=True)
-    channel: Text = column("marketing_choice", required=True)
-    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn"])
-    origin: Text = column("marketing_choice", required=True)
-    text_version: Text = column("marketing_choice")
-    language: Text = column("marketing_choice")
-    evidence: Text = column("marketing_choice")
-    stated_at: Moment = column("marketing_choice", required=True)
-    relationship_ended_on: Day = column("technical", "the clock's start", required=True)
-
-    class Config:
-        name = "segregated_consents"
-
-
-class VisitsPerMonth(TableModel):
-    """Visits per month: counts only, which stay when the visits have been deleted."""
-
-    month: Day = column("website", "its first day", required=True)
-    channel: Text = column("website", "`any`: unknown, or merged because so few came this way")
-    device_type: Text = column("website", "likewise")
-    visits: Count = column("website", required=True, ge=0)
-    closed: Flag = column(
-        "technical",
-        "all visits of the month are deleted, and none is counted any more",
-        required=True,
-    )
-
-    class Config:
-        name = "visits_per_month"

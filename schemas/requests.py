@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Right = Literal[
-    "access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"
+    "access",
+    "portability",
+    "rectification",
+    "erasure",
+    "restriction",
+    "objection",
+    "withdrawal",
+    "human_review",
 ]
 Channel = Literal["written", "in-person", "other"]
 RIGHTS: tuple[str, ...] = get_args(Right)
@@ -30,13 +37,20 @@ RIGHTS_AS_CHOICES: Mapping[str, str] = {
     "restriction": "restricted",
     "objection": "objected",
     "withdrawal": "withdrawn",
+    "human_review": "review_requested",
 }
+# The outcomes of a review: the profile stands, or the registrant is profiled no more.
+ReviewOutcome = Literal["upheld", "withdrawn"]
+REVIEW_OUTCOMES: tuple[str, ...] = get_args(ReviewOutcome)
 # Marketing may be objected to without a reason, and the objection cannot be refused (GDPR
 # 21(2)-(3)).
 UNCONDITIONAL = ("direct_marketing", "targeted_advertising")
 # A restriction is recorded under the purpose that allows no objection, so that lifting it lifts
 # nothing else.
 RESTRICTED_UNDER = "legal_claims"
+# A review is recorded under a purpose that allows no objection, for the same reason: ending it ends
+# nothing else. It suspends profiles until a person has looked (GDPR 22(3)).
+REVIEWED_UNDER = "contracts"
 
 # The means of verification -> its level of assurance (the levels of Regulation 910/2014, 8).
 MEANS: Mapping[str, str] = {
@@ -61,7 +75,7 @@ class Ground:
     meaning: str
 
 
-_REFUSABLE = tuple(right for right in RIGHTS if right != "withdrawal")
+_REFUSABLE = tuple(right for right in RIGHTS if right not in ("withdrawal", "human_review"))
 GROUNDS: dict[str, Ground] = {
     "REQ-NOT-IDENTIFIED": Ground(
         RIGHTS, "GDPR 11(2), 12(2)", "we have shown that we cannot tell who the registrant is"
@@ -129,6 +143,8 @@ DEADLINES = {
 }
 # The outcome of an erasure by identifiers that register, raw and quarantine do not know.
 NOBODY_FOUND = "nobody_found"
+# The outcome of a request of which a category or an item was refused or is retained by law.
+PARTLY_REFUSED = "partly_refused"
 ERASURES = {
     "REQ-NOBODY-FOUND": (
         "neither the register nor raw nor quarantine knows anybody by what was given: nothing was "
@@ -143,6 +159,12 @@ ERASURES = {
     ),
     "REQ-BYSTANDERS": (
         "records that name somebody else as well: somebody looked at them and decided that they go"
+    ),
+    "REQ-UNVERIFIED": (
+        "nobody verified who asked: somebody decided that the erasure goes on without"
+    ),
+    "REQ-ACTIVE-CONTRACTS": (
+        "contracts of the registrant were active: somebody decided that the erasure goes on"
     ),
 }
 # The end of the requests of an erased registrant.
@@ -174,6 +196,12 @@ EVENTS = {
     "bystanders_decided": (
         "somebody looked at records that name somebody else as well, and decided that they go"
     ),
+    "unverified_decided": (
+        "somebody decided that the erasure goes on although nobody verified who asked"
+    ),
+    "active_contracts_decided": (
+        "somebody decided that the erasure goes on although contracts are active"
+    ),
     "suppression_lifted": "so many hashes were taken from the suppression list",
     "removed_before": "so many rows had been removed before and cannot come back",
     "code_sent": "a one-time code was sent to a contact that was on file",
@@ -183,12 +211,18 @@ EVENTS = {
     "decided": "a category was decided on",
     "near_matches_decided": "somebody decided whether records near the registrant are theirs",
     "reviewed": "somebody looked at what an access package withholds, and decided",
+    "reviewer": "who reviews the profile or decision: a role or staff number",
+    "review_decided": "a person reviewed the profile or decision",
     "packed": "the package was written, to be handed out",
     "applied": "what was asked was delivered to the register",
     "in_force": "the marts follow it",
     "lifting_announced": "the registrant was notified that the restriction will be lifted",
     "lifted": "the restriction or suspension was lifted",
     "erasing": "the erasure has begun",
+    "confirmation_written": (
+        "the confirmation, with what is kept and until when, was written before anything was erased"
+    ),
+    "confirmation_taken": "the confirmation was taken to be sent",
     "ends_others": "these other requests of the registrant end with the erasure",
     "recipients_told": "notices to recipients were written",
     "refused": "refused on a recorded ground",

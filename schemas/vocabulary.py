@@ -29,6 +29,7 @@ Clock = Literal[
     "closed",
     "rectification",
     "backup",
+    "last_purpose",
 ]
 AppliesTo = Literal[
     "prospects",
@@ -51,6 +52,7 @@ AppliesTo = Literal[
     "requests",
     "rectified",
     "backups",
+    "without_purpose",
 ]
 Language = Literal["fi", "sv", "en"]
 Mechanism = Literal["adequacy", "scc_2021", "bcr", "dpf", "scc_2010", "privacy_shield"]

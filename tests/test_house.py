@@ -17,8 +17,10 @@ from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
 from assets.sources.all_sources import SOURCES
 from schemas import delivery, marts, raw
-from schemas.columns import TableModel, categories, column, table_name
+from schemas.columns import TableModel, categories, column, descriptions, table_name
+from schemas.declarations import LAYERS as TABLES_OF_LAYERS
 from schemas.marts import MARTS, About, PurposeError, check_purposes
+from schemas.meanings import meanings
 from schemas.policy.loader import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
@@ -369,3 +371,25 @@ def test_paths_get_into_sql_through_the_module_that_quotes_them_only() -> None:
         if composed.search(line) and "def " not in line and "readers." not in line
     ]
     assert wrong == []
+
+
+def test_no_column_of_any_layer_lacks_a_meaning() -> None:
+    lacking = {
+        f"{layer}.{table_name(model)}.{name}"
+        for layer, models in TABLES_OF_LAYERS.items()
+        for model in models
+        for name, meaning in meanings()[model].items()
+        if not meaning or meaning.lower() == name.replace("_", " ")
+    }
+    assert lacking == set(), "describe it in its model: schemas/"
+
+
+def test_no_column_of_a_vendors_record_lacks_a_meaning() -> None:
+    lacking = {
+        f"{table_name(dataset.vendor)}.{name}"
+        for source in SOURCES
+        for dataset in source.datasets
+        for name, meaning in descriptions(dataset.vendor).items()
+        if not meaning
+    }
+    assert lacking == set(), "describe it in its model: schemas/sources/"

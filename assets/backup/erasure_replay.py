@@ -51,6 +51,11 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
             SELECT unnest($1::VARCHAR[]) AS identifier, '' AS request_id""",
             [sorted(mentioned)],
         )
+        connection.execute(
+            """CREATE TEMP TABLE mentioned_identifiers AS
+            SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier, request_id
+            FROM requested_identifiers"""
+        )
         mentions.scan(data_root, connection)
         for entry in deliveries.ledger(data_root):
             if _find_matched(data_root, connection, entry):

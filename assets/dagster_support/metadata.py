@@ -16,8 +16,9 @@ from sqlglot import exp
 from sqlglot.lineage import lineage
 
 from assets.storage.safe_errors import describe, places
-from schemas.columns import TableModel, descriptions, duckdb_types
+from schemas.columns import TableModel, duckdb_types
 from schemas.declarations import declared
+from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
 
 
@@ -30,7 +31,7 @@ def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.Tabl
     """
     columns = []
     for prefix, model in models.items():
-        declarations, texts = declared(load_policy(), model, layer), descriptions(model)
+        declarations, texts = declared(load_policy(), model, layer), meanings_of(model)
         for name, kind in duckdb_types(model).items():
             columns.append(
                 dg.TableColumn(

@@ -19,6 +19,7 @@ from assets.documents.pages import code as named
 from assets.documents.pages import table, text
 from assets.sources.all_sources import SOURCES
 from schemas.citations import cited
+from schemas.eligibility import channels
 from schemas.policy import legal_constraints as law
 from schemas.policy import transfers
 from schemas.policy.conflicts import KINDS, SEVERITIES, Kind
@@ -64,8 +65,10 @@ def conflicts(policy: Policy, today: date) -> list[Conflict]:
         *_sources(policy),
         *_recipients(policy, today),
         *_retention(policy),
+        *_without_purpose(policy),
         *_rights(policy),
         *_whole(policy, today),
+        *_transparency(policy),
     ]
     return sorted(unsorted, key=lambda conflict: SEVERITIES.index(conflict.kind.severity))
 
@@ -99,14 +102,21 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
             yield Conflict(
                 "CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it"
             )
-        if "consent" not in purpose.bases and any(
-            "website" in policy.derivation(key) or _by_cookie(policy, key) for key in used
-        ):
-            yield Conflict(
-                "CONFLICT-COOKIES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
-            )
+        if purpose.visits and purpose.visits.by == "own_measurement":
+            reason = purpose.visits.reason or "no reason is given"
+            yield Conflict("CONFLICT-COOKIES", purpose.clause, name, reason)
         if not purpose.minimum_age and (used & PROFILED or purpose.bases == ("consent",)):
             yield Conflict("CONFLICT-AGE", purpose.clause, name, "no minimum_age")
+    marketing = policy.purposes.get("direct_marketing")
+    if marketing and marketing.clause == "P4.5":
+        served = [each for each in channels("direct_marketing") if each in ("phone", "post")]
+        if served:
+            yield Conflict(
+                "CONFLICT-ELECTRONIC-ONLY",
+                marketing.clause,
+                "direct_marketing",
+                f"electronic; served by {', '.join(served)}, too",
+            )
     advertising = policy.purposes.get("targeted_advertising")
     if advertising and not any(
         set(recipient.purposes) == {"targeted_advertising"}
@@ -118,11 +128,6 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
             "targeted_advertising",
             "no recipient whose purpose is targeted_advertising alone",
         )
-
-
-def _by_cookie(policy: Policy, category: str) -> bool:
-    """Return whether the category is derived from visits, directly."""
-    return "website" in policy.categories[category].derived_from
 
 
 def _categories(policy: Policy) -> Iterator[Conflict]:
@@ -233,6 +238,9 @@ def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
 def _retention(policy: Policy) -> Iterator[Conflict]:
     unstated = [code for code, rule in policy.retention.items() if rule.basis != "P"]
     chosen = [code for code, rule in policy.retention.items() if rule.basis == "C"]
+    for code, rule in policy.retention.items():
+        if rule.basis == "A" and not rule.source:
+            yield Conflict("CONFLICT-AUTHORITY-UNNAMED", rule.clause, code, "basis A, no source")
     if unstated:
         yield Conflict(
             "CONFLICT-NO-PERIOD",
@@ -253,6 +261,45 @@ _RIGHTS_WITH_A_CODE: dict[Right, str] = {
     "portability": "CONFLICT-NO-PORTABILITY",
     "human_review": "CONFLICT-NO-HUMAN-REVIEW",
 }
+
+
+def _without_purpose(policy: Policy) -> Iterator[Conflict]:
+    """Yield the sources that deliver people before any purpose needs them."""
+    for name, source in policy.sources.items():
+        if source.subscription == "all":
+            yield Conflict(
+                "CONFLICT-NO-PURPOSE",
+                source.clause,
+                name,
+                "subscription: all; without a purpose, people leave after "
+                f"{policy.rule('without_purpose')[1].period}",
+            )
+
+
+def _transparency(policy: Policy) -> Iterator[Conflict]:
+    """Yield what only the controller can state and the policy file leaves open."""
+    stated = policy.transparency
+    if stated.officer is None:
+        yield Conflict("CONFLICT-OFFICER-UNSTATED", "P2", "officer", "nothing")
+    if stated.automated_decisions and stated.automated_decisions.significant is None:
+        yield Conflict(
+            "CONFLICT-DECISIONS-UNSTATED",
+            stated.automated_decisions.clause,
+            "automated_decisions",
+            "automated decisions are made",
+        )
+    if stated.cookies and stated.cookies.policy is None:
+        yield Conflict(
+            "CONFLICT-COOKIE-POLICY", stated.cookies.clause, "cookies", "a separate cookie policy"
+        )
+    for name, recipient in policy.recipients.items():
+        if recipient.organisation is None:
+            yield Conflict(
+                "CONFLICT-RECIPIENT-UNNAMED",
+                recipient.clause,
+                name,
+                recipient.name.get("en", name),
+            )
 
 
 def _rights(policy: Policy) -> Iterator[Conflict]:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 import pandera.pandas as pandera
 
 from assets.documents.pages import code, table, text
-from schemas.columns import TableModel, descriptions, duckdb_types, table_name
+from schemas.columns import TableModel, duckdb_types, table_name
 from schemas.declarations import LAYERS, declared
+from schemas.meanings import meanings_of
 from schemas.policy.model import Policy
 
 ABOUT = {
@@ -37,7 +38,6 @@ REFERENCES: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
 
 def markdown(policy: Policy) -> str:
     """Return the page `docs/data-model.md`."""
-    meanings = _Meanings()
     parts = [_heading()]
     printed: dict[type[TableModel], str] = {}
     for layer, models in LAYERS.items():
@@ -45,7 +45,7 @@ def markdown(policy: Policy) -> str:
         if layer in REFERENCES:
             parts.append(["Relations between its tables:", "", *diagram(layer, models)])
         for model in models:
-            parts.append(_table(policy, layer, model, meanings, printed))
+            parts.append(_table(policy, layer, model, printed))
     return "\n".join(line for part in parts for line in (*part, ""))
 
 
@@ -93,7 +93,8 @@ def _heading() -> list[str]:
             "its category and no other. A type is DuckDB's; *required* means never null. In raw, "
             "staged"
         ),
-        "and quarantine a file belongs to one delivery, and `record_no` is a key within it.",
+        "and quarantine a file belongs to one delivery, and `record_no` is a key within it. Null",
+        "means that nothing is known or stated, unless the meaning says otherwise.",
         "",
         "How rows get from one layer to the next: [architecture](architecture.md). Which rule ends",
         "them: [record of processing](record-of-processing.md).",
@@ -116,7 +117,6 @@ def _table(
     policy: Policy,
     layer: str,
     model: type[TableModel],
-    meanings: _Meanings,
     printed: dict[type[TableModel], str],
 ) -> list[str]:
     name = f"{layer}.{table_name(model)}"
@@ -129,7 +129,6 @@ def _table(
     rows = []
     for column, kind in duckdb_types(model).items():
         category = declarations[column].category
-        meaning = meanings.of(column, category, descriptions(model)[column])
         one_of = f" One of {', '.join(map(code, values[column]))}." if column in values else ""
         rows.append(
             [
@@ -137,7 +136,7 @@ def _table(
                 _type(kind, columns[column]),
                 code(category),
                 _purposes(policy, declarations[column].purposes),
-                f"{text(meaning)}.{one_of}",
+                f"{text(meanings_of(model)[column])}.{one_of}",
             ]
         )
     sentence = text((model.__doc__ or "").strip().split("\n\n")[0])
@@ -157,24 +156,6 @@ def _purposes(policy: Policy, purposes: Iterable[str]) -> str:
 def _type(kind: str, column: pandera.Column) -> str:
     required = "" if column.nullable else ", required"
     return f"{kind}{required}{', unique' if column.unique else ''}"
-
-
-class _Meanings:
-    """What columns mean: their own description, or else that of the first column of the name and
-    category.
-
-    A column is described where it first appears; the layers after it take the description over.
-    """
-
-    def __init__(self) -> None:
-        self._first: dict[tuple[str, str], str] = {}
-
-    def of(self, column: str, category: str, description: str) -> str:
-        """Return the meaning of a column; without any description, its name in words."""
-        if description:
-            self._first.setdefault((column, category), description)
-            return description
-        return self._first.get((column, category), column.replace("_", " "))
 
 
 def _allowed_values(model: type[TableModel]) -> dict[str, list[str]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import yaml
 
-from schemas.columns import TableModel, categories, descriptions, table_name
+from schemas.columns import TableModel, categories, table_name
 from schemas.declarations import LAYERS
 from schemas.fides import ANY_CATEGORY, BASES, DATA_CATEGORIES, DATA_SUBJECTS, DATA_USES, TRANSFERS
+from schemas.meanings import meanings_of
 from schemas.policy import transfers
 from schemas.policy.model import Policy
 
@@ -65,7 +66,7 @@ def _dataset(layer: str, models: tuple[type[TableModel], ...]) -> dict[str, Any]
 
 
 def _fields(model: type[TableModel]) -> list[dict[str, Any]]:
-    texts = descriptions(model)
+    texts = meanings_of(model)
     return [
         {"name": name, "description": texts[name] or None, "data_categories": _categories(category)}
         for name, category in categories(model).items()

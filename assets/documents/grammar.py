@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -127,6 +127,14 @@ def day(calendar_day: date, language: Language) -> str:
         f"{calendar_day.day} {words()['months'][language][calendar_day.month - 1]} "
         f"{calendar_day.year}"
     )
+
+
+def moment(at: datetime, language: Language) -> str:
+    """Return a moment: '20 November 2026 at 14:05', '20 november 2026 kl. 14.05', '20.11.2026 klo
+    14.05'. It is in the zone of `at`.
+    """
+    by = {"en": f"at {at:%H:%M}", "sv": f"kl. {at:%H.%M}", "fi": f"klo {at:%H.%M}"}
+    return f"{day(at.date(), language)} {by[language]}"
 
 
 def joined(several: list[str], language: Language) -> str:

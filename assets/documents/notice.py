@@ -15,12 +15,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assets.documents import grammar, stored_data
 from assets.documents.pages import text
+from schemas.columns import categories
 from schemas.policy import transfers
 from schemas.policy.model import Policy, RetentionRule
+from schemas.staged import VisitActions, Visits
 from schemas.vocabulary import AppliesTo, Language
 
 # What the notice covers besides the data itself, by the rule that ends it.
-BOOKKEEPING: tuple[AppliesTo, ...] = ("raw", "quarantine", "suppressions", "requests", "backups")
+BOOKKEEPING: tuple[AppliesTo, ...] = (
+    "raw",
+    "quarantine",
+    "suppressions",
+    "requests",
+    "backups",
+    "without_purpose",
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,15 @@ class NoticedPurpose:
 
 @dataclass(frozen=True)
 class NoticedRecipient:
-    """A recipient in the notice; `mechanisms` are only those in force on the day."""
+    """A recipient in the notice; `mechanisms` are only those in force on the day, `past` the others
+    that the policy still names. The organisation comes first where the policy names it.
+    """
 
     name: str
     country: str
     in_eea: bool
     mechanisms: str
+    past: str
 
 
 def markdown(policy: Policy, language: Language, today: date) -> str:
@@ -75,6 +87,26 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "register": policy.register_name.name[language],
         "purposes": [_purpose(policy, name, language) for name in purposes],
         "does": set(purposes),
+        "visit_items": grammar.listed(_visit_items(language)),
+        "uses": _uses(policy, noticed, language),
+        "officer": policy.transparency.officer,
+        "decisions": _decisions(policy, language),
+        "cookies": policy.transparency.cookies,
+        "by_consent": _on_consent(policy, "website"),
+        "measures": [
+            grammar.named("measures", measure, language)
+            for measure in (
+                policy.transparency.protection.measures if policy.transparency.protection else ()
+            )
+        ],
+        "code_purposes": grammar.joined(
+            [
+                policy.purposes[name].name[language]
+                for name in purposes
+                if "identity_code" in noticed and policy.allows("identity_code", name)
+            ],
+            language,
+        ),
         "adult_age": max((policy.purposes[name].minimum_age for name in purposes), default=0),
         "profiles": grammar.listed([names[name] for name in noticed if _is_profile(policy, name)]),
         "groups": _groups(policy, noticed, language),
@@ -115,6 +147,57 @@ def _purpose(policy: Policy, name: str, language: Language) -> NoticedPurpose:
     return NoticedPurpose(purpose.name[language], bases, purpose.minimum_age)
 
 
+def _visit_items(language: Language) -> list[str]:
+    """Return what a visit has, by the columns that there are."""
+    columns = {name for model in (Visits, VisitActions) for name in categories(model)}
+    return [
+        named[language] for name, named in grammar.words()["visit_items"].items() if name in columns
+    ]
+
+
+def _uses(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str, str]]:
+    """Return (purpose, its data, its bases) of every purpose with a mart."""
+    return [
+        (
+            policy.purposes[name].name[language],
+            grammar.listed(
+                [
+                    policy.categories[category].name[language]
+                    for category in noticed
+                    if policy.allows(category, name)
+                ]
+            ),
+            _purpose(policy, name, language).bases,
+        )
+        for name in stored_data.purposes(policy)
+    ]
+
+
+def _decisions(policy: Policy, language: Language) -> dict[str, Any] | None:
+    """Return the automated decisions that the policy states, in words; None if it states none."""
+    stated = policy.transparency.automated_decisions
+    if stated is None:
+        return None
+    return {
+        "identify": stated.identify[language],
+        "used_for": stated.used_for[language],
+        "significant": stated.significant,
+    }
+
+
+def _on_consent(policy: Policy, category: str) -> bool:
+    """Return whether every purpose that uses a category, or what is derived from it, rests on
+    consent.
+    """
+    using = {
+        purpose
+        for name, declared in policy.categories.items()
+        if category in policy.derivation(name)
+        for purpose in declared.purposes
+    }
+    return all("consent" in policy.purposes[purpose].bases for purpose in using)
+
+
 def _is_profile(policy: Policy, category: str) -> bool:
     """Return whether the category is derived and may be analysed; a pseudonym is no profile."""
     declared = policy.categories[category]
@@ -142,33 +225,31 @@ def _groups(policy: Policy, noticed: list[str], language: Language) -> list[tupl
 
 def _recipient(policy: Policy, name: str, language: Language, today: date) -> NoticedRecipient:
     recipient = policy.recipients[name]
-    mechanisms = [
-        grammar.named("mechanisms", each, language)
-        for each in transfers.mechanisms_in_force(policy, recipient, today)
+    in_force = transfers.mechanisms_in_force(policy, recipient, today)
+    mechanisms = [grammar.named("mechanisms", each, language) for each in in_force]
+    past = [
+        grammar.named("past_mechanisms", each, language)
+        for each in recipient.mechanisms
+        if each not in in_force
     ]
+    named = recipient.name[language]
     country = (
         grammar.words()["countries"].get(recipient.country, {}).get(language, recipient.country)
     )
     return NoticedRecipient(
-        recipient.name[language],
+        f"{recipient.organisation}, {named}" if recipient.organisation else named,
         country,
         transfers.in_eea(recipient.country),
         grammar.joined(mechanisms, language),
+        grammar.joined(past, language),
     )
 
 
 def _retention(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str]]:
-    """Return (categories, period); those that end by the same rules are in one row.
-
-    An IP address, which is truncated on arrival, has no period.
-    """
+    """Return (categories, period); those that end by the same rules are in one row."""
     same: dict[tuple[str, ...], list[str]] = {}
     for name in noticed:
-        codes = tuple(
-            code
-            for code in policy.categories[name].retention
-            if policy.retention[code].effect != "truncate"
-        )
+        codes = tuple(policy.categories[name].retention)
         same.setdefault(codes, []).append(policy.categories[name].name[language])
     return [
         (grammar.listed(names), _periods(policy, codes, language)) for codes, names in same.items()
@@ -180,11 +261,10 @@ def _periods(policy: Policy, codes: tuple[str, ...], language: Language) -> str:
     for code in codes:
         rule = policy.retention[code]
         several = grammar.words()["applies_to"].get(rule.applies_to) if len(codes) > 1 else None
-        periods.append(
-            several[language].format(period=_kept(rule, language))
-            if several
-            else _kept(rule, language)
-        )
+        # Shortened on arrival, an IP address stays with its visit, also when the cookie is gone.
+        ends = policy.rule("visits")[1] if rule.effect == "truncate" else rule
+        kept = _kept(ends, language)
+        periods.append(several[language].format(period=kept) if several else kept)
     return "; ".join(periods)
 
 

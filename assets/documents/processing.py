@@ -37,6 +37,8 @@ SECURITY = {
     "one rename": "assets/marts/building.py",
     "Analysis sees keyed pseudonyms (HMAC-SHA256); the key is kept apart from "
     "the data": "assets/storage/secrets.py",
+    "A database without names has rows that at least the policy's floor of registrants share, and "
+    "is compared with every other before it is published": "assets/marts/reidentification.py",
     "Passwords are dropped and IP addresses shortened before anything is stored": "assets/sources",
     "Runs, logs, metadata and error messages hold ids, counts and rule codes, and no "
     "personal data": "assets/dagster_support/metadata.py",
@@ -64,7 +66,7 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
         "controller": policy.controller.model_dump(),
         "contact": policy.contact.model_dump(mode="json"),
         "purposes": [_purpose(policy, name) for name in policy.purposes],
-        "people": [who for category, who in PEOPLE.items() if category in places],
+        "people": people(),
         "categories": [_category(policy, name, places.get(name, [])) for name in policy.categories],
         "recipients": [_recipient(policy, name, today) for name in policy.recipients],
         "time_limits": [
@@ -82,6 +84,12 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
         },
         "security": [{"measure": measure, "where": where} for measure, where in SECURITY.items()],
     }
+
+
+def people() -> list[str]:
+    """Return the kinds of people in the register, by the data that it has."""
+    stored = stored_data.columns()
+    return [who for category, who in PEOPLE.items() if category in stored]
 
 
 def _purpose(policy: Policy, name: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def found(
                     description="taken in by an erasure, for the orders in it",
                 )
             )
-    counts = erasing.find(data_root, asked)
+    counts = erasing.find(data_root, asked, today.date)
     identifiers = counts_table(["request", "identifiers"], counts.items())
     return dg.MaterializeResult(
         metadata={
@@ -196,6 +196,15 @@ def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
         metadata=metadata,
     )
     if closing.unproven:
+        # The run fails, so its result is not stored: what has been certified is recorded here.
+        for certificate in closing.certificates:
+            context.log_event(
+                dg.AssetMaterialization(
+                    ["erasure", "closed"],
+                    partition=certificate.request_id,
+                    metadata=_certificate(certificate) | _chain(data_root),
+                )
+            )
         raise dg.Failure(closing.message(), metadata=metadata, allow_retries=False)
     for certificate in closing.certificates if len(closing.certificates) <= SHOWN else []:
         context.add_asset_metadata(_certificate(certificate), partition_key=certificate.request_id)

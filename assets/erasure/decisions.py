@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from assets.erasure import bystanders
+from assets.erasure import bystanders, safeguards
 from assets.ingest import suppression
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
@@ -128,6 +128,9 @@ def widen(
         left_out=resolution.left_out,
         registrants=tuple(sorted({*request.registrants, *resolution.registrants})),
     )
+    checked = safeguards.check(data_root, [wider], now.date())[request.request_id]
+    if reason := checked.reason(request.request_id):
+        raise RequestError(reason)
     touched = bystanders.count(data_root, [wider])
     if touched and request.choices.get(bystanders.CHOICE) != bystanders.ERASED:
         raise RequestError(
@@ -211,8 +214,8 @@ def leave_out(
 def go_on(
     data_root: DataRoot, request_id: str, choices: Mapping[str, str], now: datetime
 ) -> Request:
-    """Record what a person decided before an erasure: of pairs (`pair:<id>`) and of bystanders; and
-    find again.
+    """Record what a person decided before an erasure: of pairs (`pair:<id>`), of bystanders, and
+    of what the safeguards ask; and find again.
     """
     with ledger.changing(data_root):
         request = ledger.load(data_root, request_id)
@@ -226,5 +229,8 @@ def go_on(
             decided = with_event(decided, "pair_decided", now, str(pairs))
         if bystanders.CHOICE in choices:
             decided = with_event(decided, "bystanders_decided", now, choices[bystanders.CHOICE])
+        for choice, event in safeguards.EVENTS.items():
+            if choice in choices:
+                decided = with_event(decided, event, now, choices[choice])
         ledger.save(data_root, decided)
     return record(data_root, [request_id], now)[request_id]

@@ -15,7 +15,14 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets.erasure import beginning, emptied_deliveries, legal_holds, mentions, shared_identifiers
+from assets.erasure import (
+    beginning,
+    confirmation,
+    emptied_deliveries,
+    legal_holds,
+    mentions,
+    shared_identifiers,
+)
 from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
 from assets.erasure.proof.certificates import Issued
@@ -24,6 +31,7 @@ from assets.erasure.proof.verification import verify
 from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
+from assets.register import lasting_refusals
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
@@ -40,29 +48,37 @@ SHOWN_PLACES = 20
 """Records that a message names at most; the rest is in the list of near matches."""
 
 
-def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
+def find(data_root: DataRoot, request_ids: list[str], today: date | None = None) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, for all requests at once;
     return the number of identifiers per request.
 
-    A request that does not certainly mean one registrant, or would take a record of somebody else,
-    is set aside as unclear and stops no other.
+    A request that does not certainly mean one registrant, would take a record of somebody else, or
+    that a safeguard stops, is set aside as unclear and stops no other.
     """
     ledger.destroy_leftover_keys(data_root)
     now = datetime.now(data_root.policy.zone)
     lookup.record(data_root, request_ids, now)
-    requests = near_matches.record(data_root, request_ids, now)
+    near_matches.record(data_root, request_ids, now)
+    requests = beginning.guard(data_root, request_ids, now, today or now.date())
     requests |= beginning.begin(
         data_root, [request for request in requests.values() if request.state == "received"], now
     )
     erasing = [request for request in requests.values() if request.state == "erasing"]
+    confirmation.write(data_root, erasing, now, today or now.date())
     recipient_notices.prepare(data_root, erasing, now)
     other_requests.announce(data_root, erasing, now)
     return {request_id: len(request.resolved) for request_id, request in requests.items()}
 
 
 def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
-    """Put the registrants' identifiers on the suppression list; return the list's length."""
+    """Put the registrants' identifiers on the suppression list; return the list's length.
+
+    What they have refused is kept by keyed hash, too, so that it still holds if they come back.
+    """
     erasures = _loaded(data_root, request_ids)
+    lasting_refusals.remember_erased(
+        data_root, [(erasure.registrants, erasure.resolved) for erasure in erasures], today
+    )
     with connect(data_root) as connection:
         load_requests(connection, erasures)
         shared_identifiers.find_shared(data_root, connection, erasures)

@@ -28,8 +28,9 @@ def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Requ
     """Make `requested_identifiers(identifier, request_id)` of the identifiers to which the requests
     were resolved, in today's form and that of older files.
 
-    Also make `matching_identifiers`, of the same shape: with the accounts that others' records
+    Also make, of the same shape, `matching_identifiers`: with the accounts that others' records
     name, too, as those of the records that they own (`record_matching.OWN`); and
+    `mentioned_identifiers`: with these accounts as texts may mention them. And
     `requested_registrants(registrant_id)`, the requests' registrants.
     """
     asked = list(requests)
@@ -63,14 +64,13 @@ def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Requ
             unnest($1::VARCHAR[]) AS delivery_id, unnest($2::BIGINT[]) AS record_no""",
         [[delivery for delivery, _ in decided], [number for _, number in decided]],
     )
-    own = sorted(
-        {
-            (f"own_{identifier}", request.request_id)
-            for request in asked
-            for identifier in request.own
-        }
-    )
-    for table, listed in (("requested_identifiers", pairs), ("matching_identifiers", pairs + own)):
+    own = sorted({(account, request.request_id) for request in asked for account in request.own})
+    owned = [(f"own_{account}", request_id) for account, request_id in own]
+    for table, listed in (
+        ("requested_identifiers", pairs),
+        ("matching_identifiers", pairs + owned),
+        ("mentioned_identifiers", sorted({*pairs, *own})),
+    ):
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
             "unnest($2::VARCHAR[]) AS request_id",

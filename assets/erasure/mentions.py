@@ -13,7 +13,7 @@ import duckdb
 from assets.ingest.deliveries import Entry
 from assets.ingest.mentions.attribution import attribute, know_others
 from assets.ingest.mentions.redaction import Record, Redaction, record_of
-from assets.ingest.mentions.scanning import Prefilter, scan_lake, texts_of
+from assets.ingest.mentions.scanning import Prefilter, fields_of, scan_lake, texts_of
 from assets.ingest.mentions.spellings import Spellings
 from assets.ingest.raw_files import raw_path
 from assets.staging.lake_rewrite import Edit
@@ -28,10 +28,18 @@ def _spellings(identifiers: tuple[str, ...], country: str) -> Spellings:
     return Spellings(identifiers, country)
 
 
+@lru_cache(1)
+def _prefilter(spellings: Spellings) -> Prefilter:
+    """Return the prefilter of these spellings: an erasure scans for bystanders, to remove, and for
+    what remains.
+    """
+    return Prefilter(spellings.fragments)
+
+
 def requested_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Spellings:
-    """Return the spellings of `requested_identifiers`."""
+    """Return the spellings of `mentioned_identifiers`."""
     rows = connection.execute(
-        "SELECT DISTINCT identifier FROM requested_identifiers ORDER BY 1"
+        "SELECT DISTINCT identifier FROM mentioned_identifiers ORDER BY 1"
     ).fetchall()
     return _spellings(tuple(identifier for (identifier,) in rows), data_root.policy.country)
 
@@ -39,8 +47,9 @@ def requested_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnecti
 def scan(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
-    """Make `worth_reading` for `requested_identifiers`, and load everybody besides these
-    registrants.
+    """Make `worth_reading` for `mentioned_identifiers`, and load everybody besides these
+    registrants. A record is attributed by `requested_identifiers` only: an account of two people
+    shows in the field for it which person a record is about, and not in a text.
     """
     spellings = requested_spellings(data_root, connection)
     connection.execute(
@@ -48,7 +57,7 @@ def scan(
         SELECT DISTINCT identifier FROM requested_identifiers"""
     )
     know_others(data_root, connection, registrants)
-    scan_lake(data_root, connection, Prefilter(spellings.fragments))
+    scan_lake(data_root, connection, _prefilter(spellings))
     connection.execute(
         """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
             (delivery_id VARCHAR, record_no BIGINT)"""
@@ -66,7 +75,7 @@ def find_mentions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
     """Make `text_matches`, `theirs` (see `attribution`) and `staged_matches` of a delivery; `scan`
     comes first.
 
-    `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts.
+    `staged_matches(layer, record_no, identifier, place)` are the mentions in staged.
     Afterwards `redacted_text(record_no, text)` redacts the texts of the delivery's records.
     """
     spellings = requested_spellings(data_root, connection)
@@ -102,31 +111,37 @@ def find_mentions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
 def _find_staged(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, redaction: Redaction
 ) -> None:
+    """Make `staged_matches`: in texts, and in any field of a record that is redacted in raw."""
     matches: list[tuple[str, int, str, str]] = []
-    layers = connection.execute(
-        """SELECT DISTINCT layer FROM worth_reading
-        WHERE delivery_id = ? AND layer <> 'raw' ORDER BY layer""",
-        [entry.delivery_id],
-    ).fetchall()
-    for (layer,) in layers:
-        table = layer.removeprefix("staged.")
+    chosen = """SELECT layer, record_no FROM worth_reading
+        WHERE delivery_id = $1 AND layer <> 'raw'"""
+    worth = connection.execute(chosen, [entry.delivery_id]).fetchall()
+    in_raw = {
+        number
+        for (number,) in connection.execute(
+            """SELECT DISTINCT record_no FROM text_matches
+            WHERE redact AND record_no NOT IN (SELECT record_no FROM theirs)"""
+        ).fetchall()
+    }
+    for table, model in CANONICAL.items():
+        layer = f"staged.{table}"
         path = staged_folder(data_root, entry) / f"{table}.parquet"
-        if not path.exists():
+        numbers = in_raw | {number for of_layer, number in worth if of_layer == layer}
+        if not numbers or not path.exists():
             continue
-        columns = texts_of(CANONICAL[table])
+        columns, texts = fields_of(model), {*texts_of(model)}
         rows = connection.execute(
             f"""SELECT record_no, {", ".join(map(name, columns))} FROM {parquet(path)}
-            WHERE record_no IN (SELECT record_no FROM worth_reading
-                WHERE delivery_id = $1 AND layer = $2)""",
-            [entry.delivery_id, layer],
+            WHERE list_contains($1::BIGINT[], record_no)""",
+            [sorted(numbers)],
         ).fetchall()
-        for row, (number, *texts) in enumerate(rows):
+        for row, (number, *values) in enumerate(rows):
             record = redaction.records.get(number, Record())
             matches += [
                 (layer, number, mention.identifier, f"{row}.{column}.{mention.start}")
-                for column, text in zip(columns, texts, strict=True)
-                if text
-                for mention in redaction.find(text, record)
+                for column, value in zip(columns, values, strict=True)
+                if value and (column in texts or number in in_raw)
+                for mention in redaction.find(value, record)
             ]
     columns_of = (
         [list(column) for column in zip(*matches, strict=True)] if matches else [[], [], [], []]
@@ -149,7 +164,7 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
         FROM (
             SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact
             UNION ALL FROM staged_matches)
-        JOIN requested_identifiers USING (identifier) ANTI JOIN matched_records USING (record_no)
+        JOIN mentioned_identifiers USING (identifier) ANTI JOIN matched_records USING (record_no)
         GROUP BY ALL"""
     )
     return connection.execute("SELECT 1 FROM redactions LIMIT 1").fetchone() is not None
@@ -163,7 +178,7 @@ def edits(connection: duckdb.DuckDBPyConnection) -> dict[str, Edit]:
     changed = {}
     for (layer,) in layers:
         table = layer.removeprefix("staged.")
-        columns = ["payload"] if layer == "raw" else texts_of(CANONICAL[table])
+        columns = ["payload"] if layer == "raw" else fields_of(CANONICAL[table])
         chosen = f"record_no IN (SELECT record_no FROM redactions WHERE layer = {literal(layer)})"
         replaced = ", ".join(
             f"CASE WHEN {chosen} THEN redacted_text(record_no, {name(column)})"

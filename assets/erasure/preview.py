@@ -12,7 +12,7 @@ from datetime import date
 
 import duckdb
 
-from assets.erasure import bystanders, legal_holds
+from assets.erasure import bystanders, legal_holds, safeguards
 from assets.erasure.matching import concerned, find_matched_records
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
@@ -34,7 +34,8 @@ from schemas.marts import MARTS
 @dataclass
 class Preview:
     """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that
-    stay without their person, by rule.
+    stay without their person, by rule; `warnings` and `undecided`: what the safeguards ask
+    (`safeguards`), and which of it waits for a decision.
     """
 
     request_id: str
@@ -46,6 +47,10 @@ class Preview:
     left_out: int = 0
     pairs_left: int = 0
     recipients: list[str] = field(default_factory=list)
+    verification: dict[str, str] = field(default_factory=dict)
+    active_contracts: int = 0
+    warnings: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
 
     def as_data(self) -> dict[str, object]:
         """Return the counts as data, for JSON output."""
@@ -63,7 +68,11 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
         len(request.resolved),
         left_out=len({*request.left_out, *request.own}),
         pairs_left=len(request.pairs_left),
+        verification=dict(request.verification),
     )
+    guarded = safeguards.check(data_root, [request], today)[request.request_id]
+    effects.active_contracts = guarded.active_contracts
+    effects.warnings, effects.undecided = guarded.warnings(), list(guarded.undecided)
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
         create_keyed_hash(data_root, connection)

@@ -29,12 +29,19 @@ def days(policy: Policy) -> dg.DailyPartitionsDefinition:
     )
 
 
+def _before(source: Source, policy: Policy) -> list[dg.AssetKey]:
+    """Return what is ingested first: where intake is limited to known people, all other sources."""
+    if policy.sources[source.name].subscription != "known":
+        return []
+    return [dg.AssetKey(["raw", other.name]) for other in SOURCES if other is not source]
+
+
 def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     """Return the asset that ingests the deliveries of a source."""
 
     @dg.asset(
         key=["raw", source.name],
-        deps=[dg.AssetKey(["inbox", source.name])],
+        deps=[dg.AssetKey(["inbox", source.name]), *_before(source, policy)],
         group_name="raw",
         description=(
             f"{source.description}: every record as it was delivered, minimised, "
@@ -69,7 +76,8 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(
-                    entry.delivered - entry.suppressed - entry.expired for entry in entries
+                    entry.delivered - entry.suppressed - entry.expired - entry.unsubscribed
+                    for entry in entries
                 ),
                 "deliveries": len(done.entries),
                 "redelivered": done.redelivered,
@@ -82,6 +90,7 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                     {
                         "delivered": sum(e.delivered for e in done.entries),
                         "suppressed": sum(e.suppressed for e in done.entries),
+                        "unsubscribed": sum(e.unsubscribed for e in done.entries),
                     }
                 ),
                 "refusals": counts_table(["which", "why"], done.refused),

@@ -50,7 +50,8 @@ class Waiting:
 class Entry:
     """A delivery in the ledger: what it was, and what became of its records, as counts.
 
-    Once staged, delivered = suppressed + expired + staged + quarantined + duplicates.
+    Once staged, delivered = suppressed + expired + unsubscribed + staged + quarantined +
+    duplicates.
 
     Attributes:
         removing: While records are being removed, the count that they move to.
@@ -58,6 +59,9 @@ class Entry:
             manifest declared them wrongly.
         missing_columns: The declared columns that the file does not have; None when it has no
             columns, or was read before they were recorded.
+        flagged: Rule code -> rows that are used although the source left something out.
+        unsubscribed: Records of a source with limited intake about people that no other source has
+            delivered: never written.
         keyed: `sha256` is the keyed hash of the file's (`keyed_hash`), because a registrant in it
             was suppressed: given a file with otherwise known records, a plain hash would confirm
             which record was removed.
@@ -88,13 +92,20 @@ class Entry:
     dropped_columns: int = 0
     keyed: bool = False
     renamed: bool = False
+    flagged: dict[str, int] | None = None
+    unsubscribed: int = 0
 
     @property
     def conserved(self) -> bool:
         """Whether every delivered record is accounted for."""
         return (
             self.delivered
-            == self.suppressed + self.expired + self.staged + self.quarantined + self.duplicates
+            == self.suppressed
+            + self.expired
+            + self.unsubscribed
+            + self.staged
+            + self.quarantined
+            + self.duplicates
         )
 
     def read_as(self, manifest: Manifest) -> bool:

@@ -20,8 +20,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.ingest import deliveries, file_readers, json_text, protected_identity, suppression
+from assets.ingest import (
+    deliveries,
+    file_readers,
+    json_text,
+    protected_identity,
+    refusals,
+    subscription,
+    suppression,
+)
 from assets.ingest.deliveries import Entry, Waiting
+from assets.ingest.expired_records import unexpired_records
 from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
 from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import raw_path
@@ -32,7 +41,6 @@ from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage.atomic_files import remove, sync
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
-from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 from schemas.columns import arrow_schema
 from schemas.delivery import Manifest, RefusedDeliveryError
@@ -92,7 +100,9 @@ def ingest(
         if groups
         else []
     )
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    # Who is known may follow from the delivery before.
+    in_order = subscription.is_limited(data_root, source.name)
+    with ThreadPoolExecutor(1 if in_order else os.cpu_count()) as threads:
         reading = [threads.submit(_read, data_root, *delivery, swept) for delivery in first]
     for (item, _, _), read in zip(first, reading, strict=True):
         _finish(data_root, done, item, read.result)
@@ -200,7 +210,7 @@ def _read(
         if corrects
         else deliveries.delivery_id(item.source, item.day, manifest.sha256)
     )
-    delivered = expired = 0
+    delivered = expired = unsubscribed = 0
     sequence: int | None = None
     header = file_readers.Header(dataset.disclosable) if dataset.format == "csv" else None
     before = [
@@ -212,7 +222,7 @@ def _read(
     ]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
-        nonlocal delivered, expired, sequence
+        nonlocal delivered, expired, unsubscribed, sequence
         splitter = file_readers.ElementSplitter(dataset.array_key)
         keep = partial(
             store_isolated,
@@ -225,6 +235,12 @@ def _read(
         for batch in read_records(item.path, manifest, dataset, splitter, header):
             delivered += batch.num_rows
             rows = keep(batch)
+            if refusing:
+                rows = refusals.without_refused(connection, rows)
+            if limited:
+                known = subscription.only_known(connection, rows)
+                unsubscribed += rows.num_rows - known.num_rows
+                rows = known
             kept = rows.filter(pc.is_in(rows["record_no"], value_set=unexpired)) if before else rows
             expired += rows.num_rows - kept.num_rows
             yield kept
@@ -241,12 +257,16 @@ def _read(
         protecting = item.source != PROTECTION_SOURCE and protected_identity.prepare(
             data_root, connection
         )
-        unexpired = _unexpired_records(data_root, connection, before)
+        refusing = refusals.prepare(data_root, connection, manifest.purpose)
+        limited = subscription.is_limited(data_root, item.source)
+        if limited:
+            subscription.prepare(data_root, connection, item.source)
+        unexpired = unexpired_records(data_root, connection, before)
         path = raw_path(data_root, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
             suppression.note_known_again(data_root, connection, path, date.fromisoformat(item.day))
-    emptied = delivered > 0 and rows == expired == 0
+    emptied = delivered > 0 and rows == expired == unsubscribed == 0
     if emptied:
         # No record is left, and its id is a hash of a file with erased registrants only.
         identity = deliveries.keyed_id(data_root, identity)
@@ -260,8 +280,9 @@ def _read(
         sha256=manifest.sha256,
         bytes=manifest.bytes,
         delivered=delivered,
-        suppressed=delivered - rows - expired,
+        suppressed=delivered - rows - expired - unsubscribed,
         expired=expired,
+        unsubscribed=unsubscribed,
         period_last=str(manifest.period.last),
         sequence=sequence,
         encoding=manifest.encoding.lower(),
@@ -289,31 +310,6 @@ def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
             ):
                 shutil.rmtree(path) if path.is_dir() else remove(path)
         remove(deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id))
-
-
-def _unexpired_records(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, before: list[Entry]
-) -> pa.Array:
-    """Return the numbers of the records that earlier deliveries of the same bytes still have.
-
-    In raw or, where its retention period is shorter, in staged.
-    """
-    files = [
-        path
-        for entry in before
-        for path in data_root.files("raw", entry.source, entry.day, entry.delivery_id)
-    ]
-    files += [
-        path
-        for entry in before
-        for path in data_root.files(
-            "staged", entry.source, entry.day, f"{entry.delivery_id}/records"
-        )
-    ]
-    if not files:
-        return pa.array([], pa.int64())
-    query = f"SELECT DISTINCT record_no FROM {parquet(*files, union_by_name=True)}"
-    return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
 
 
 def read_records(

@@ -1,19 +1,16 @@
-"""Analysing behaviour (P4.4): pseudonyms only, hashed with a domain of this mart's own.
+"""Analysing behaviour (P4.4): values of profiles, and visits that the visitor has consented to.
 
-No name, contact, code or credit data. A visit without a registrant stays, without a pseudonym.
+No name, contact, code or credit data. The pseudonym of a value is hashed with a domain of this mart
+and of the attribute: values of several attributes cannot be joined by it. What goes together is in
+`combinations`, coarsened until nobody is alone (`assets.marts.coarsening`).
 """
 
-from assets.marts import profiles
+from assets.marts import profiles, visits
+from schemas.marts import AnalysedVisits
 
-PSEUDONYM = "keyed_hash('pseudonym|analytics|' || registrant_id)[:32]"
+PSEUDONYM = "keyed_hash('pseudonym|analytics|' || subject || '|' || registrant_id)[:32]"
 
 QUERIES = {
     **profiles.queries(PSEUDONYM),
-    "visits": f"""
-        SELECT CASE WHEN registrant_id IS NOT NULL THEN {PSEUDONYM} END AS pseudonym, started_at,
-            duration_s, actions, searches,
-            contents_seen, contents_clicked, referrer_type, channel, device_type, browser_name,
-                os_name
-        FROM visits WHERE registrant_id IS NULL
-            OR registrant_id IN (SELECT registrant_id FROM eligible_analytics)""",
+    "visits": visits.query(AnalysedVisits, "analytics"),
 }

@@ -22,6 +22,7 @@ from assets.register.building import TABLES
 from assets.storage.data_root import DataRoot
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
+from schemas.policy.legal_constraints import PSEUDONYMOUS
 from schemas.policy.model import Policy
 
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
@@ -126,6 +127,43 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
     return build
 
 
+def reidentification_check(purpose: str) -> dg.AssetChecksDefinition:
+    """The check that a mart without names matches nobody in another.
+
+    Another mart is measured as it is built, else as it is published. The check does not depend on
+    the others, so that one which fails stops itself alone; publishing measures again.
+    """
+
+    @dg.asset_check(
+        asset=["built", purpose],
+        name="nobody_reidentified",
+        blocking=True,
+        description=(
+            "no combination of columns, and nothing computed from them, matches exactly one "
+            "registrant of another mart"
+        ),
+        pool=WRITER,
+    )
+    @without_values
+    def nobody_reidentified(
+        data_root: dg.ResourceParam[DataRoot],
+    ) -> dg.AssetCheckResult:
+        found = building.reidentified(data_root, purpose)
+        rows = [
+            (match.table, match.other, "; ".join(match.columns), match.matched) for match in found
+        ]
+        return dg.AssetCheckResult(
+            passed=not found,
+            description=stops("nobody_reidentified", len(found)),
+            metadata={
+                "found": len(found),
+                "by": counts_table(["table", "matches", "by", "matched"], rows[:_SHOWN]),
+            },
+        )
+
+    return nobody_reidentified
+
+
 def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
     """The asset that publishes a purpose's mart."""
     declared = policy.purposes[purpose]
@@ -170,3 +208,6 @@ def assets(policy: Policy) -> list[dg.AssetsDefinition]:
         *(built_asset(purpose) for purpose in MARTS),
         *(mart_asset(purpose, policy) for purpose in MARTS),
     ]
+
+
+CHECKS = [reidentification_check(purpose) for purpose in PSEUDONYMOUS]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from assets.marts import eligible
 from assets.marts.profiles import under_floor
 from assets.marts.queries import QUERIES
+from assets.marts.reidentification import Match, matches
 from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
@@ -28,7 +29,9 @@ from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
-from schemas.marts import MARTS, About
+from schemas.eligibility import channels
+from schemas.marts import MARTS, REIDENTIFIES, About
+from schemas.policy.legal_constraints import PSEUDONYMOUS
 from schemas.validation import failures
 
 BATCH_ROWS = 250_000
@@ -78,6 +81,12 @@ def over_register(
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
     connection.execute(f"SET VARIABLE segment_floor = {data_root.policy.profiles.segment_floor}")
+    visits = data_root.policy.purposes[purpose].visits
+    measured = visits is not None and visits.by == "own_measurement"
+    connection.execute(f"SET VARIABLE measured = {measured}")
+    for channel in channels("direct_marketing"):
+        products = list(data_root.policy.marketed_by(channel))
+        connection.execute(f"SET VARIABLE products_by_{channel} = {products}::VARCHAR[]")
     for table, model in REGISTER.items():
         read_register(data_root, connection, table, model)
     eligible.create_views(connection, purpose)
@@ -145,6 +154,28 @@ def check(data_root: DataRoot, purpose: str) -> dict[str, int]:
     return dict(counts)
 
 
+def reidentified(data_root: DataRoot, purpose: str) -> list[Match]:
+    """Return what of the candidate matches somebody in another mart, as that will be published.
+
+    Empty for a mart that has names: it hides nobody.
+    """
+    if purpose not in PSEUDONYMOUS:
+        return []
+    newest = {
+        mart: next(
+            (
+                path
+                for path in (candidate_path(data_root, mart), mart_path(data_root, mart))
+                if path.exists()
+            ),
+            None,
+        )
+        for mart in MARTS
+    }
+    files = {mart: path for mart, path in newest.items() if path}
+    return matches(data_root, purpose, files) if purpose in files else []
+
+
 def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Replace the published mart by the candidate; nothing to do if it is published already.
 
@@ -156,7 +187,10 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """
     if not candidate_path(data_root, purpose).exists() and mart_path(data_root, purpose).exists():
         return rows(data_root, purpose)
-    if failed := check(data_root, purpose):
+    failed = check(data_root, purpose)
+    if found := reidentified(data_root, purpose):
+        failed[REIDENTIFIES] = len(found)
+    if failed:
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
     candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)

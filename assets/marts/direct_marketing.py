@@ -1,9 +1,12 @@
-"""Electronic direct marketing (P4.5): per channel the eligible, with what the channel needs."""
+"""Electronic direct marketing (P4.5): per channel the eligible, with what the channel needs.
+
+Each row says which products may be marketed to them on the channel (917/2014, 201 §).
+"""
 
 
 def _reachable(channel: str, needed: str) -> str:
     return f"""SELECT registrant_id, coalesce(call_name, given_names) AS given_names, family_name,
-        language, {needed}
+        language, getvariable('products_by_{channel}') AS products, {needed}
         FROM registrants
         SEMI JOIN eligible_direct_marketing_{channel} AS eligible USING (registrant_id)"""
 

@@ -1,7 +1,9 @@
 """Eligible registrants: views over the register's table `admission`, per purpose and channel.
 
 `eligible_<purpose>(registrant_id)`: eligible on at least one channel;
-`eligible_<purpose>_<channel>(registrant_id)`: on that one.
+`eligible_<purpose>_<channel>(registrant_id)`: on that one;
+`excluded_<purpose>(registrant_id)`: kept out by what is known of them, whatever would include them:
+of an unknown age they are not profiled, and may be counted.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def _views(purpose: str) -> dict[str, str]:
     return {f"eligible_{purpose}": "true", **each}
 
 
-VIEWS = tuple(view for purpose in PURPOSES for view in _views(purpose))
+VIEWS = tuple(view for purpose in PURPOSES for view in (*_views(purpose), f"excluded_{purpose}"))
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
@@ -45,3 +47,9 @@ def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
                 f"""CREATE OR REPLACE TEMP VIEW {view} AS
                 SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"""
             )
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP VIEW excluded_{name} AS
+            SELECT DISTINCT registrant_id
+            FROM admission
+            WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
+        )

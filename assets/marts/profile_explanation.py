@@ -14,7 +14,7 @@ import duckdb
 
 from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path, over_register
-from assets.marts.profiles import WITHHELD
+from assets.marts.profiles import WITHHELD, subjects
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
@@ -82,9 +82,11 @@ def profile(data_root: DataRoot, registrant_id: str) -> list[Value] | None:
         values = connection.execute(
             f"""SELECT {_FIELDS}
             FROM ({every})
-            WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id))
+            WHERE pseudonym IN (
+                SELECT {PSEUDONYM}
+                FROM (SELECT ? AS registrant_id), (SELECT unnest(?::VARCHAR[]) AS subject))
             ORDER BY ALL""",
-            [registrant_id],
+            [registrant_id, subjects(data_root.policy)],
         ).fetchall()
     return [
         Value(attribute, value, rule, CODES[rule], inputs, as_of)

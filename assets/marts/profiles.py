@@ -11,12 +11,12 @@ See docs/decisions/profiles.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import duckdb
 
+from assets.marts.coarsening import classes, coarsened
 from assets.storage.queries import count
-from schemas.columns import table_name
+from schemas.columns import arrow_schema, table_name
+from schemas.policy.model import Policy
 from schemas.profiles import (
     AGE_BANDS,
     AMOUNTS,
@@ -31,6 +31,7 @@ from schemas.profiles import (
     RECENCY,
     VALUES,
     AgeBands,
+    Combinations,
     Consumption,
     Engagement,
     InterestValues,
@@ -42,18 +43,6 @@ _TODAY = "getvariable('today')::DATE"
 _FLOOR = "getvariable('segment_floor')"
 _SINCE = f"({_TODAY} - {{0}} + 1)"
 _LOCAL_DAY = "timezone(getvariable('time_zone'), {0})::DATE"
-
-
-def _class(number: str, limits: Mapping[int, str]) -> str:
-    """Return the class that a number falls into; null below the lowest."""
-    return (
-        "CASE "
-        + " ".join(
-            f"WHEN {number} >= {lowest} THEN '{name}'"
-            for lowest, name in sorted(limits.items(), reverse=True)
-        )
-        + " END"
-    )
 
 
 def _age(born: str) -> str:
@@ -68,7 +57,7 @@ _ANALYSED = """
     SEMI JOIN (
         SELECT registrant_id FROM contracts
         UNION ALL SELECT registrant_id FROM orders
-        UNION ALL SELECT registrant_id FROM visits
+        UNION ALL SELECT registrant_id FROM visits WHERE len(consented) > 0
     ) AS connected USING (registrant_id)
     WHERE registrant_id IN (SELECT registrant_id FROM eligible_analytics)"""
 
@@ -78,21 +67,19 @@ _AGE_BANDS = f"""
         registrant_id,
         'age_band' AS attribute,
         CASE
-            WHEN {_class("oldest", AGE_BANDS)} = {_class("youngest", AGE_BANDS)}
-            THEN {_class("youngest", AGE_BANDS)}
+            WHEN {classes("oldest", AGE_BANDS)} = {classes("youngest", AGE_BANDS)}
+            THEN {classes("youngest", AGE_BANDS)}
         END AS value,
         'PROFILE-AGE-BAND' AS rule,
-        'birth_date_precision=' || birth_date_precision AS inputs
+        'birth date' AS inputs
     FROM (
         SELECT
             registrant_id,
-            birth_date_precision,
             {_age("first_day")} AS oldest,
             {_age("last_day")} AS youngest
         FROM (
             SELECT
                 registrant_id,
-                birth_date_precision,
                 CASE birth_date_precision
                     WHEN 'day' THEN birth_date
                     WHEN 'month' THEN make_date(year(birth_date), month(birth_date), 1)
@@ -135,8 +122,7 @@ _ENGAGEMENT = f"""
         'engagement' AS attribute,
         CASE {_ENGAGED} ELSE '{LAPSED}' END AS value,
         'PROFILE-ENGAGEMENT' AS rule,
-        'visits=' || visits || ' actions=' || actions || ' clicks=' || clicks
-            || ' since=' || {_SINCE.format(ENGAGEMENT_DAYS)} AS inputs
+        'visits, actions and clicks since ' || {_SINCE.format(ENGAGEMENT_DAYS)} AS inputs
     FROM (
         SELECT
             registrant_id,
@@ -156,6 +142,7 @@ _ENGAGEMENT = f"""
                     contents_clicked,
                     {_LOCAL_DAY.format("started_at")} AS day
                 FROM visits
+                WHERE list_contains(consented, 'profiling')
             ) AS dated
             WHERE day <= {_TODAY}
         ) AS judged
@@ -200,25 +187,24 @@ _PURCHASES = f"""
     HAVING count(*) FILTER (amount > 0) > 0"""
 
 _AMOUNT_CLASS = " ".join(
-    f"WHEN '{currency}' THEN {_class('amount', limits)}" for currency, limits in AMOUNTS.items()
+    f"WHEN '{currency}' THEN {classes('amount', limits)}" for currency, limits in AMOUNTS.items()
 )
 _CONSUMPTION = f"""
     WITH purchases AS ({_PURCHASES})
     SELECT
         registrant_id,
         'recency' AS attribute,
-        {_class(f"date_diff('day', last_on, {_TODAY})", RECENCY)} AS value,
+        {classes(f"date_diff('day', last_on, {_TODAY})", RECENCY)} AS value,
         'PROFILE-RECENCY' AS rule,
-        'orders=' || orders || ' last=' || last_on
-            || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} AS inputs
+        'orders since ' || {_SINCE.format(CONSUMPTION_DAYS)} AS inputs
     FROM purchases
     UNION ALL
     SELECT
         registrant_id,
         'frequency',
-        {_class("orders", FREQUENCY)},
+        {classes("orders", FREQUENCY)},
         'PROFILE-FREQUENCY',
-        'orders=' || orders || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)}
+        'orders since ' || {_SINCE.format(CONSUMPTION_DAYS)}
     FROM purchases
     UNION ALL
     SELECT
@@ -226,8 +212,7 @@ _CONSUMPTION = f"""
         'amount',
         CASE currency {_AMOUNT_CLASS} END,
         'PROFILE-AMOUNT',
-        'amount=' || amount || ' currency=' || currency || ' orders=' || orders
-            || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)}
+        'orders since ' || {_SINCE.format(CONSUMPTION_DAYS)}
     FROM purchases"""
 
 _INTERESTS = f"""
@@ -236,10 +221,14 @@ _INTERESTS = f"""
         'interest' AS attribute,
         topic AS value,
         'PROFILE-INTEREST' AS rule,
-        'times=' || times || ' last=' || last_seen_on AS inputs
+        'visits that are kept' AS inputs
     FROM interests
     SEMI JOIN analysed USING (registrant_id)
     WHERE times >= {INTEREST_TIMES}"""
+
+# What a pseudonym is for: a registrant can have several topics of interest, one value of the rest.
+ATTRIBUTES = tuple(arrow_schema(Combinations).names)
+SUBJECT = "CASE WHEN attribute = 'interest' THEN 'interest:' || value ELSE attribute END"
 
 _FAMILIES = {
     table_name(AgeBands): _AGE_BANDS,
@@ -309,11 +298,18 @@ def _judged(*families: str) -> str:
 
 
 def queries(pseudonym: str) -> dict[str, str]:
-    """Return table -> query; `pseudonym` is the mart's keyed hash of a `registrant_id`, as SQL."""
+    """Return table -> query.
+
+    Args:
+        pseudonym: The mart's keyed hash of `registrant_id` and `subject`, as SQL.
+    """
     values = {
         table: f"""{_judged(family)}
         SELECT {pseudonym} AS pseudonym, attribute, value, rule, inputs, {_TODAY} AS as_of
-        FROM valued
+        FROM (
+            SELECT registrant_id, attribute, value, rule, inputs, {SUBJECT} AS subject
+            FROM valued
+        ) AS each_value
         SEMI JOIN (SELECT attribute, value FROM judged WHERE NOT withheld) AS published
             USING (attribute, value)"""
         for table, family in _FAMILIES.items()
@@ -322,10 +318,34 @@ def queries(pseudonym: str) -> dict[str, str]:
         SELECT attribute, value, registrants, {_TODAY} AS as_of
         FROM judged
         WHERE NOT withheld"""
-    return {**values, "segments": segments}
+    return {**values, "combinations": _COMBINED, "segments": segments}
+
+
+def subjects(policy: Policy) -> list[str]:
+    """Return all that a registrant can have one value of: the attributes, and each topic."""
+    return [*ATTRIBUTES, *(f"interest:{topic}" for topic in policy.profiles.interests)]
 
 
 _EVERY = _judged(*_FAMILIES.values())
+_PER_REGISTRANT = f"""{_EVERY},
+    published AS (
+        SELECT registrant_id, attribute, value
+        FROM valued
+        SEMI JOIN (SELECT attribute, value FROM judged WHERE NOT withheld) AS shown
+            USING (attribute, value)
+    )
+    SELECT
+        analysed.registrant_id AS registrant_id,
+        {
+    ", ".join(
+        f"max(value) FILTER (attribute = '{name}') AS {name}"
+        for name in arrow_schema(Combinations).names
+    )
+}
+    FROM analysed
+    LEFT JOIN published ON published.registrant_id = analysed.registrant_id
+    GROUP BY analysed.registrant_id"""
+_COMBINED = coarsened(_PER_REGISTRANT, tuple(arrow_schema(Combinations).names))
 # Only their number: which ones, or how many of an attribute, would help to infer their sizes.
 WITHHELD = f"{_EVERY} SELECT count(*) FROM judged WHERE withheld"
 

@@ -18,7 +18,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.register import VisitsPerMonth
+from schemas.retention import VisitsPerMonth
 
 MERGED = "any"
 

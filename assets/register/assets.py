@@ -22,6 +22,7 @@ from assets.register import (
     building,
     contradictions,
     integrity_checks,
+    no_purpose,
 )
 from assets.register.survivorship import comes_from
 from assets.register.waterfall import svg
@@ -154,7 +155,27 @@ def nothing_contradicts(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckR
     )
 
 
-CHECKS = [nothing_contradicts]
+@dg.asset_check(
+    asset=["register", "admission"],
+    name="everybody_has_a_purpose",
+    description="every registrant is eligible for a purpose; who is not leaves after the policy's "
+    "period, unless a hold keeps them",
+)
+@without_values
+def everybody_has_a_purpose(
+    data_root: dg.ResourceParam[DataRoot], today: Today
+) -> dg.AssetCheckResult:
+    """Warn of registrants without any purpose; fail if one is past the period."""
+    counts = no_purpose.counts(data_root, today.date)
+    overdue = counts["past_their_time"]
+    return dg.AssetCheckResult(
+        passed=not any(counts.values()),
+        severity=dg.AssetCheckSeverity.ERROR if overdue else dg.AssetCheckSeverity.WARN,
+        metadata=numbers(counts),
+    )
+
+
+CHECKS = [nothing_contradicts, everybody_has_a_purpose]
 
 
 def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,10 +28,12 @@ from assets.register import (
     eligibility,
     expired_registrants,
     forecast_counts,
+    holds,
     identity_events,
     information_duty,
     interests,
     kept_ids,
+    lasting_refusals,
     membership,
     pair_cache,
     protected_identity,
@@ -41,7 +43,9 @@ from assets.register import (
     source_statements,
     statutory_segregation,
     survivorship,
+    visit_consents,
 )
+from assets.register.entity_resolution import Linkage
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -49,8 +53,10 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
+from schemas import retention
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
+from schemas.policy.model import Policy
 
 FORECAST = "forecast.json"
 
@@ -86,17 +92,17 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_choice_log": tables.ChoiceLog,
     "registrant_contracts": tables.RegistrantContracts,
     "registrant_orders": tables.RegistrantOrders,
-    "registrant_visits": tables.RegistrantVisits,
+    "consented_visits": tables.RegistrantVisits,
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
-    "segregated_orders": tables.SegregatedOrders,
-    "segregated_consents": tables.SegregatedConsents,
-    "visits_per_month": tables.VisitsPerMonth,
-    "departed": tables.ExpiredRegistrants,
-    "expired": tables.Expired,
+    "segregated_orders": retention.SegregatedOrders,
+    "segregated_consents": retention.SegregatedConsents,
+    "visits_per_month": retention.VisitsPerMonth,
+    "departed": retention.ExpiredRegistrants,
+    "expired": retention.Expired,
     "contradictions": tables.Contradictions,
 }
 """Relation of the build -> the table of the register that is written from it."""
@@ -114,7 +120,6 @@ def build(data_root: DataRoot, today: date) -> Built:
     built = Built()
     with connect(data_root) as connection:
         resolve(data_root, connection, today, built)
-        _gather(data_root, connection, today, built)
         built.conflicts = {
             attribute: [registrants, between]
             for attribute, registrants, between in connection.execute(
@@ -132,11 +137,8 @@ def build(data_root: DataRoot, today: date) -> Built:
             "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
         built.delayed_changes = count(connection, "SELECT count(*) FROM delayed_changes")
-    built.timed("eligibility", lambda: evaluate_eligibility(data_root, today, built))
     with writing(data_root.lake / "register" / FORECAST) as unfinished:
-        unfinished.write_text(
-            json.dumps({"as_of": str(today), "due": [asdict(entry) for entry in forecast]})
-        )
+        unfinished.write_text(json.dumps({"as_of": str(today), **asdict(forecast)}))
     build_state.note_built(
         data_root, inputs=inputs(data_root, today), as_of=str(today), counts=asdict(built)
     )
@@ -156,23 +158,21 @@ def _gather(
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
+    built.timed("choices", lambda: visit_consents.gather(connection, policy, today))
     built.timed("interests", lambda: interests.gather(connection, policy, today))
 
 
-def evaluate_eligibility(data_root: DataRoot, today: date, built: Built) -> None:
-    """Write `admission`: who is eligible for each purpose, by the tables just written."""
-    with connect(data_root) as connection:
-        for table, model in TABLES.items():
-            if model is not tables.Eligibility:
-                read_register(data_root, connection, table, model)
-        eligibility.evaluate(connection, data_root.policy, today)
-        _put(data_root, connection, built, tables.Eligibility, "SELECT * FROM admission")
-        built.eligible = dict(
+def _evaluate(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
+    """Make `admission`: who is eligible for each purpose, by the relations that will be written."""
+    for relation, model in WRITTEN.items():
+        if table_name(model) in eligibility.READ - {relation}:
+            columns = ", ".join(f'"{name}"' for name in duckdb_types(model))
+            distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
             connection.execute(
-                """SELECT code, count(DISTINCT registrant_id)
-                FROM admission GROUP BY code ORDER BY code"""
-            ).fetchall()
-        )
+                f"CREATE OR REPLACE TEMP VIEW {table_name(model)} AS "
+                f"SELECT {distinct} {columns} FROM {relation}"
+            )
+    eligibility.evaluate(connection, policy, today)
 
 
 def read_register(
@@ -193,28 +193,19 @@ def resolve(
     today: date,
     built: Built | None = None,
 ) -> Built:
-    """Gather statements, and link in rounds until no registrant's time is over.
+    """Gather statements, link in rounds until no registrant has expired, and gather what is left.
 
     What is left is what the sweep will leave. Each round makes only what decides who leaves; those
-    who have left are taken out of the relations that were made before the first round.
+    who have left are taken out of the relations that were made before the first round. Where
+    linkage ties somebody new to a person under a hold, everything is gathered again, as what the
+    hold covers must not be left out by its own time.
     """
     built = built or Built()
-    built.timed("facts", lambda: source_statements.gather(data_root, connection, today))
-    built.timed(
-        "source persons", lambda: membership.make_source_persons(data_root, connection, today)
-    )
-    built.timed("people", lambda: membership.make_people(connection))
-    linkage = built.timed("linkage", lambda: membership.prepare(data_root, connection))
-    some_left = True
-    while some_left:
-        built.timed("linkage", lambda: membership.resolve(connection, linkage))
-        built.timed("relationships", lambda: relationships.gather_contracts(connection))
-        built.timed("survivorship", lambda: registrant_state.gather(connection))
-        some_left = built.timed(
-            "expiry",
-            lambda: expired_registrants.remove_expired(connection, data_root.policy, today),
-        )
-    built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
+    source_statements.make_staged(data_root, connection)
+    holds.load(data_root, connection, today)
+    _resolve_once(data_root, connection, today, built)
+    while holds.widen(connection):
+        _resolve_once(data_root, connection, today, built)
     built.expired = dict(
         connection.execute(
             "SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule"
@@ -223,14 +214,55 @@ def resolve(
     return built
 
 
+def _resolve_once(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date, built: Built
+) -> None:
+    built.timed("facts", lambda: source_statements.gather(data_root, connection, today))
+    built.timed(
+        "source persons", lambda: membership.make_source_persons(data_root, connection, today)
+    )
+    built.timed("people", lambda: membership.make_people(connection))
+    linkage = built.timed("linkage", lambda: membership.prepare(data_root, connection))
+    some_left = True
+    while some_left:
+        _link(connection, linkage, data_root.policy, today, built)
+        _gather(data_root, connection, today, built)
+        built.timed("eligibility", lambda: _evaluate(connection, data_root.policy, today))
+        some_left = built.timed(
+            "expiry",
+            lambda: expired_registrants.remove_purposeless(connection, data_root.policy, today),
+        )
+    built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
+
+
+def _link(
+    connection: duckdb.DuckDBPyConnection,
+    linkage: Linkage,
+    policy: Policy,
+    today: date,
+    built: Built,
+) -> None:
+    """Link in rounds until no registrant's time is over."""
+    some_left = True
+    while some_left:
+        built.timed("linkage", lambda: membership.resolve(connection, linkage))
+        built.timed("relationships", lambda: relationships.gather_contracts(connection))
+        built.timed("survivorship", lambda: registrant_state.gather(connection))
+        some_left = built.timed(
+            "expiry",
+            lambda: expired_registrants.remove_expired(connection, policy, today),
+        )
+
+
 def inputs(data_root: DataRoot, today: date) -> str:
     """Return a hash of what the register depends on.
 
-    The delivery ledger, the policy, the day, and decisions about pairs.
+    The delivery ledger, the policy, the day, decisions about pairs, and the holds in force.
     """
     ledger = json.dumps([asdict(entry) for entry in deliveries.ledger(data_root)], sort_keys=True)
     return hashlib.sha256(
-        f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}".encode()
+        f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}"
+        f"{holds.fingerprint(data_root, today)}".encode()
     ).hexdigest()
 
 
@@ -253,6 +285,14 @@ def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Bu
     for relation, model in WRITTEN.items():
         distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
         _put(data_root, connection, built, model, f"SELECT {distinct} * FROM {relation}")
+    _put(data_root, connection, built, tables.Eligibility, "SELECT * FROM admission")
+    built.eligible = dict(
+        connection.execute(
+            """SELECT code, count(DISTINCT registrant_id)
+            FROM admission GROUP BY code ORDER BY code"""
+        ).fetchall()
+    )
+    lasting_refusals.write(data_root, connection)
     expired_registrants.write_expired_cookies(data_root, connection)
     information_duty.forget_removed(data_root, connection)
     protected_identity.write_withheld(data_root, connection)

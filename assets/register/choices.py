@@ -15,6 +15,9 @@
   about that address, and no more.
 - A grant or a lifting that is dated after the register's day does not count yet; a refusal does.
 - A telephone ban of a prohibition list ends after three years.
+- What somebody refused before all else of them was removed counts when they are known again
+  (`lasting_refusals`). Of that, what they stated themselves ends by a later consent of theirs to
+  the same use on the same channel: they have stated nothing else since.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from datetime import date
 
 import duckdb
 
-from assets.register import current_statements
+from assets.register import current_statements, lasting_refusals
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
@@ -49,6 +52,7 @@ CONCERNED = Relation(
     },
     reads=(
         "statements_marketing_choices",
+        "returned_refusals",
         "consents_of_erased",
         "contact_point_history",
         "staged_contact_points",
@@ -64,6 +68,7 @@ REGISTRANT_CHOICE_LOG = Relation(
         **duckdb_types(ChoiceLog),
         "statement": current_statements.STATEMENTS["marketing_choices"].columns["statement"],
         "position": "BIGINT",
+        "subject": "VARCHAR",
     },
     reads=("concerned_registrants",),
     scope=Scope.COMPONENT,
@@ -79,8 +84,10 @@ REGISTRANT_CHOICES = Relation(
 
 def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make the relations of this module as of `today`."""
+    lasting_refusals.find_returned(connection)
     _concerned(connection, policy)
     _log(connection, policy, today)
+    lasting_refusals.forget_ended(connection)
     connection.execute(
         REGISTRANT_CHOICES.create_table(
             f"""SELECT registrant_id, purpose, channel, choice, origin, text_version,
@@ -129,7 +136,10 @@ def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                 LEFT JOIN reached_alone AS alone ON alone.subject = counted.subject
                     AND alone.registrant_id = ever.registrant_id
                 WHERE choice <> 'granted' OR alone.registrant_id IS NOT NULL)
-            SELECT * FROM (FROM by_person UNION ALL BY NAME FROM by_contact)
+            SELECT * FROM (
+                FROM by_person
+                UNION ALL BY NAME FROM by_contact
+                UNION ALL BY NAME FROM returned_refusals)
             QUALIFY row_number() OVER (
                 PARTITION BY registrant_id, statement.delivery_id, statement.record_no,
                     position, purpose, channel, origin
@@ -150,7 +160,8 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
                 SELECT *,
                     timezone('{policy.time_zone}', statement.moment)::DATE AS made_on,
                     {{'statement': statement, 'position': position}} AS nth,
-                    statement.moment AS said_at, starts_with(origin, 'consents:') AS logged
+                    statement.moment AS said_at, starts_with(origin, 'consents:') AS logged,
+                    statement.delivery_id = '{lasting_refusals.LASTING_ID}' AS remembered
                 FROM concerned_registrants),
             compared AS (
                 SELECT *,
@@ -178,16 +189,25 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
             SELECT registrant_id, purpose, channel, choice, said_at, origin,
                 split_part(subject, ':', 1) AS subject_type, text_version, language, evidence,
                 coalesce({_in_force(today)}, false) AS holds,
-                source, statement.delivery_id AS delivery_id, record_key, statement, position
-            FROM compared"""
+                source, statement.delivery_id AS delivery_id, record_key, statement, position,
+                subject
+            FROM compared WHERE NOT remembered OR coalesce({_in_force(today)}, false)"""
         )
     )
+
+
+_OWN_WORD = f"""NOT (starts_with(origin, 'population_register:')
+            OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
+            OR origin = 'crm:global_bounce')"""
+"""SQL: the registrant refused, and no register, list or mail server."""
 
 
 def _in_force(today: date) -> str:
     """SQL: whether a compared choice is in force on the day; null counts as not."""
     oldest_ban = f"(DATE '{today}' - INTERVAL {LIST_YEARS} YEAR)::DATE"
     return f"""CASE
+        WHEN remembered AND choice <> 'withdrawn' AND {_OWN_WORD}
+            AND coalesce(said_at < granted_last, false) THEN false
         WHEN choice = 'granted' THEN counts AND made_on <= DATE '{today}'
             AND said_at = granted_last AND coalesce(said_at > withdrawn_last, true)
         WHEN choice = 'withdrawn'

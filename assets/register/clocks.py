@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 import duckdb
 
+from assets.register.holds import unless_on_hold
 from assets.storage.relations import Relation, Scope
 from schemas.policy import legal_constraints as law
 from schemas.policy.model import Period, Policy
@@ -40,7 +41,14 @@ PARTY_ENDS = Relation(
     name="party_ends",
     summary="The end of the last contract of each party, and whether one is open.",
     columns={"party": "VARCHAR", "ends_on": "DATE", "open": "BOOLEAN"},
-    reads=("staged_contracts", "contract_parties", "latest_records"),
+    reads=("staged_contracts", "contract_parties", "contract_endings", "latest_records"),
+    scope=Scope.COMPONENT,
+)
+CONTRACT_ENDINGS = Relation(
+    name="contract_endings",
+    summary="The day on which each contract was first stated as ended, since it was last active.",
+    columns={"contract_number": "VARCHAR", "first_stated_on": "DATE"},
+    reads=("staged_contracts",),
     scope=Scope.COMPONENT,
 )
 
@@ -149,14 +157,15 @@ def accounts_hold(policy: Policy, moment: str) -> tuple[str, str]:
     return longest, f"CASE {cases} END"
 
 
-def mark_expiry() -> str:
+def mark_expiry(policy: Policy) -> str:
     """SQL: the day on which a credit mark expires at the bureau, or by law if earlier (527/2007).
 
     A month after its payment was recorded, whatever expiry the bureau gives: our copy never
     outlives theirs. Without an expiry of the bureau's, three years after the mark, or after the
     report where it has no date either.
     """
-    undated = after(Period.parse(law.UNDATED_MARK_KEPT), "coalesce(remark_date, stated_at::DATE)")
+    reported = local_day(policy, "stated_at")
+    undated = after(Period.parse(law.UNDATED_MARK_KEPT), f"coalesce(remark_date, {reported})")
     paid = after(Period.parse(law.PAID_MARK_KEPT), "paid_on")
     return f"least(coalesce(expires_on, {undated}), {paid})"
 
@@ -178,12 +187,7 @@ def reports_are_over(policy: Policy, today: date) -> str:
 
 def marks_are_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit marks."""
-    return f"{mark_expiry()} <= {over(policy, 'credit_marks', today)}"
-
-
-def contracts_are_over(policy: Policy, today: date) -> str:
-    """SQL: the condition on `_BOUND`: contracts joined with the end of their party's last one."""
-    return f"NOT open AND party_ends.ends_on <= {over(policy, 'customers', today)}"
+    return f"{mark_expiry(policy)} <= {over(policy, 'credit_marks', today)}"
 
 
 def cookies_are_over(policy: Policy, today: date) -> str:
@@ -191,12 +195,33 @@ def cookies_are_over(policy: Policy, today: date) -> str:
     return f"{local_day(policy, 'started_at')} <= {over(policy, 'cookies', today)}"
 
 
-CONTRACT_ENDS = "max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_on END)) AS ends_on"
+CONTRACT_END = "coalesce(ends_on, CASE WHEN status <> 'active' THEN first_stated_on END)"
+"""SQL: the end of a contract, joined with `contract_endings`: without an end date, the day on which
+it was first stated that it has ended.
+"""
+CONTRACT_ENDS = f"max({CONTRACT_END}) AS ends_on"
 """SQL: the last end of a group of contracts."""
 
 
+def contract_endings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `contract_endings`, of every version of each contract."""
+    connection.execute(
+        CONTRACT_ENDINGS.create_table(
+            """WITH versions AS (
+                SELECT contract_number, status, day,
+                    max(day) FILTER (status = 'active')
+                        OVER (PARTITION BY contract_number) AS last_active
+                FROM staged_contracts)
+            SELECT contract_number, min(day) AS first_stated_on
+            FROM versions
+            WHERE status <> 'active' AND coalesce(day >= last_active, true)
+            GROUP BY contract_number"""
+        )
+    )
+
+
 def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
-    """Make `contract_parties` and `party_ends`.
+    """Make `contract_parties`, `contract_endings` and `party_ends`.
 
     The party of a contract is the customer's account: the key of the contact or customer number
     that the record names, whichever person of the household it is with.
@@ -219,21 +244,24 @@ def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
             GROUP BY ALL"""
         )
     )
+    contract_endings(connection)
     connection.execute(
         PARTY_ENDS.create_table(
             f"""SELECT party, {CONTRACT_ENDS},
                 bool_or(ends_on IS NULL AND status = 'active') AS open
             FROM staged_contracts
-            JOIN contract_parties USING (delivery_id, record_no)
+            JOIN contract_parties USING (delivery_id, record_no, contract_number)
+            LEFT JOIN contract_endings USING (contract_number)
             {current}
             GROUP BY party"""
         )
     )
 
 
-_BOUND = """staged_contracts JOIN contract_parties USING (delivery_id, record_no, contract_number)
-    JOIN party_ends USING (party)"""
-_FIRST_SEEN = """(SELECT visitor_id, min(started_at) AS started_at
+_FIRST_SEEN = """(SELECT visitor_id, min(started_at) AS started_at,
+        coalesce(min(person_key) FILTER (person_key IN (
+            SELECT person_key FROM persons_on_hold WHERE category = 'website_identifier')),
+            person_key('visitor_id', visitor_id)) AS person_key
     FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"""
 _A_REPORT, _A_MARK = (
     "delivery_id || '/' || record_no",
@@ -261,16 +289,6 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
     hold_ends, hold_rule = accounts_hold(policy, "ordered_at")
     reported, visited = local_day(policy, "stated_at"), local_day(policy, "started_at")
     return (
-        clock(
-            "contract",
-            "contract",
-            "customers",
-            _BOUND,
-            "contract_number",
-            "party_ends.ends_on",
-            contracts_are_over(policy, today),
-            f"{_BOUND} WHERE NOT open",
-        ),
         Clocked(
             "order",
             "order",
@@ -278,7 +296,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_orders",
             "order_number",
             hold_ends,
-            orders_are_over(policy, today),
+            unless_on_hold(orders_are_over(policy, today), "order"),
             "registrant_orders",
         ),
         clock(
@@ -288,7 +306,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_visits",
             "visit",
             visited,
-            visits_are_over(policy, today),
+            unless_on_hold(visits_are_over(policy, today), "website"),
             "registrant_visits",
         ),
         clock(
@@ -298,7 +316,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             _FIRST_SEEN,
             "visitor_id",
             visited,
-            cookies_are_over(policy, today),
+            unless_on_hold(cookies_are_over(policy, today), "website_identifier"),
         ),
         clock(
             "credit_report",
@@ -307,7 +325,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "staged_credit_reports",
             _A_REPORT,
             reported,
-            reports_are_over(policy, today),
+            unless_on_hold(reports_are_over(policy, today), "credit"),
         ),
         clock(
             "credit_mark",
@@ -315,7 +333,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "credit_marks",
             "staged_credit_marks",
             _A_MARK,
-            mark_expiry(),
-            marks_are_over(policy, today),
+            mark_expiry(policy),
+            unless_on_hold(marks_are_over(policy, today), "credit"),
         ),
     )

@@ -46,6 +46,7 @@ def _statements(table: str) -> Relation:
             "delayed_changes",
             "excluded_persons",
             *(("expired",) if table == "identifiers" else ()),
+            *(("persons_on_hold",) if table in ("credit_reports", "credit_marks") else ()),
         ),
         scope=Scope.COMPONENT,
     )
@@ -99,6 +100,29 @@ def _current(table: str) -> Relation:
 
 
 CURRENT = {table: _current(table) for table in DATED_FACTS}
+
+
+CURRENT_PERSONS = Relation(
+    name="current_persons",
+    summary="Single facts per person and source: birth date, language, death, last contact.",
+    columns={
+        "person_key": "VARCHAR",
+        "source": "VARCHAR",
+        "birth_date": "DATE",
+        "birth_date_precision": "VARCHAR",
+        "language": "VARCHAR",
+        "native_language": "VARCHAR",
+        "deceased": "BOOLEAN",
+        "death_date": "DATE",
+        "death_stated_on": "DATE",
+        "last_contact_on": "DATE",
+        "statement": STATEMENT,
+        "record_key": "VARCHAR",
+    },
+    reads=("statements_persons", "staged_persons", "renamed_persons"),
+    amended_from=("excluded_persons",),
+    scope=Scope.COMPONENT,
+)
 
 
 def fold(connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
@@ -157,3 +181,49 @@ _FORGOTTEN = """LEFT JOIN protection_status USING (person_key)
         OR (latest.source <> 'population_register'
             AND latest.statement.moment >= lifted.moment))"""
 """SQL: location data is forgotten while the identity is protected, and what was stated before."""
+
+
+def fold_persons(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `current_persons`: of each fact the last statement that has it.
+
+    The death and its date come from one statement, the birth date and its precision as well. The
+    day on which the death was first stated is that of any version of any record, since the person
+    was last stated as living: a repetition does not move it.
+    """
+    columns = ",\n".join(
+        f"arg_max({column}, (statement, position)) FILTER ({known} IS NOT NULL) AS {column}"
+        for column, known in (
+            ("birth_date", "birth_date"),
+            ("birth_date_precision", "birth_date"),
+            ("language", "language"),
+            ("native_language", "native_language"),
+            ("deceased", "deceased"),
+        )
+    )
+    connection.execute(
+        CURRENT_PERSONS.create_table(
+            f"""WITH versions AS (
+                SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
+                    source, deceased, local_day(stated_at) AS stated_on
+                FROM staged_persons AS staged LEFT JOIN renamed_persons USING (person_key)
+                WHERE deceased IS NOT NULL),
+            living AS (
+                SELECT person_key, source, max(stated_on) AS last_living
+                FROM versions WHERE NOT deceased GROUP BY ALL),
+            died AS (
+                SELECT person_key, source, min(stated_on) AS death_stated_on
+                FROM versions LEFT JOIN living USING (person_key, source)
+                WHERE deceased AND coalesce(stated_on >= last_living, true) GROUP BY ALL)
+            SELECT person_key, source,
+                {columns},
+                arg_max({{'died': death_date}}, (statement, position))
+                    FILTER (deceased IS NOT NULL).died AS death_date,
+                any_value(death_stated_on) AS death_stated_on,
+                max(last_contact_on) AS last_contact_on,
+                max(statement) AS statement,
+                arg_max(record_key, statement) AS record_key
+            FROM statements_persons LEFT JOIN died USING (person_key, source)
+            WHERE person_key IS NOT NULL
+            GROUP BY person_key, source"""
+        )
+    )

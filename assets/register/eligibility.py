@@ -7,7 +7,6 @@ scan of a row per registrant for each rule; nothing is evaluated per mart.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import NamedTuple
 
@@ -16,8 +15,10 @@ import duckdb
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
+from schemas.job_titles import titles_with_duties
 from schemas.policy.model import Policy
 from schemas.register import Eligibility, Registrants
+from schemas.sources.consents import BANNERS
 from schemas.staged import CHOICE_PURPOSES
 from schemas.vocabulary import CHANNELS
 
@@ -54,9 +55,15 @@ _REFUSAL_CODE = f"""CASE
     WHEN origin = 'crm:global_bounce' THEN 'ADM-BOUNCE'
     WHEN starts_with(origin, 'crm:') THEN 'ADM-CRM-OPT-OUT'
     ELSE 'ADM-PROHIBITED' END"""
+# A banner asks for cookies, whichever identifier the log has for the answer.
+_OF_COOKIES = f"""subject_type IS NOT DISTINCT FROM 'visitor_id'
+    OR regexp_matches(lower(origin), '^consents:.*({BANNERS})')"""
 _RELATED = """coalesce(customer_number, email, phone) IS NOT NULL
     OR party_since IS NOT NULL OR ordered_on IS NOT NULL"""
 _NO_NAME = "coalesce(given_names, family_name, call_name) IS NULL"
+
+_VISITED = """CASE target.purpose WHEN 'analytics' THEN visited_for_analytics
+    WHEN 'products_and_services' THEN visited_for_products END"""
 
 PREDICATES: dict[str, Predicate] = {
     "ADM-CONTRACT": Predicate("party_since IS NOT NULL", _CRM, "party_since"),
@@ -66,8 +73,10 @@ PREDICATES: dict[str, Predicate] = {
         _CRM,
         "coalesce(ordered_on, party_since, last_contact_on)",
     ),
-    "ADM-VISITOR": Predicate("visited_on IS NOT NULL", "'website'", "visited_on"),
-    "ADM-CONSENT": _chosen("choice = 'granted'"),
+    "ADM-VISITOR": Predicate(f"{_VISITED} IS NOT NULL", "'website'", _VISITED),
+    "ADM-CONSENT": _chosen(
+        "choice = 'granted' AND (purpose <> 'targeted_advertising' OR NOT of_cookies)"
+    ),
     "ADM-SOFT-OPT-IN": Predicate(
         """company_name IS NULL AND coalesce(running_since, bought_on) IS NOT NULL
             AND CASE target.channel WHEN 'email' THEN email_source ELSE phone_source END = 'crm'""",
@@ -94,13 +103,7 @@ PREDICATES: dict[str, Predicate] = {
             AND born_by > ({_TODAY} - to_years(target.minimum_age))::DATE""",
         "birth_source",
     ),
-    "ADM-AGE-UNKNOWN": Predicate(
-        """target.minimum_age > 0 AND born_by IS NULL AND NOT grown_up AND NOT EXISTS (
-            FROM choices_in_force AS consent
-            WHERE consent.registrant_id = subject.registrant_id
-                AND consent.purpose = target.purpose
-                AND choice = 'granted' AND NOT by_cookie)"""
-    ),
+    "ADM-AGE-UNKNOWN": Predicate("target.minimum_age > 0 AND born_by IS NULL AND NOT grown_up"),
     "ADM-OBJECTION": _chosen("choice = 'objected' AND NOT needed"),
     "ADM-WITHDRAWN": _chosen("choice = 'withdrawn' AND NOT needed"),
     "ADM-PROHIBITED": _chosen(
@@ -124,6 +127,7 @@ PREDICATES: dict[str, Predicate] = {
         """choice = 'prohibited' AND about = 'customer_register_update'
             AND registered_address"""
     ),
+    "ADM-MOBILE-BY-PHONE": Predicate("NOT callable"),
     "ADM-REVIEW": _chosen("choice = 'review_requested'"),
     "ADM-UNREACHABLE": Predicate(
         "CASE target.channel WHEN 'email' THEN email WHEN 'post' THEN street ELSE phone END IS NULL"
@@ -136,13 +140,15 @@ _FACTS = {
     "running_since": "DATE",
     "ordered_on": "DATE",
     "bought_on": "DATE",
-    "visited_on": "DATE",
+    "visited_for_analytics": "DATE",
+    "visited_for_products": "DATE",
     "assessed": "BOOLEAN",
     "email_source": "VARCHAR",
     "phone_source": "VARCHAR",
     "address_source": "VARCHAR",
     "birth_source": "VARCHAR",
     "duties_fit": "BOOLEAN",
+    "callable": "BOOLEAN",
     "grown_up": "BOOLEAN",
     "born_by": "DATE",
 }
@@ -173,7 +179,7 @@ CHOICES_IN_FORCE = Relation(
         "origin": "VARCHAR",
         "source": "VARCHAR",
         "made_on": "DATE",
-        "by_cookie": "BOOLEAN",
+        "of_cookies": "BOOLEAN",
         "refusal": "VARCHAR",
         "of_register": "BOOLEAN",
         "needed": "BOOLEAN",
@@ -187,6 +193,10 @@ ELIGIBILITY = Relation.of(
     amended_from=("registrant_facts", "choices_in_force"),
     scope=Scope.COMPONENT,
 )
+
+
+READ = {*REGISTRANT_FACTS.reads, "choice_log"}
+"""The tables of the register that the rules ask."""
 
 
 def evaluate(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
@@ -237,15 +247,21 @@ def _rows(code: str, predicate: Predicate, targets: list[tuple[str, str, int]]) 
             ORDER BY since DESC NULLS LAST, source) = 1"""
 
 
-def _duties_fit(policy: Policy) -> str:
-    """SQL: whether the job title has a word of the policy's duties."""
-    duties = "|".join(
-        re.escape(word.lower()).replace("'", "''")
-        for word in policy.purposes["direct_marketing"].duties
+def _no_everyday_act(policy: Policy) -> str:
+    """SQL: whether an order is more than a minor may make alone (442/1999, 24 §).
+
+    In a currency for which the policy has no limit, none is.
+    """
+    limits = " ".join(
+        f"WHEN '{currency}' THEN amount > {limit}"
+        for currency, limit in policy.minors.everyday_acts.items()
     )
-    if not duties:
-        return "false"
-    return f"coalesce(regexp_matches(lower(job_title), '(^|[^\\pL])({duties})'), false)"
+    return f"CASE currency {limits} ELSE false END"
+
+
+def _callable(policy: Policy) -> str:
+    """SQL: whether anything may be marketed by telephone; mobile subscriptions may not."""
+    return str(bool(policy.marketed_by("phone"))).lower()
 
 
 def _registrant_facts(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
@@ -268,13 +284,20 @@ def _registrant_facts(connection: duckdb.DuckDBPyConnection, policy: Policy) -> 
                 FROM contracts WHERE registrant_id IS NOT NULL GROUP BY registrant_id),
             bought AS (
                 SELECT registrant_id, max(day) AS ordered_on,
-                    bool_or(status <> 'cancelled') AS ordered,
+                    bool_or(status <> 'cancelled' AND {_no_everyday_act(policy)}) AS ordered,
                     max(day) FILTER (status IN ('placed', 'delivered')
                         AND day <= {_TODAY} AND day > {since}) AS bought_on
                 FROM (SELECT *, {local.format("ordered_at")} AS day FROM orders)
                 WHERE registrant_id IS NOT NULL GROUP BY registrant_id),
             seen AS (
-                SELECT registrant_id, max({local.format("started_at")}) AS visited_on
+                SELECT registrant_id,
+                    max({local.format("started_at")}) FILTER (
+                        list_contains(consented, 'analytics')
+                            OR list_contains(consented, 'profiling')
+                    ) AS visited_for_analytics,
+                    max({local.format("started_at")}) FILTER (
+                        list_contains(consented, 'products_and_services')
+                    ) AS visited_for_products
                 FROM visits WHERE registrant_id IS NOT NULL GROUP BY registrant_id),
             judged AS (
                 SELECT registrant_id FROM (
@@ -288,10 +311,13 @@ def _registrant_facts(connection: duckdb.DuckDBPyConnection, policy: Policy) -> 
                     any_value(source) FILTER (attribute = 'address') AS address_source,
                     any_value(source) FILTER (attribute = 'birth_date') AS birth_source
                 FROM provenance GROUP BY registrant_id)
-            SELECT registrants.*, party_since, running_since, ordered_on, bought_on, visited_on,
+            SELECT registrants.*, party_since, running_since, ordered_on, bought_on,
+                visited_for_analytics, visited_for_products,
                 judged.registrant_id IS NOT NULL AS assessed,
                 email_source, phone_source, address_source, birth_source,
-                {_duties_fit(policy)} AS duties_fit,
+                {titles_with_duties("job_title", policy.purposes["direct_marketing"].duties)}
+                    AS duties_fit,
+                {_callable(policy)} AS callable,
                 coalesce(agreed, false) OR coalesce(ordered, false)
                     OR company_name IS NOT NULL AS grown_up,
                 greatest(
@@ -332,7 +358,7 @@ def _choices_in_force(connection: duckdb.DuckDBPyConnection, policy: Policy) -> 
             SELECT log.registrant_id, reach.purpose, reach.channel, log.choice, about,
                 log.origin, log.source,
                 timezone('{policy.time_zone}', said_at)::DATE AS made_on,
-                subject_type IS NOT DISTINCT FROM 'visitor_id' AS by_cookie,
+                {_OF_COOKIES} AS of_cookies,
                 {_REFUSAL_CODE} AS refusal,
                 about IN ('contact_disclosure', 'customer_register_update') AS of_register,
                 log.choice IN {REFUSED}

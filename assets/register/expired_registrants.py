@@ -2,8 +2,10 @@
 
 When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is
 linked (`leave_out_rows`); then expired registrants are removed (`remove_expired`), and
-the rest is resolved again until no other is. So the register is built from just what the sweep will
-leave, and is the same after it.
+the rest is resolved again until no other is; last those without any purpose
+(`remove_purposeless`). A contract has no time of its own: it leaves with its registrant. What is
+under a hold stays (`holds`). So the register is built from just what the sweep will leave, and is
+the same after it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from datetime import date
 
 import duckdb
 
-from assets.register import statutory_segregation
+from assets.register import holds, lasting_refusals, no_purpose, statutory_segregation
 from assets.register.clocks import (
     CONTRACT_ENDS,
     clocked,
@@ -29,7 +31,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.policy.model import Policy
-from schemas.register import Expired, ExpiredRegistrants
+from schemas.retention import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
@@ -62,9 +64,7 @@ EXPIRED_COOKIE_HASHES = Relation(
 EXPIRED = Relation.of(
     Expired,
     reads=(
-        "staged_contracts",
-        "contract_parties",
-        "party_ends",
+        "persons_on_hold",
         "staged_orders",
         "staged_visits",
         "staged_credit_reports",
@@ -72,21 +72,27 @@ EXPIRED = Relation.of(
         "staged_identifiers",
         "expired_cookie_hashes",
     ),
-    amended_from=("consent_proofs", "expiring_registrants"),
+    amended_from=("consent_proofs", "expiring_registrants", "registrant_contracts"),
     scope=Scope.COMPONENT,
 )
 CONTRACT_ENDS_OF_PERSONS = Relation(
     name="contract_ends",
     summary="The end of the last contract of each person that has had one, for the clocks.",
     columns={"person_key": "VARCHAR", "ends_on": "DATE"},
-    reads=("party_ends", "staged_contracts", "renamed_persons", "latest_records", "expired"),
+    reads=(
+        "party_ends",
+        "staged_contracts",
+        "contract_endings",
+        "renamed_persons",
+        "latest_records",
+    ),
     scope=Scope.COMPONENT,
 )
 CURRENT_RECORDS = Relation(
     name="current_records",
-    summary="The latest records, without visits, orders and contracts that are past their time.",
+    summary="The latest records, without visits and orders that are past their time.",
     columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
-    reads=("latest_records", "staged_visits", "staged_orders", "staged_contracts", "expired"),
+    reads=("latest_records", "staged_visits", "staged_orders", "persons_on_hold"),
     scope=Scope.COMPONENT,
 )
 EXCLUDED_PERSONS = Relation(
@@ -111,11 +117,20 @@ REGISTRANT_CLOCKS = Relation(
 )
 EXPIRING_REGISTRANTS = Relation(
     name="expiring_registrants",
-    summary="The registrants of the last round that have expired.",
+    summary="The registrants who leave in this round.",
     columns=_CLOCK,
-    reads=("registrant_clocks",),
+    reads=("registrant_clocks", "registrants_on_hold"),
+    amended_from=("without_purpose", "registrants_on_hold"),
     scope=Scope.COMPONENT,
 )
+
+
+STARTED = """CASE WHEN deceased THEN coalesce(death_date, death_stated_on)
+    ELSE greatest(relationship_ends_on,
+        coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
+"""SQL: the day from which the time of a registrant without an open contract counts; over the
+columns of the register's `registrants`.
+"""
 
 
 def load_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -147,8 +162,8 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
     """Make `expired`, `contract_ends`, `current_records`, `excluded_persons` and, without rows,
     `departed`.
 
-    Visits and orders expire by their own time, contracts when the last one of their party has ended
-    long enough ago, credit data by expiry, cookies by when they were first seen.
+    Visits and orders expire by their own time, credit data by expiry, cookies by when they were
+    first seen; a contract with its registrant.
     """
     party_ends(connection, "SEMI JOIN latest_records USING (delivery_id, record_no)")
     _expired(connection, policy, today)
@@ -158,14 +173,12 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
             f"""SELECT delivery_id, record_no FROM latest_records
             EXCEPT (
                 SELECT delivery_id, record_no
-                FROM staged_visits WHERE {visits_are_over(policy, today)}
+                FROM staged_visits
+                WHERE {holds.unless_on_hold(visits_are_over(policy, today), "website")}
                 UNION ALL
                 SELECT delivery_id, record_no
-                FROM staged_orders WHERE {orders_are_over(policy, today)}
-                UNION ALL
-                SELECT delivery_id, record_no
-                FROM staged_contracts
-                WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract'))"""
+                FROM staged_orders
+                WHERE {holds.unless_on_hold(orders_are_over(policy, today), "order")})"""
         )
     )
     connection.execute(
@@ -193,10 +206,7 @@ def _expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date)
 
 
 def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `contract_ends`.
-
-    A contract that is over was of the account; one that is not also binds the person it names.
-    """
+    """Make `contract_ends`: of the account, and of the person that the contract names."""
     connection.execute(
         CONTRACT_ENDS_OF_PERSONS.create_table(
             f"""SELECT person_key, max(ends_on) AS ends_on FROM (
@@ -205,9 +215,8 @@ def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
                 SELECT coalesce(renamed_persons.current_key, staged.person_key), {CONTRACT_ENDS}
                 FROM staged_contracts AS staged
                 LEFT JOIN renamed_persons USING (person_key)
+                LEFT JOIN contract_endings USING (contract_number)
                 SEMI JOIN latest_records USING (delivery_id, record_no)
-                WHERE contract_number NOT IN (
-                    SELECT key FROM expired WHERE what = 'contract')
                 GROUP BY ALL)
             WHERE person_key IS NOT NULL GROUP BY person_key"""
         )
@@ -221,15 +230,39 @@ def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         Whether any was removed, so that the rest must be resolved again.
     """
     _clocks(connection, policy)
+    holds.find_registrants(connection)
     connection.execute(
         EXPIRING_REGISTRANTS.create_table(
-            f"SELECT * FROM registrant_clocks WHERE due <= DATE '{today}'"
+            f"""SELECT * FROM registrant_clocks
+            ANTI JOIN registrants_on_hold USING (registrant_id) WHERE due <= DATE '{today}'"""
         )
     )
+    return _remove(connection, policy, today)
+
+
+def remove_purposeless(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
+    """Remove the registrants that have had no purpose for the policy's period.
+
+    After eligibility has been evaluated (`admission`).
+
+    Returns:
+        Whether any was removed, so that the rest must be resolved again.
+    """
+    no_purpose.find(connection, policy, today)
+    connection.execute(f"INSERT INTO expiring_registrants {no_purpose.leaving(today)}")
+    return _remove(connection, policy, today)
+
+
+def _remove(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
+    """Remove `expiring_registrants`; return whether there are any."""
     if not count(connection, "SELECT count(*) FROM expiring_registrants"):
         return False
     connection.execute(
         "INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM expiring_registrants"
+    )
+    connection.execute(
+        """INSERT INTO expired SELECT rule, 'contract', contract_number
+        FROM registrant_contracts JOIN expiring_registrants USING (registrant_id)"""
     )
     connection.execute(
         """INSERT INTO departed
@@ -237,6 +270,7 @@ def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         FROM registrant_identifiers JOIN expiring_registrants USING (registrant_id)"""
     )
     statutory_segregation.keep_proofs(connection, policy, today)
+    lasting_refusals.remember(connection, today)
     connection.execute(
         """INSERT INTO excluded_persons
         SELECT person_key, false
@@ -255,7 +289,7 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
 
     A registrant stays while the end of the last contract, or the last active contact, is recent
     enough (for want of both: the first record). Of a deceased person the clock starts at death, or
-    at the first record if that was later.
+    without its date on the day on which the death was first stated.
     """
     customers, prospects = (
         (code(policy, rule), due(policy, rule, "started")) for rule in ("customers", "prospects")
@@ -267,10 +301,7 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                 FROM contract_ends JOIN membership USING (person_key)),
             started AS (
                 SELECT registrant_id, customers.registrant_id IS NOT NULL AS was_customer,
-                    CASE WHEN deceased AND death_date IS NOT NULL
-                        THEN greatest(death_date, first_seen_on)
-                    ELSE greatest(relationship_ends_on, coalesce(last_contact_on,
-                        CASE WHEN NOT has_contract THEN first_seen_on END)) END AS started
+                    {STARTED} AS started
                 FROM registrant_state
                 LEFT JOIN customers USING (registrant_id)
                 WHERE NOT has_open_contract)

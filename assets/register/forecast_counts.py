@@ -46,6 +46,24 @@ class Due:
     rows: int
 
 
+@dataclass(frozen=True, order=True)
+class OnHold:
+    """How many things stay past their time because of a hold without an end, by ground and rule."""
+
+    ground: str
+    rule: str
+    category: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What will go, and what would go but for a hold."""
+
+    due: list[Due]
+    on_hold: list[OnHold]
+
+
 def months(today: date) -> list[str]:
     """Return the months of the forecast, the present one first."""
     return [
@@ -53,10 +71,11 @@ def months(today: date) -> list[str]:
     ]
 
 
-def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> list[Due]:
+def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> Forecast:
     """Count what is in the resolved register by when its time will be over.
 
-    After `building.resolve`, `relationships.gather` and `statutory_segregation.set_apart`.
+    After `building.resolve`. Of a registrant under a hold with an end, the later of the two days
+    counts; under one without, nothing is forecast.
     """
     counts: dict[tuple[str, str, str], int] = {}
     last = months(today)[-1]
@@ -71,9 +90,37 @@ def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: 
             add(rule, category, month, rows)
     for rule, day, rows in _of_files(data_root):
         add(rule, "technical", day, rows)
-    return sorted(
-        Due(month, rule, category, rows) for (month, rule, category), rows in counts.items()
+    on_hold = connection.execute(
+        f"""SELECT ground, rule, 'registrant_id', count(*)
+        FROM ({_registrants()}) WHERE kept AND due <= DATE '{today}' + INTERVAL {MONTHS} MONTH
+        GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    return Forecast(
+        sorted(
+            Due(month, rule, category, rows) for (month, rule, category), rows in counts.items()
+        ),
+        [OnHold(*row) for row in on_hold],
     )
+
+
+def _registrants() -> str:
+    """SQL: the time of each registrant, and the hold that ends last, if there is one.
+
+    A registrant without any purpose leaves by the earlier of the two rules.
+    """
+    return """WITH timed AS (
+            SELECT registrant_id, rule, due FROM registrant_clocks
+            UNION ALL SELECT registrant_id, rule, due FROM without_purpose WHERE NOT protected),
+        first AS (
+            SELECT registrant_id, arg_min(rule, due) AS rule, min(due) AS due
+            FROM timed GROUP BY registrant_id),
+        holding AS (
+            SELECT registrant_id, arg_max(ground, coalesce(until, DATE '9999-12-31')) AS ground,
+                max(coalesce(until, DATE '9999-12-31')) AS until
+            FROM registrants_on_hold GROUP BY registrant_id)
+        SELECT registrant_id, rule, coalesce(greatest(due, until), due) AS goes_on, due, ground,
+            coalesce(until >= DATE '9999-12-31', false) AS kept
+        FROM first LEFT JOIN holding USING (registrant_id)"""
 
 
 def _queries(policy: Policy, today: date) -> Iterator[tuple[str, str]]:
@@ -89,7 +136,18 @@ def _queries(policy: Policy, today: date) -> Iterator[tuple[str, str]]:
         if kind.what == "order":
             segregated = "(SELECT held_under AS rule, held_until AS due FROM segregated_orders)"
             yield kind.category, _by_month("*", segregated)
-    yield "registrant_id", _by_month("*", "registrant_clocks")
+    yield (
+        "registrant_id",
+        _by_month("*", f"(SELECT rule, goes_on AS due FROM ({_registrants()}) WHERE NOT kept)"),
+    )
+    yield (
+        "contract",
+        _by_month(
+            "*",
+            f"""(SELECT rule, goes_on AS due FROM ({_registrants()})
+            JOIN registrant_contracts USING (registrant_id) WHERE NOT kept)""",
+        ),
+    )
     yield from _proofs(policy)
 
 

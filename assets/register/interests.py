@@ -1,5 +1,6 @@
 """Interests: the topics of the policy that a registrant has turned to, by visits that are kept.
 
+Only visits count that the visitor has consented to be used in a profile (`visit_consents`).
 A content is what somebody chose: a page they opened, what they clicked, the category that they
 narrowed a search to. What was only shown to them, what they wrote into a search and whatever
 follows `?` in an address is never looked at. Contents of no topic, and those with a word of a
@@ -32,7 +33,7 @@ REGISTRANT_INTERESTS = Relation(
         "times": "HUGEINT",
         "last_seen_on": "DATE",
     },
-    reads=("statements_visit_actions", "registrant_visits", "topic_patterns"),
+    reads=("statements_visit_actions", "consented_visits", "topic_patterns"),
     scope=Scope.COMPONENT,
 )
 TOPIC_PATTERNS = Relation(
@@ -46,8 +47,8 @@ TOPIC_PATTERNS = Relation(
 def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `registrant_interests`; an action counts once for a topic, whatever of it fits.
 
-    It reads visits that are kept, so an interest ends with its visit. Topics are matched once per
-    distinct content.
+    It reads visits that are kept and may be used for a profile, so an interest ends with its visit.
+    Topics are matched once per distinct content.
     """
     connection.execute(TOPIC_PATTERNS.create_empty())
     patterns = [
@@ -82,8 +83,9 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
             SELECT registrant_id, topic, sum(times) AS times, max({day}) AS last_seen_on
             FROM chosen
             JOIN matched USING (contents)
-            JOIN registrant_visits USING (visit)
+            JOIN consented_visits USING (visit)
             WHERE registrant_id IS NOT NULL AND {day} <= DATE '{today}'
+                AND list_contains(consented, 'profiling')
             GROUP BY registrant_id, topic"""
         )
     )

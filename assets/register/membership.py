@@ -27,16 +27,22 @@ FIRST_SEEN = """concat_ws('/', {0}.day, period_last, lpad(sequence::VARCHAR, 12,
     {0}.delivery_id, lpad({0}.record_no::VARCHAR, 12, '0'))"""
 """SQL: the order of records: day, end of the delivery's period, its number, its id, the place."""
 
-# Canonical table -> SQL: the day of an active contact that a row of it is evidence of.
+# Canonical table -> SQL: the day of an active contact that a row of it is evidence of, in the
+# policy's time zone.
 _CONTACTS = {
     "persons": "last_contact_on",
     "identifiers": "NULL::DATE",
     "contracts": "NULL::DATE",
-    "orders": "ordered_at::DATE",
-    "visits": "started_at::DATE",
+    "orders": "local_day(ordered_at)",
+    "visits": "local_day(started_at)",
     "credit_reports": "NULL::DATE",
-    "marketing_choices": "CASE WHEN choice = 'granted' THEN stated_at::DATE END",
+    "marketing_choices": "CASE WHEN choice = 'granted' THEN local_day(stated_at) END",
 }
+
+# What names the account of a signed-in visit: a customer number, or an e-mail address.
+_NAMED_ACCOUNTS = """SELECT person_key, type, value FROM statements_identifiers
+    WHERE type = 'customer_number'
+    UNION SELECT person_key, kind, match_key FROM statements_contact_points WHERE kind = 'email'"""
 
 SOURCE_PERSONS = Relation(
     name="source_persons",
@@ -44,12 +50,13 @@ SOURCE_PERSONS = Relation(
     columns={"person_key": "VARCHAR", "first_seen": "VARCHAR", "last_contact_on": "DATE"},
     reads=(
         *(f"statements_{table}" for table in _CONTACTS),
+        "statements_contact_points",
         "staged_identifiers",
         "delivery_ledger",
         "renamed_persons",
         "contract_parties",
         "contract_ends",
-        "expired",
+        "staged_visits",
     ),
     amended_from=("excluded_persons", *(f"statements_{table}" for table in _CONTACTS)),
     scope=Scope.COMPONENT,
@@ -68,7 +75,11 @@ def make_source_persons(
     The first record counts even if a later version of it has replaced it: a register that takes in
     one day after the other has seen it. The end of a contract counts as a contact. A contract is
     the first record of one person only, of the account; of another party that it names its place is
-    one step later, and counts while the contract does.
+    one step later.
+
+    A contact that only a signed-in visit shows outlives the visit: when nothing else is left of the
+    account that made it, those who were one registrant with it in the last build have had it, or
+    else the only person who states the account (`heirs`).
     """
     contacts = " UNION ALL ".join(
         f"""SELECT person_key, {contact} AS contact_on
@@ -91,19 +102,46 @@ def make_source_persons(
                 LEFT JOIN contract_parties AS contract
                     ON contract.delivery_id = staged.delivery_id
                     AND contract.record_no = staged.record_no
-                WHERE NOT coalesce(party <> staged.person_key AND contract_number IN (
-                    SELECT key FROM expired WHERE what = 'contract'), false)),
+                ),
             first AS (
                 SELECT person_key, min(first_seen) AS first_seen FROM placed GROUP BY person_key),
             present AS (SELECT * FROM stated LEFT JOIN first USING (person_key)),
-            ended AS (SELECT person_key, ends_on FROM contract_ends)
+            ended AS (SELECT person_key, ends_on FROM contract_ends),
+            earlier AS ({_earlier(data_root)}),
+            visited AS (
+                SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
+                    max(local_day(started_at)) AS contact_on
+                FROM staged_visits AS staged
+                LEFT JOIN renamed_persons USING (person_key)
+                WHERE user_id IS NOT NULL GROUP BY ALL),
+            gone AS (
+                SELECT person_key, max(contact_on) AS contact_on FROM (
+                    FROM visited
+                    UNION ALL
+                    SELECT person_key, last_contact_on FROM earlier)
+                ANTI JOIN present USING (person_key) GROUP BY person_key),
+            named AS (
+                SELECT person_key(type, value) AS account, any_value(person_key) AS heir
+                FROM ({_NAMED_ACCOUNTS})
+                WHERE person_key IS NOT NULL AND person_key <> person_key(type, value)
+                GROUP BY account HAVING count(DISTINCT person_key) = 1),
+            heirs AS (
+                SELECT heir.person_key AS person_key, contact_on
+                FROM gone
+                JOIN earlier USING (person_key)
+                JOIN earlier AS heir ON heir.registrant_id = earlier.registrant_id
+                UNION ALL
+                SELECT heir, contact_on FROM gone JOIN named ON named.account = gone.person_key),
+            inherited AS (
+                SELECT person_key, max(contact_on) AS contact_on FROM heirs GROUP BY person_key)
             SELECT person_key, least(present.first_seen, earlier.first_seen) AS first_seen,
-                greatest(present.last_contact_on, earlier.last_contact_on,
+                greatest(present.last_contact_on, earlier.last_contact_on, inherited.contact_on,
                     CASE WHEN ended.ends_on IS NOT NULL
                         THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
             FROM present
             LEFT JOIN ended USING (person_key)
-            LEFT JOIN ({_earlier(data_root)}) AS earlier USING (person_key)"""
+            LEFT JOIN inherited USING (person_key)
+            LEFT JOIN earlier USING (person_key)"""
         )
     )
     _first_statements(connection)
@@ -114,8 +152,8 @@ def _earlier(data_root: DataRoot) -> str:
     path = data_root.register("membership")
     if path.exists():
         return f"SELECT * FROM {parquet(path)}"
-    return """SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen,
-        NULL::DATE AS last_contact_on WHERE false"""
+    return """SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS registrant_id,
+        NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false"""
 
 
 def _first_statements(connection: duckdb.DuckDBPyConnection) -> None:

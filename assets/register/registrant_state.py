@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.register.clocks import CONTRACT_ENDS
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.register import KnownBy
@@ -31,6 +32,7 @@ REGISTRANT_STATE = Relation(
         "lifted_at": "TIMESTAMPTZ",
         "deceased": "BOOLEAN",
         "death_date": "DATE",
+        "death_stated_on": "DATE",
         "identity_code": "VARCHAR",
         "customer_number": "VARCHAR",
         "has_contract": "BOOLEAN",
@@ -44,6 +46,7 @@ REGISTRANT_STATE = Relation(
         "current_persons",
         "known_identifiers",
         "registrant_contracts",
+        "contract_endings",
         "registrant_codes",
     ),
     scope=Scope.COMPONENT,
@@ -65,7 +68,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
     _registrant_codes(connection)
     connection.execute(
         REGISTRANT_STATE.create_table(
-            """WITH state AS (
+            f"""WITH state AS (
                 SELECT registrant_id, min(first_seen[:10])::DATE AS first_seen_on,
                     max(last_contact_on) AS last_contact_on,
                     coalesce(bool_or(protected), false)
@@ -79,7 +82,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 GROUP BY registrant_id),
             death AS (
                 SELECT registrant_id, bool_or(deceased) AS deceased,
-                    min(death_date) AS death_date
+                    min(death_date) AS death_date, min(death_stated_on) AS death_stated_on
                 FROM current_persons JOIN membership USING (person_key)
                 WHERE deceased GROUP BY registrant_id),
             numbers AS (
@@ -88,11 +91,12 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 FROM known_identifiers JOIN membership USING (person_key)
                 GROUP BY registrant_id),
             bound AS (
-                SELECT registrant_id, max(ends_on) AS last_end,
+                SELECT registrant_id, {CONTRACT_ENDS.replace("AS ends_on", "AS last_end")},
                     bool_or(ends_on IS NULL AND status = 'active') AS open
-                FROM registrant_contracts
+                FROM registrant_contracts LEFT JOIN contract_endings USING (contract_number)
                 WHERE registrant_id IS NOT NULL GROUP BY registrant_id)
-            SELECT state.*, coalesce(deceased, false) AS deceased, death_date, identity_code,
+            SELECT state.*, coalesce(deceased, false) AS deceased, death_date,
+                death_stated_on, identity_code,
                 customer_number, bound.registrant_id IS NOT NULL AS has_contract,
                 coalesce(open, false) AS has_open_contract,
                 CASE WHEN NOT open THEN last_end END AS relationship_ends_on

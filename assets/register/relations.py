@@ -23,12 +23,15 @@ from assets.register import (
     eligibility,
     entity_resolution,
     expired_registrants,
+    holds,
     interests,
     kept_ids,
+    lasting_refusals,
     link_report,
     linkage_configuration,
     linkage_round,
     membership,
+    no_purpose,
     pair_cache,
     protected_identity,
     registrant_state,
@@ -36,6 +39,7 @@ from assets.register import (
     source_statements,
     statutory_segregation,
     survivorship,
+    visit_consents,
     weak_links,
 )
 from assets.register.building import WRITTEN
@@ -46,7 +50,14 @@ from schemas.staged import CANONICAL
 
 STAGES: dict[str, tuple[ModuleType, ...]] = {
     "source statements": (source_statements, corrected_codes, protected_identity),
-    "retention": (clocks, expired_registrants, statutory_segregation),
+    "retention": (
+        holds,
+        clocks,
+        expired_registrants,
+        statutory_segregation,
+        lasting_refusals,
+        no_purpose,
+    ),
     "current statements": (current_statements,),
     "entity resolution": (
         membership,
@@ -59,9 +70,9 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
         weak_links,
         link_report,
     ),
-    "relationships": (relationships, aggregates, interests),
+    "relationships": (relationships, aggregates),
     "survivorship": (registrant_state, survivorship, corrections, contradictions),
-    "choices and eligibility": (choices, eligibility),
+    "choices and eligibility": (choices, visit_consents, interests, eligibility),
 }
 """Stage of a build -> the modules that declare its relations."""
 INPUTS, TABLES = "staged layer", "register tables"

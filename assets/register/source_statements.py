@@ -33,10 +33,12 @@ from assets.register import (
     corrected_codes,
     current_statements,
     expired_registrants,
+    lasting_refusals,
     protected_identity,
     statutory_segregation,
 )
 from assets.register.current_statements import STATEMENT
+from assets.register.holds import unless_on_hold
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
@@ -106,26 +108,6 @@ DELAYED_CHANGES = Relation(
     reads=("quarantine", "delivery_ledger", "renamed_persons", "register_messages"),
     scope=Scope.COMPONENT,
 )
-CURRENT_PERSONS = Relation(
-    name="current_persons",
-    summary="Single facts per person and source: birth date, language, death, last contact.",
-    columns={
-        "person_key": "VARCHAR",
-        "source": "VARCHAR",
-        "birth_date": "DATE",
-        "birth_date_precision": "VARCHAR",
-        "language": "VARCHAR",
-        "native_language": "VARCHAR",
-        "deceased": "BOOLEAN",
-        "death_date": "DATE",
-        "last_contact_on": "DATE",
-        "statement": STATEMENT,
-        "record_key": "VARCHAR",
-    },
-    reads=("statements_persons",),
-    amended_from=("excluded_persons",),
-    scope=Scope.COMPONENT,
-)
 PROTECTION_STATUS = Relation(
     name="protection_status",
     summary="Persons whose identity was ever protected: whether it is now, and when that ended.",
@@ -170,11 +152,8 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
     `statement` (its place in the order of statements) and `person_key`; `current_names`,
     `current_addresses`, `current_contact_points` and `current_persons` are folded from them.
     """
-    connection.execute(STATEMENT_MACROS)
+    make_staged(data_root, connection)
     _delivery_ledger(data_root, connection)
-    staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
-    for model in staged:
-        create_staged_view(data_root, connection, model)
     create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
     _latest_records(connection)
     corrected_codes.follow(connection, data_root.policy)
@@ -182,6 +161,7 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
     expired_registrants.leave_out_rows(connection, data_root.policy, today)
     _counted_choices(connection)
     statutory_segregation.load_consent_proofs(data_root, connection, today)
+    lasting_refusals.load(data_root, connection, today)
     _base_times(connection)
     _delayed_changes(connection)
     for table in CANONICAL:
@@ -191,12 +171,20 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
         connection,
         "SELECT DISTINCT subject FROM statements_marketing_choices WHERE choice = 'granted'",
     )
-    _current_persons(connection)
+    current_statements.fold_persons(connection)
     _protection_status(connection)
     protected_identity.find_unconfirmed(data_root, connection, today)
     for table in current_statements.DATED_FACTS:
         current_statements.fold(connection, table, today)
     _known_identifiers(connection)
+
+
+def make_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of everything staged, and the macros that statements need."""
+    connection.execute(STATEMENT_MACROS)
+    staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    for model in staged:
+        create_staged_view(data_root, connection, model)
 
 
 def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -414,10 +402,9 @@ def _exclusion(table: str) -> tuple[str | None, str | None]:
 
 def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     """SQL: whether a row of the table is past its time by its own dates."""
-    if table == "credit_reports":
-        return clocks.reports_are_over(data_root.policy, today)
-    if table == "credit_marks":
-        return clocks.marks_are_over(data_root.policy, today)
+    over = {"credit_reports": clocks.reports_are_over, "credit_marks": clocks.marks_are_over}
+    if table in over:
+        return unless_on_hold(over[table](data_root.policy, today), "credit", "staged.person_key")
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"
@@ -427,37 +414,6 @@ def _never_delayed(table: str) -> str:
     """SQL: whether a row of the table counts at once, whatever is in quarantine before it."""
     return {"persons": "staged.protected", "marketing_choices": "staged.choice = 'prohibited'"}.get(
         table, "false"
-    )
-
-
-def _current_persons(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `current_persons`: of each fact the last statement that has it.
-
-    The death and its date come from one statement, the birth date and its precision as well.
-    """
-    columns = ",\n".join(
-        f"arg_max({column}, (statement, position)) FILTER ({known} IS NOT NULL) AS {column}"
-        for column, known in (
-            ("birth_date", "birth_date"),
-            ("birth_date_precision", "birth_date"),
-            ("language", "language"),
-            ("native_language", "native_language"),
-            ("deceased", "deceased"),
-        )
-    )
-    connection.execute(
-        CURRENT_PERSONS.create_table(
-            f"""SELECT person_key, source,
-                {columns},
-                arg_max({{'died': death_date}}, (statement, position))
-                    FILTER (deceased IS NOT NULL).died AS death_date,
-                max(last_contact_on) AS last_contact_on,
-                max(statement) AS statement,
-                arg_max(record_key, statement) AS record_key
-            FROM statements_persons
-            WHERE person_key IS NOT NULL
-            GROUP BY person_key, source"""
-        )
     )
 
 

@@ -18,7 +18,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.policy.model import Policy
-from schemas.register import SegregatedConsents, SegregatedOrders
+from schemas.retention import SegregatedConsents, SegregatedOrders
 
 _COLUMNS = duckdb_types(SegregatedConsents)
 _PROOF = "md5(concat_ws('|', consented, purpose, channel, choice, stated_at))"

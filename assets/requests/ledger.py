@@ -25,7 +25,7 @@ from assets.requests.deadlines import due_on
 from assets.storage.atomic_files import write_all
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
-from schemas.requests import EVENTS, RIGHTS_AS_CHOICES
+from schemas.requests import EVENTS, PARTLY_REFUSED, REVIEWED_UNDER, RIGHTS_AS_CHOICES
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # `unclear`: a person must decide which registrant it means. `applying`: delivered to the register,
@@ -54,6 +54,10 @@ class RequestError(PlainError):
 
 NOT_THEIRS = "not_theirs:"
 """Before the identifier in a choice that it is not the registrant's."""
+UNVERIFIED = "unverified"
+"""The choice on an erasure of which nobody verified who asked (`assets.erasure.safeguards`)."""
+ACTIVE_CONTRACTS = "active_contracts"
+"""The choice on an erasure of a registrant with active contracts."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,16 @@ class Request:
             are the registrant's.
         left_out: Identifiers, given or resolved, that are (also) somebody else's: nothing is erased
             or suppressed by them.
-        choices: Decisions before an erasure, by `pair:<id>`, `bystanders` or
-            `not_theirs:<identifier>`.
+        choices: Decisions before an erasure, by `pair:<id>`, `bystanders`, `unverified`,
+            `active_contracts` or `not_theirs:<identifier>`.
         removed: Rows removed, by layer.
         registrants: Ids of the registrants, as matched or decided.
         candidates: Uncertain matches.
         withheld: Decisions on items that an access package withholds, by item; encrypted, because
             with the lake an item leads to a record.
         near: Records that may be the registrant's, by reference, with the decision on each.
+        waits_for: Ids of the holds for which an erasure waits.
+        review: Of a human review who reviewed (a role or staff number), when, and the outcome.
         delivered: Keyed hashes of what was delivered to the register for it
             (`deliveries.keyed_hash`; older ones are SHA-256).
         without_key: The encrypted fields cannot be read, because the key is missing.
@@ -102,12 +108,14 @@ class Request:
     near: tuple[dict[str, Any], ...] = ()
     purpose: str = ""
     by: str = "all"
+    review: dict[str, str] = field(default_factory=dict)
     verification: dict[str, str] = field(default_factory=dict)
     code: dict[str, str | int] = field(default_factory=dict)
     extension: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, dict[str, str]] = field(default_factory=dict)
     outcome: str = ""
     delivered: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
     intake: str = ""
     events: tuple[dict[str, str], ...] = ()
     without_key: bool = False
@@ -142,12 +150,23 @@ class Request:
             "REQ-PAIRS-LEFT": len(self.pairs_left),
             "REQ-LEFT-OUT": len({*self.left_out, *self.own}),
             "REQ-BYSTANDERS": int(self.choices.get("bystanders") == "erase"),
+            "REQ-UNVERIFIED": int(
+                not self.verification and self.choices.get(UNVERIFIED) == "erase"
+            ),
+            "REQ-ACTIVE-CONTRACTS": int(self.choices.get(ACTIVE_CONTRACTS) == "erase"),
         }
         return [
             {"code": code, "where": "request", "count": count}
             for code, count in counts.items()
             if count
         ]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """How the identity of who asked was verified: the means, its level, and when; the means
+        are `none` if somebody decided to go on without (`REQ-UNVERIFIED`).
+        """
+        return dict(self.verification) or {"means": "none"}
 
     @property
     def answered(self) -> bool:
@@ -339,6 +358,8 @@ def receive(
         )
     if right in ("objection", "withdrawal") and not purpose:
         purpose = "direct_marketing"
+    if right == "human_review":
+        purpose = REVIEWED_UNDER
     local = now.astimezone(data_root.policy.zone)
     if received and received > local.date():
         raise RequestError(
@@ -367,10 +388,21 @@ def receive(
     return request.request_id
 
 
+def outcome_of(request: Request) -> str:
+    """Return the outcome of a request that was acted on: `partly_refused` when a category or an
+    item was refused, or a statute retains part of what an erasure removes.
+    """
+    decisions = [*request.decisions.values(), *request.withheld.values()]
+    refused = any(decision["decision"] in ("refused", "held") for decision in decisions)
+    return PARTLY_REFUSED if refused else "granted"
+
+
 def close(
-    data_root: DataRoot, request: Request, now: datetime, outcome: str = "granted", why: str = ""
+    data_root: DataRoot, request: Request, now: datetime, outcome: str = "", why: str = ""
 ) -> None:
-    """Close an answered request and destroy what identified the registrant."""
+    """Close an answered request and destroy what identified the registrant. Without an outcome it
+    follows from the decisions (`outcome_of`).
+    """
     close_all(data_root, [replace(request, outcome=outcome, why=why)], now)
 
 
@@ -390,7 +422,7 @@ def close_all(data_root: DataRoot, requests: Iterable[Request], now: datetime) -
             closed_at=now.isoformat(timespec="seconds"),
             code={},
             intake="",
-            outcome=request.outcome or "granted",
+            outcome=request.outcome or outcome_of(request),
             **emptied,
         )
         closed.append(with_event(bare, "closed", now, bare.outcome))

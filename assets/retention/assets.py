@@ -80,7 +80,7 @@ def forecast(
     latest = coming.latest(data_root)
     if latest is None:
         return dg.MaterializeResult(metadata={"in_24_months": 0})
-    today, due = latest
+    today, due, on_hold = latest[0], latest[1].due, latest[1].on_hold
     picture = base64.b64encode(coming.chart(today, due).encode()).decode()
     lines = coming.bars(today, due)
     return dg.MaterializeResult(
@@ -94,6 +94,10 @@ def forecast(
             "per_rule": counts_table(
                 ["month", "rule", "category", "will go"],
                 [[expiry.month, expiry.rule, expiry.category, expiry.rows] for expiry in due],
+            ),
+            "on_hold": counts_table(
+                ["ground", "rule", "category", "stays"],
+                [[entry.ground, entry.rule, entry.category, entry.rows] for entry in on_hold],
             ),
         }
     )

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from datetime import date
 from xml.sax.saxutils import escape
 
-from assets.register import building, forecast_counts, relationships, statutory_segregation
-from assets.register.forecast_counts import Due, months
+from assets.register import building, forecast_counts
+from assets.register.forecast_counts import Due, Forecast, OnHold, months
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 
@@ -28,34 +28,36 @@ COLOURS = (
 )
 
 
-def simulate(data_root: DataRoot, today: date) -> list[Due]:
+def simulate(data_root: DataRoot, today: date) -> Forecast:
     """Return the forecast as of `today` under the data root's policy. Writes nothing.
 
     Cost: that of building the register.
     """
     with connect(data_root) as connection:
         building.resolve(data_root, connection, today)
-        relationships.gather(connection)
-        statutory_segregation.set_apart(connection, data_root.policy)
         return forecast_counts.forecast(data_root, connection, today)
 
 
-def latest(data_root: DataRoot) -> tuple[date, list[Due]] | None:
+def latest(data_root: DataRoot) -> tuple[date, Forecast] | None:
     """Return the forecast of the last build, and its day."""
     path = data_root.lake / "register" / building.FORECAST
     if not path.exists():
         return None
     forecast = json.loads(path.read_text())
-    return date.fromisoformat(forecast["as_of"]), [Due(**entry) for entry in forecast["due"]]
+    return date.fromisoformat(forecast["as_of"]), Forecast(
+        [Due(**entry) for entry in forecast["due"]],
+        # A register that an older version built has none.
+        [OnHold(**entry) for entry in forecast.get("on_hold", [])],
+    )
 
 
-def as_data(today: date, due: Iterable[Due]) -> dict[str, object]:
-    """Return the forecast for machines: `months` with a total each, and every count."""
-    rows = list(due)
+def as_data(today: date, forecast: Forecast) -> dict[str, object]:
+    """Return the forecast for machines: totals by month, every count, and what a hold keeps."""
     return {
         "as_of": str(today),
-        "months": {month: _total(rows, month) for month in months(today)},
-        "due": [asdict(entry) for entry in rows],
+        "months": {month: _total(forecast.due, month) for month in months(today)},
+        "due": [asdict(entry) for entry in forecast.due],
+        "on_hold": [asdict(entry) for entry in forecast.on_hold],
     }
 
 

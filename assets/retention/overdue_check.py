@@ -13,15 +13,18 @@ import pyarrow.parquet as pq
 
 from assets.ingest import deliveries
 from assets.ingest.raw_files import raw_path
+from assets.register import holds, no_purpose
 from assets.register.building import TABLES
 from assets.register.clocks import (
     clocked,
     due,
     marks_are_over,
     orders_are_over,
+    over,
     party_ends,
     visits_are_over,
 )
+from assets.register.expired_registrants import STARTED
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
@@ -33,10 +36,25 @@ from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
+_CLOCKED = (
+    "identifiers",
+    "marketing_choices",
+    "contracts",
+    "orders",
+    "visits",
+    "credit_reports",
+    "credit_marks",
+)
+
 
 def overdue(data_root: DataRoot, today: date) -> dict[str, int]:
     """Count per layer what is overdue on `today`; a mart not built for the day counts as one."""
     with connect(data_root) as connection:
+        connection.execute(STATEMENT_MACROS)
+        for table, model in CANONICAL.items():
+            if table in _CLOCKED:
+                create_staged_view(data_root, connection, model)
+        holds.load(data_root, connection, today)
         counts = {
             "staged": _in_staged(data_root, connection, today),
             "register": _in_register(data_root, connection, today),
@@ -60,13 +78,16 @@ def _in_whole_files(data_root: DataRoot, today: date) -> dict[str, int]:
 
 
 def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
-    for table in (
-        "identifiers", "contracts", "orders", "visits", "credit_reports", "credit_marks",
-    ):  # fmt: skip
-        create_staged_view(data_root, connection, CANONICAL[table])
-    connection.execute(STATEMENT_MACROS)
     party_ends(connection, "")
-    return sum(
+    _read(data_root, connection, "membership", TABLES["membership"])
+    # A contract leaves with its registrant, so none may be left of whom the register has nobody.
+    bound = f"""staged_contracts
+        JOIN contract_parties USING (delivery_id, record_no, contract_number)
+        JOIN party_ends USING (party)
+        ANTI JOIN membership ON membership.person_key IN (staged_contracts.person_key, party)
+        WHERE NOT open AND party_ends.ends_on <= {over(data_root.policy, "customers", today)}"""
+    contracts = count(connection, f"SELECT count(DISTINCT contract_number) FROM {bound}")
+    return contracts + sum(
         count(
             connection, f"SELECT count(DISTINCT {clock.key}) FROM {clock.rows} WHERE {clock.over}"
         )
@@ -77,26 +98,31 @@ def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today
 def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     for table, model in TABLES.items():
         _read(data_root, connection, table, model)
+    no_purpose.read_identifiers(data_root, connection)
+    holds.find_registrants(connection)
     policy = data_root.policy
-    marks = marks_are_over(policy, today).replace("stated_at", "NULL::DATE")
-    started = """CASE WHEN deceased
-        AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
-        ELSE greatest(relationship_ends_on,
-            coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
-    bound, free = due(policy, "customers", started), due(policy, "prospects", started)
+    marks = marks_are_over(policy, today).replace("stated_at", "NULL::TIMESTAMPTZ")
+    bound, free = due(policy, "customers", STARTED), due(policy, "prospects", STARTED)
     ends = f"CASE WHEN has_contract THEN {bound} ELSE greatest({bound}, {free}) END"
     return sum(
         count(connection, f"SELECT count(*) FROM {rows}")
         for rows in (
-            f"visits WHERE {visits_are_over(policy, today)}",
-            f"orders WHERE {orders_are_over(policy, today)}",
-            f"credit_marks WHERE coalesce({marks}, false)",
-            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}'",
+            f"visits WHERE {visits_are_over(policy, today)} AND {_free('website')}",
+            f"orders WHERE {orders_are_over(policy, today)} AND {_free('order')}",
+            f"credit_marks WHERE coalesce({marks}, false) AND {_free('credit')}",
+            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()}",
             f"segregated_orders WHERE {orders_are_over(policy, today)}",
             f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} "
             f"<= DATE '{today}'",
         )
     )
+
+
+def _free(category: str = "") -> str:
+    """SQL: whether no hold covers the row's registrant, for the category or any."""
+    covering = f"WHERE category = '{category}'" if category else ""
+    return f"""NOT coalesce(registrant_id IN (
+        SELECT registrant_id FROM registrants_on_hold {covering}), false)"""
 
 
 def _marts(data_root: DataRoot, today: date) -> int:
@@ -117,7 +143,7 @@ def _read(
 ) -> None:
     path = data_root.register(table)
     connection.execute(
-        f"CREATE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()
-        else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
+        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
     )

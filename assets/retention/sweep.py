@@ -11,16 +11,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import duckdb
 
-from assets.ingest import deliveries, suppression
+from assets.ingest import deliveries, refusals, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
-from assets.register import building, disclosures
+from assets.register import building, disclosures, holds
 from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
 from assets.register.forecast_counts import OF_THE_REGISTER
+from assets.requests import holds as hold_ledger
 from assets.requests import ledger, notice_ledger
 from assets.retention import corrected_values, protected_identity
 from assets.sources.source import STATEMENT_MACROS
@@ -33,9 +34,10 @@ from assets.storage.parquet_files import create_staged_view, create_view, write_
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
+from schemas.policy.model import Policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
-from schemas.register import Expired, ExpiredRegistrants
+from schemas.retention import Expired, ExpiredRegistrants
 from schemas.staged import CANONICAL
 
 
@@ -78,6 +80,7 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
     corrected_values.purge(data_root)
     with connect(data_root) as connection:
         _read(data_root, connection)
+        holds.load(data_root, connection, today)
         _find(data_root, connection, today)
         removals = _removals(data_root, connection, today)
         _remove(data_root, connection, today)
@@ -85,6 +88,8 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
         data_root, data_root.policy.rule("requests")[1].period.before(today)
     ):
         remove(data_root.requests / f"{closed}.json")
+    hold_ledger.end_by_date(data_root, today, datetime.now(data_root.policy.zone))
+    hold_ledger.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     notice_ledger.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     disclosures.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
@@ -169,12 +174,6 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         for what in ("visit", "order")
         if what in expired
     ]
-    if "contract" in expired:
-        whole.append(
-            f"""SELECT delivery_id, record_no, {clocks["contract"].rule} AS rule
-                FROM staged_contracts
-            WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"""
-        )
     if "cookie" in expired:
         whole.append(
             f"""SELECT delivery_id, record_no, {clocks["cookie"].rule} AS rule
@@ -184,8 +183,8 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         )
     stripped = ["SELECT delivery_id, record_no, rule FROM segregated_records"]
     for what, table, condition in (
-        ("credit_mark", "credit_marks", marks_are_over(policy, today)),
-        ("credit_report", "credit_reports", reports_are_over(policy, today)),
+        ("credit_mark", "credit_marks", _marks_over(policy, today)),
+        ("credit_report", "credit_reports", _reports_over(policy, today)),
         ("cookie", "visits", EXPIRED_COOKIE),
     ):
         if what in expired:
@@ -281,8 +280,8 @@ def _removals(
         )
         add(query, main_category(model), "staged", "delete")
     for table, condition, effect in (
-        ("credit_marks", marks_are_over(policy, today), "delete"),
-        ("credit_reports", reports_are_over(policy, today), "delete"),
+        ("credit_marks", _marks_over(policy, today), "delete"),
+        ("credit_reports", _reports_over(policy, today), "delete"),
         ("identifiers", f"({_OLD_VISITOR}) OR {EXPIRED_PERSON}", "delete"),
         ("visits", EXPIRED_COOKIE, "strip"),
         ("orders", EXPIRED_PERSON, "segregate"),
@@ -327,6 +326,7 @@ def _removals(
     )  # fmt: skip
     over = len(ledger.closed_before(data_root, policy.rule("requests")[1].period.before(today)))
     review = suppression.due_for_review(data_root, connection, today)
+    review += refusals.due_for_review(data_root, connection, today)
     removals += (
         [Removal(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
     )
@@ -336,6 +336,16 @@ def _removals(
         else []
     )
     return _summed(removals)
+
+
+def _marks_over(policy: Policy, today: date) -> str:
+    """SQL: the condition on credit marks, of people under no hold."""
+    return holds.unless_on_hold(marks_are_over(policy, today), "credit")
+
+
+def _reports_over(policy: Policy, today: date) -> str:
+    """SQL: the condition on credit reports, of people under no hold."""
+    return holds.unless_on_hold(reports_are_over(policy, today), "credit")
 
 
 def _summed(removals: Iterable[Removal]) -> list[Removal]:
@@ -410,8 +420,8 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
 def _edits(data_root: DataRoot, today: date) -> dict[str, Edit]:
     """Return the changes of the staged tables of stripped records."""
     return {
-        "credit_marks": Edit(keep=f"NOT ({marks_are_over(data_root.policy, today)})"),
-        "credit_reports": Edit(keep=f"NOT ({reports_are_over(data_root.policy, today)})"),
+        "credit_marks": Edit(keep=f"NOT ({_marks_over(data_root.policy, today)})"),
+        "credit_reports": Edit(keep=f"NOT ({_reports_over(data_root.policy, today)})"),
         "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({EXPIRED_PERSON})"),
         "visits": Edit(
             columns=f"""* REPLACE (

@@ -8,7 +8,13 @@ import dagster as dg
 
 from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
-from assets.rights import outbound_messages, recipient_notices, restriction_and_objection, workflow
+from assets.rights import (
+    outbound_messages,
+    recipient_notices,
+    restriction_and_objection,
+    withheld_messages,
+    workflow,
+)
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
@@ -52,6 +58,7 @@ def ledger(
     settled = restriction_and_objection.settle(data_root, now)
     recipient_notices.retry(data_root, now)
     expired = outbound_messages.expire(data_root, today.date)
+    expired += withheld_messages.expire(data_root, today.date)
     owed = workflow.owed(data_root, today.date)
     checks = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),

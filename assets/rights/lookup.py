@@ -114,10 +114,6 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Resoluti
         ]
         if unknown:
             unregistered.gather(data_root, connection, unknown)
-            connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
-                "UNION SELECT registrant_id, type, value FROM elsewhere"
-            )
             asked = unregistered.without_vanished(connection, asked)
             hits |= {
                 request_id: candidates
@@ -129,10 +125,16 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Resoluti
             for request in asked
         }
         meant |= in_doubt.with_two_codes(data_root, connection, asked, meant)
+        erased = {
+            request.request_id: meant[request.request_id][0]
+            for request in asked
+            if request.right == "erasure"
+        }
+        unregistered.add_quarantined(data_root, connection, erased)
         registrant_identifiers.load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
-        if any(request.right == "erasure" and meant[request.request_id][0] for request in asked):
+        if any(erased.values()):
             registrant_identifiers.share_parties(data_root, connection)
         known = registrant_identifiers.known(connection)
         pairs = grey_pairs.undecided(data_root, connection)
@@ -215,7 +217,8 @@ def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
 
 
 _KNOWN = f"""SELECT registrant_id, type, value FROM identifiers WHERE type IN {(*STRONG, *CONTACTS)}
-    UNION SELECT registrant_id, kind, match_key FROM contact_points WHERE kind IN {CONTACTS}"""
+    UNION SELECT registrant_id, kind, match_key FROM contact_points WHERE kind IN {CONTACTS}
+    UNION SELECT registrant_id, type, value FROM elsewhere"""
 
 
 def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
@@ -252,8 +255,8 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
         f"CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT {unnested}",
         [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
     )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
     unregistered.know_nobody(connection)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:

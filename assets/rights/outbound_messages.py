@@ -16,11 +16,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from assets.documents import grammar
 from assets.register.building import TABLES, read_register
 from assets.requests.ledger import Request, RequestError
 from assets.storage.atomic_files import remove, write_all
@@ -30,105 +36,25 @@ from assets.storage.secrets import pepper
 from assets.storage.sessions import connect
 from schemas.staged import ContactPoints
 
-WORDS = {
-    "code": {
-        "en": (
-            "Your code for your request to {controller} is {code}. It is valid until {until}. We "
-            "never ask for it by phone."
-        ),
-        "fi": (
-            "Koodisi pyyntöäsi varten ({controller}) on {code}. Se on voimassa {until} asti. "
-            "Emme koskaan kysy sitä puhelimessa."
-        ),
-        "sv": (
-            "Din kod för din begäran till {controller} är {code}. Den gäller till {until}. Vi "
-            "frågar aldrig efter den per telefon."
-        ),
-    },
-    "extension": {
-        "en": "We received your request on {received}. We need more time to answer it, because "
-        "{reason}: until {until} at the latest. "
-        "You may lodge a complaint with the data protection authority, or go to court. "
-        "{controller}",
-        "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska "
-        "{reason}: viimeistään {until} asti. "
-        "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. "
-        "{controller}",
-        "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, "
-        "eftersom {reason}: senast till {until}. "
-        "Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
-    },
-    "lifting": {
-        "en": (
-            "The restriction of the processing of your data that you asked for on {received} is "
-            "about to be lifted. {controller}"
-        ),
-        "fi": (
-            "Pyynnöstäsi ({received}) tehty henkilötietojesi käsittelyn rajoitus poistetaan "
-            "pian. {controller}"
-        ),
-        "sv": (
-            "Den begränsning av behandlingen av dina uppgifter som du begärde {received} kommer "
-            "snart att hävas. {controller}"
-        ),
-    },
-    "refusal": {
-        "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint "
-        "with the data protection authority, or go to "
-        "court. {controller}",
-        "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen "
-        "tietosuojaviranomaiselle tai saattaa asian "
-        "tuomioistuimeen. {controller}",
-        "sv": (
-            "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos "
-            "dataskyddsmyndigheten eller gå till domstol. {controller}"
-        ),
-    },
-    "refusal_begun": {
-        "en": "We have not completed the erasure that you asked for on {received}: {reason}. "
-        "{rows} rows of data about you had been erased "
-        "before and are not brought back. You may lodge a complaint with the data protection "
-        "authority, or go to court. {controller}",
-        "fi": "Emme ole saattaneet loppuun tietojesi poistamista, jota pyysit {received}: "
-        "{reason}. Sitä ennen tiedoistasi oli "
-        "poistettu {rows} riviä, eikä niitä palauteta. Voit tehdä valituksen "
-        "tietosuojaviranomaiselle tai saattaa asian "
-        "tuomioistuimeen. {controller}",
-        "sv": "Vi har inte slutfört den radering som du begärde {received}: {reason}. "
-        "Dessförinnan hade {rows} rader uppgifter om dig "
-        "raderats, och de återställs inte. Du kan klaga hos dataskyddsmyndigheten eller gå till "
-        "domstol. {controller}",
-    },
-    "nobody_found": {
-        "en": "We received your request on {received} and have found no data about you by what "
-        "you gave. If you think that we have some, "
-        "tell us by what else we may know you. You may lodge a complaint with the data protection "
-        "authority, or go to court. {controller}",
-        "fi": "Saimme pyyntösi {received}. Emme löytäneet sinua koskevia tietoja antamillasi "
-        "tiedoilla. Jos arvelet, että meillä on "
-        "niitä, kerro, millä muulla tiedolla voimme tuntea sinut. Voit tehdä valituksen "
-        "tietosuojaviranomaiselle tai saattaa "
-        "asian tuomioistuimeen. {controller}",
-        "sv": "Vi tog emot din begäran {received} och har inte hittat några uppgifter om dig med "
-        "det som du uppgav. Om du tror att vi "
-        "har sådana, berätta vad annat vi kan känna dig under. Du kan klaga hos "
-        "dataskyddsmyndigheten eller gå till domstol. "
-        "{controller}",
-    },
-}
-REASONS = {
-    "complexity": {"en": "it is complex", "fi": "se on monimutkainen", "sv": "den är komplex"},
-    "number": {
-        "en": "we have received many requests",
-        "fi": "pyyntöjä on paljon",
-        "sv": "vi har fått många begäranden",
-    },
-}
+Placeholder = str | date | datetime | Mapping[str, str]
+# ISO 639-2, for several languages.
+SEVERAL = "mul"
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """Return the texts of `letters.yaml`, by kind, key and language."""
+    texts: Mapping[str, Any] = yaml.safe_load(
+        files("assets.rights").joinpath("letters.yaml").read_text(encoding="utf-8")
+    )
+    return texts
 
 
 @dataclass(frozen=True)
 class Reached:
-    """How a registrant is reached: `channel` is email, phone or letter."""
+    """How a registrant is reached: `channel` is email, phone or letter; `language` is `SEVERAL`
+    where nothing shows which of the policy's is theirs.
+    """
 
     channel: str
     to: str
@@ -180,10 +106,10 @@ def write(
     reached: Reached,
     kind: str,
     now: datetime,
-    **placeholders: str,
+    **placeholders: Placeholder,
 ) -> str:
-    """Write the message, durably, and return its id. `placeholders` fill the text: days, codes, a
-    reason of `REASONS`.
+    """Write the message, durably, and return its id. `placeholders` fill the text: days, moments,
+    codes, the key of a reason, or a text per language.
 
     `request` is as it was before the event that the message reports came into its history: that
     grows with each, so no message has the id of one that waits or was taken away.
@@ -193,25 +119,41 @@ def write(
         for path in folder(data_root).glob(f"{request.request_id}-*.json")
     ]
     message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
-    filled = {
-        name: REASONS.get(value, {}).get(reached.language, value)
-        for name, value in placeholders.items()
-    }
-    text = WORDS[kind][reached.language].format(
-        controller=data_root.policy.controller.name,
-        received=str(request.received_on(data_root)),
-        **filled,
-    )
+    filled = {"received": request.received_on(data_root), **placeholders}
+    languages = data_root.policy.languages if reached.language == SEVERAL else (reached.language,)
     message = {
         "message_id": message_id, "request_id": request.request_id, "kind": kind,
-        "channel": reached.channel, "to": reached.to,
-        "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
+        "channel": reached.channel, "to": reached.to, "language": reached.language,
+        "text": "\n\n".join(_text(data_root, kind, filled, each) for each in languages),
+        "made_at": now.isoformat(timespec="seconds"),
         "about": [_about(data_root, registrant) for registrant in request.registrants],
     }  # fmt: skip
     write_all(
         {folder(data_root) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
     )
     return message_id
+
+
+def _text(
+    data_root: DataRoot, kind: str, placeholders: Mapping[str, Placeholder], language: str
+) -> str:
+    """Return the letter in one language, with days as that language writes them."""
+    policy = data_root.policy
+
+    def in_words(value: Placeholder) -> str:
+        if isinstance(value, datetime):
+            return grammar.moment(value.astimezone(policy.zone), language)  # type: ignore[arg-type]
+        if isinstance(value, date):
+            return grammar.day(value, language)  # type: ignore[arg-type]
+        if isinstance(value, Mapping):
+            return str(value[language])
+        return str(words()["reasons"].get(value, {}).get(language, value))
+
+    return str(words()["letters"][kind][language]).format(
+        controller=policy.controller.name,
+        authority=grammar.named("authorities", policy.country, language),  # type: ignore[arg-type]
+        **{name: in_words(value) for name, value in placeholders.items()},
+    )
 
 
 def folder(data_root: DataRoot) -> Path:

@@ -28,7 +28,9 @@ from typing import Any
 
 import duckdb
 
+from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path
+from assets.marts.profiles import subjects
 from assets.register import disclosures
 from assets.register.building import TABLES, read_register
 from assets.requests import encrypted_identity, notice_ledger
@@ -56,9 +58,9 @@ ASKED = {
 }
 # The columns that are the keys of a mart's rows, and what a registrant's is, over
 # `meant(request_id, registrant_id)` and `reached(request_id, key)`.
-_PSEUDONYM = (
-    "SELECT request_id, keyed_hash('pseudonym|{mart}|' || registrant_id)[:32] AS key FROM meant"
-)
+_PSEUDONYM = f"""
+    SELECT request_id, {PSEUDONYM} AS key
+    FROM meant, (SELECT unnest(getvariable('subjects')) AS subject)"""
 KEYS = {
     "registrant_id": "SELECT request_id, registrant_id AS key FROM meant",
     "pseudonym": _PSEUDONYM,
@@ -155,6 +157,7 @@ def _load(
         "USING (registrant_id)"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
+    connection.execute(f"SET VARIABLE subjects = {subjects(data_root.policy)}")
 
 
 def _in_marts(
@@ -177,7 +180,7 @@ def _in_marts(
                     rows = connection.execute(
                         f"""SELECT request_id, list(DISTINCT key ORDER BY key)
                         FROM ({published_keys})
-                            JOIN ({mine.format(mart=mart)}) USING (key)
+                            JOIN ({mine}) USING (key)
                         GROUP BY request_id ORDER BY ALL"""
                     ).fetchall()
                     yield from ((request_id, mart, column, keys) for request_id, keys in rows)
@@ -244,10 +247,10 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
     with connect(data_root) as connection:
         create_keyed_hash(data_root, connection)
         rows = connection.execute(
-            """SELECT keyed_hash('pseudonym|' || mart || '|' || registrant_id)[:32]
+            f"""SELECT {PSEUDONYM}
             FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
-                (SELECT unnest($2::VARCHAR[]) AS mart)""",
-            [people, list(MARTS)],
+                (SELECT unnest($2::VARCHAR[]) AS subject)""",
+            [people, subjects(data_root.policy)],
         ).fetchall()
     keys = {*people, *(key for (key,) in rows)}
     for path in sorted(notice_ledger.folder(data_root).glob("N*.json")):

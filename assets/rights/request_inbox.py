@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import RequestError
-from assets.rights import lookup
+from assets.rights import lookup, verification
 from assets.storage.atomic_files import UNFINISHED, remove, write_all
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
@@ -116,13 +116,18 @@ def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
         try:
-            return ledger.receive(
+            request_id = ledger.receive(
                 data_root, submission.right, submission.channel, given, now,
                 received=submission.received, purpose=submission.purpose or "", by=submission.by,
                 situation=submission.situation, values=dict(submission.values), intake=intake,
             )  # fmt: skip
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-RECEIVED", ["received"]) from None
+        if submission.verified:
+            verification.record(
+                data_root, ledger.load(data_root, request_id), submission.verified, now
+            )
+        return request_id
 
 
 def parsed(content: bytes) -> InboxRequest:

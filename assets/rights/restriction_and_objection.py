@@ -11,6 +11,7 @@ Many requests are one delivery.
 - Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed,
   and refused only on a ground.
 - Withdrawal (7(3)): per purpose and channel.
+- Human review (22(3)): profiles are suspended until a person has looked (`human_review`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
                 now,
                 ORIGIN,
             )
+            for request in ready:
+                if request.right == "human_review":
+                    _acknowledge(data_root, request, now)
             # The plain hash of a file about one person would still identify them once the request
             # is closed.
             token = deliveries.keyed_hash(data_root, digest)
@@ -96,6 +100,14 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
             ledger.save(data_root, *done)
             requests |= {request.request_id: request for request in done}
     return list(requests.values())
+
+
+def _acknowledge(data_root: DataRoot, request: Request, now: datetime) -> None:
+    """Write the receipt of a human review, with the day by which its outcome is due."""
+    outbound_messages.destroy(data_root, [request.request_id], "review_received")
+    reached = workflow.reach(data_root, request)
+    due = request.due_on(data_root)
+    outbound_messages.write(data_root, request, reached, "review_received", now, until=due)
 
 
 def _of_the_erased(data_root: DataRoot, ready: list[Request], now: datetime) -> dict[str, Request]:
@@ -194,7 +206,9 @@ def settle(data_root: DataRoot, now: datetime) -> list[Request]:
             in_force = with_event(request, "in_force", now)
             if request.right == "restriction":
                 kept.append(replace(in_force, state="in_force"))
-            elif request.right == "objection" and request.purpose not in UNCONDITIONAL:
+            elif request.right == "human_review" or (
+                request.right == "objection" and request.purpose not in UNCONDITIONAL
+            ):
                 kept.append(replace(in_force, state="weighing"))
             else:
                 closing.append(in_force)
@@ -266,6 +280,11 @@ def uphold(data_root: DataRoot, request_id: str, now: datetime) -> Request:
     """Grant an objection that was weighed: it stands, and the request is closed."""
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "weighing")
+        if request.right != "objection":
+            raise RequestError(
+                f"request {request_id} is one of {request.right}: its outcome is recorded with "
+                "`register request review`"
+            )
         outbound_messages.destroy(data_root, [request_id])
         ledger.close(data_root, request, now)
     return ledger.load(data_root, request_id)
@@ -327,6 +346,17 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
             ground,
         )
     return ledger.load(data_root, request_id)
+
+
+def end_review(data_root: DataRoot, request: Request, now: datetime, *, objected: bool) -> Request:
+    """Deliver the end of a suspension for human review; if `objected`, with an objection to
+    profiling in its place. The caller holds the ledger.
+    """
+    _check_not_erased(data_root, request)
+    if objected:
+        words = _words(replace(request, purpose="profiling"), "objected")
+        deliver_words(data_root, words, now, ORIGIN)
+    return _lifted(data_root, request, now)
 
 
 def _lifted(data_root: DataRoot, request: Request, now: datetime) -> Request:

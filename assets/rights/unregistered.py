@@ -23,6 +23,7 @@ from assets.ingest.record_matching import PARTY, STRONG
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_view
+from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 
 PREFIX = "U"
@@ -140,6 +141,87 @@ def gather(
                 unnest($3::VARCHAR[]), unnest($4::BOOLEAN[])""",
             [list(column) for column in zip(*split, strict=True)],
         )
+
+
+def add_quarantined(
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    meant: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Add to `elsewhere` what quarantined records of registrants know them by, besides the
+    register: it has no identifier of a record that could not be staged.
+
+    A record is a registrant's by its party, or another strong identifier, that is theirs alone. By
+    a contact of theirs alone it is where the record has nothing stronger, or they have not. What
+    the register knows somebody else by is never added; somebody known by a contact alone is no
+    other. Records tied to these by what is added are followed, too. Cost: one look at the
+    quarantine and the identifiers of its records.
+
+    Args:
+        data_root: The data root.
+        connection: Has `known` and `elsewhere`.
+        meant: Registrants by request.
+    """
+    registrants = sorted({registrant for chosen in meant.values() for registrant in chosen})
+    files = data_root.files("quarantine")
+    if not registrants or not files:
+        return
+    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
+    create_view(data_root, connection, "quarantine", Quarantine, files)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE quarantined AS
+        SELECT *, {PARTY} AS party FROM raw
+        SEMI JOIN (FROM quarantine) USING (delivery_id, record_no) WHERE len(identifiers) > 0"""
+    )
+    while _add_tied(connection, registrants):
+        pass
+
+
+def _add_tied(connection: duckdb.DuckDBPyConnection, registrants: list[str]) -> bool:
+    """Add the identifiers of the records that what is known so far ties to these registrants;
+    return whether there were any.
+    """
+    before = connection.execute("SELECT count(*) FROM elsewhere").fetchone()
+    connection.execute(
+        f"""INSERT INTO elsewhere
+        WITH everybody AS (
+            SELECT registrant_id, type || ':' || value AS identifier, type IN {STRONG} AS strong,
+                bool_or(type IN {STRONG}) OVER (PARTITION BY registrant_id) AS known_by_more
+            FROM (SELECT DISTINCT * FROM known)),
+        of_others AS (
+            SELECT DISTINCT identifier, strong FROM everybody
+            WHERE known_by_more AND NOT list_contains($1::VARCHAR[], registrant_id)),
+        theirs AS (
+            SELECT * FROM everybody ANTI JOIN of_others USING (identifier)
+            WHERE list_contains($1::VARCHAR[], registrant_id)
+            QUALIFY count(*) OVER (PARTITION BY identifier) = 1),
+        named AS (
+            SELECT delivery_id, record_no, party, unnest(identifiers) AS identifier
+            FROM quarantined),
+        judged AS (
+            SELECT delivery_id, record_no, any_value(party) AS party,
+                bool_or(split_part(named.identifier, ':', 1) IN {STRONG}) AS has_strong,
+                bool_or(of_others.strong AND list_contains(party, named.identifier)) AS of_another
+            FROM named LEFT JOIN of_others USING (identifier) GROUP BY ALL),
+        tied AS (
+            SELECT delivery_id, record_no, any_value(theirs.registrant_id) AS registrant_id
+            FROM named JOIN theirs USING (identifier) JOIN judged USING (delivery_id, record_no)
+            WHERE NOT coalesce(of_another, false)
+                AND (NOT starts_with(coalesce(judged.party[1], ''), 'identity_code:')
+                    OR list_contains(judged.party, identifier))
+                AND (strong OR NOT has_strong OR NOT known_by_more)
+            GROUP BY delivery_id, record_no HAVING count(DISTINCT theirs.registrant_id) = 1)
+        SELECT DISTINCT registrant_id, split_part(identifier, ':', 1),
+            substr(identifier, strpos(identifier, ':') + 1), list_contains(party, identifier)
+        FROM tied JOIN named USING (delivery_id, record_no)
+        WHERE split_part(identifier, ':', 1) IN {(*STRONG, "email", "phone")}
+            AND identifier_valid(split_part(identifier, ':', 1),
+                substr(identifier, strpos(identifier, ':') + 1))
+            AND (registrant_id, identifier) NOT IN (SELECT registrant_id, identifier FROM everybody)
+            AND identifier NOT IN (SELECT identifier FROM of_others)""",
+        [registrants],
+    )
+    return connection.execute("SELECT count(*) FROM elsewhere").fetchone() != before
 
 
 def without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:

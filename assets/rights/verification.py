@@ -33,7 +33,7 @@ def verified(data_root: DataRoot, request_id: str, means: str, now: datetime) ->
         raise RequestError(f"the means of verification are {', '.join(MEANS)}")
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
-        return _record(data_root, request, means, now)
+        return record(data_root, request, means, now)
 
 
 def _open(data_root: DataRoot, request_id: str) -> Request:
@@ -43,7 +43,8 @@ def _open(data_root: DataRoot, request_id: str) -> Request:
     return request
 
 
-def _record(data_root: DataRoot, request: Request, means: str, now: datetime) -> Request:
+def record(data_root: DataRoot, request: Request, means: str, now: datetime) -> Request:
+    """Record the verification of a request; the caller holds the ledger (`ledger.changing`)."""
     verification = {"means": means, "level": MEANS[means], "at": now.isoformat(timespec="seconds")}
     done = with_event(
         replace(request, verification=verification, code={}), "verified", now, MEANS[means]
@@ -97,7 +98,7 @@ def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str =
             "code",
             now,
             code=code,
-            until=f"{until.astimezone(data_root.policy.zone):%Y-%m-%d %H:%M}",
+            until=until,
         )
     return reached.channel
 
@@ -162,4 +163,4 @@ def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -
             why="",
             candidates=(),
         )
-        return _record(data_root, meant, "code_to_contact", now)
+        return record(data_root, meant, "code_to_contact", now)

@@ -1,11 +1,13 @@
 """Messages that an erasure takes out of the outbox before it is proven.
 
-    `requests/held-messages/<message key>.json`   `{"by": ids of erasures, "sealed": name and
-    content}`
+    `requests/held-messages/<message key>.json`   `{"by": ids of erasures, "confirms": id of the
+    erasure that it confirms, if it does, "sealed": name and content}`
 
 A message names its recipient, and the proof searches the outbox. But an erasure that cannot be
 proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,
 each under a key of its own, until the erasure is certified (`destroy`) or refused (`put_back`).
+Only the confirmation of an erasure outlives it: until it is sent (`take`), or for as long as the
+policy keeps messages (`expire`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,9 @@ from assets.requests import encrypted_identity
 from assets.rights import outbound_messages
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot
+
+CONFIRMATION = "erasure"
+"""The kind of message that confirms an erasure."""
 
 
 def folder(data_root: DataRoot) -> Path:
@@ -43,7 +50,7 @@ def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
     locked = encrypted_identity.encrypt(data_root, contents)
     write_all(
         {
-            _path(data_root, key): _written(set(messages[path]), locked[key])
+            _path(data_root, key): _written(set(messages[path]), locked[key], _confirms(path))
             for key, path in by_key.items()
         }
     )
@@ -54,7 +61,46 @@ def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
 def destroy(data_root: DataRoot, erasures: Iterable[str]) -> None:
     """Destroy the messages that any of these erasures holds: their recipients have been erased."""
     certified = set(erasures)
-    _forget(data_root, [path for path, entry in _every(data_root) if certified & set(entry["by"])])
+    _forget(
+        data_root,
+        [
+            path
+            for path, entry in _every(data_root)
+            if certified & set(entry["by"]) and not entry.get("confirms")
+        ],
+    )
+
+
+def take(data_root: DataRoot, erasure: str) -> dict[str, Any] | None:
+    """Return the confirmation of an erasure, to be sent, and destroy it here; None if there is
+    none.
+    """
+    for path, entry in _every(data_root):
+        if entry.get("confirms") == erasure:
+            message = encrypted_identity.decrypt(data_root, path.stem, entry["sealed"])
+            _forget(data_root, [path])
+            if message:
+                content: dict[str, Any] = json.loads(b64decode(message["content"]))
+                return content
+    return None
+
+
+def waiting(data_root: DataRoot) -> list[str]:
+    """Return the ids of the erasures of which a confirmation waits to be sent."""
+    return sorted(entry["confirms"] for _, entry in _every(data_root) if entry.get("confirms"))
+
+
+def expire(data_root: DataRoot, today: date) -> int:
+    """Destroy the confirmations that have waited for too long, and return how many."""
+    over = data_root.policy.requests.messages_kept.before(today)
+    late = [
+        path
+        for path, entry in _every(data_root)
+        if entry.get("confirms")
+        and datetime.fromtimestamp(path.stat().st_mtime, data_root.policy.zone).date() <= over
+    ]
+    _forget(data_root, late)
+    return len(late)
 
 
 def put_back(data_root: DataRoot, erasure: str) -> int:
@@ -68,7 +114,7 @@ def put_back(data_root: DataRoot, erasure: str) -> int:
         if erasure not in entry["by"]:
             continue
         if others := set(entry["by"]) - {erasure}:
-            files[path] = _written(others, entry["sealed"])
+            files[path] = _written(others, entry["sealed"], entry.get("confirms", ""))
             continue
         done.append(path)
         if message := encrypted_identity.decrypt(data_root, path.stem, entry["sealed"]):
@@ -100,5 +146,15 @@ def _path(data_root: DataRoot, key: str) -> Path:
     return folder(data_root) / f"{key}.json"
 
 
-def _written(by: set[str], locked: str) -> bytes:
-    return json.dumps({"by": sorted(by), "sealed": locked}, sort_keys=True).encode()
+def _written(by: set[str], locked: str, confirms: str = "") -> bytes:
+    entry = {"by": sorted(by), "sealed": locked, **({"confirms": confirms} if confirms else {})}
+    return json.dumps(entry, sort_keys=True).encode()
+
+
+def _confirms(message: Path) -> str:
+    """Return the id of the erasure that a message confirms; empty for any other file."""
+    with suppress(ValueError, AttributeError, RecursionError):
+        content = json.loads(message.read_bytes())
+        if content.get("kind") == CONFIRMATION:
+            return str(content["request_id"])
+    return ""

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from assets.documents import grammar
 from assets.ingest import suppression
 from assets.requests import ledger, notice_ledger
 from assets.requests.deadlines import due_on
@@ -26,6 +27,7 @@ from schemas.requests import (
     RIGHTS_AS_CHOICES,
     refusable,
 )
+from schemas.vocabulary import Language
 
 
 def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
@@ -56,11 +58,7 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
                 "within it (GDPR 12(3))"
             )
         until = due_on(data_root.policy, request.received_on(data_root), extended=True)
-        reached = (
-            outbound_messages.on_file(data_root, request, request.registrants[0])
-            if len(request.registrants) == 1
-            else _unknown(data_root)
-        )
+        reached = reach(data_root, request)
         extension = {
             "reason": reason,
             "at": now.isoformat(timespec="seconds"),
@@ -69,15 +67,39 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
         }
         extended = with_event(replace(request, extension=extension), "extended", now, reason)
         outbound_messages.write(
-            data_root, request, reached, "extension", now, reason=reason, until=str(until)
+            data_root, request, reached, "extension", now, reason=reason, until=until
         )
         ledger.save(data_root, extended)
     return extended, reached.channel
 
 
-def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
-    """The requester is not resolved yet: the notice goes to the request's origin, as a letter."""
-    return outbound_messages.Reached("letter", "", data_root.policy.languages[0])
+def reach(data_root: DataRoot, request: Request) -> outbound_messages.Reached:
+    """Return how the registrant is reached, looked up now if nobody has yet.
+
+    Who is not certainly known gets a letter to the request's origin: in the language of all the
+    registrants that it may mean, else in all languages of the policy.
+    """
+    if request.without_key:
+        return _unknown()
+    registrants, candidates = request.registrants, request.candidates
+    if not registrants:
+        resolution = lookup.find(data_root, [request])[request.request_id]
+        registrants, candidates = resolution.registrants, resolution.candidates
+    if len(registrants) == 1:
+        return outbound_messages.on_file(data_root, request, registrants[0])
+    languages = {
+        outbound_messages.on_file(data_root, request, str(candidate["registrant_id"])).language
+        for candidate in candidates
+    }
+    return (
+        outbound_messages.Reached("letter", "", languages.pop())
+        if len(languages) == 1
+        else _unknown()
+    )
+
+
+def _unknown() -> outbound_messages.Reached:
+    return outbound_messages.Reached("letter", "", outbound_messages.SEVERAL)
 
 
 def decide(
@@ -200,15 +222,11 @@ def notify_of_refusal(
 
     `rows`: how many had been erased before, and are not brought back.
     """
-    reached = (
-        outbound_messages.on_file(data_root, request, request.registrants[0])
-        if len(request.registrants) == 1 and not request.without_key
-        else _unknown(data_root)
-    )
+    reached = reach(data_root, request)
     outbound_messages.destroy(data_root, [request.request_id])
     outbound_messages.write(
         data_root, request, reached, "refusal_begun" if rows else "refusal", now,
-        reason=f"{GROUNDS[ground].law} ({ground})", rows=str(rows),
+        reason=ground, rows=str(rows),
     )  # fmt: skip
 
 
@@ -243,8 +261,44 @@ def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
                 "--uphold`, `lift` or `refuse` end it"
             )
         outbound_messages.destroy(data_root, [request_id])
+        _notify_of_partial_refusal(data_root, request, now)
         ledger.close(data_root, request, now)
     return ledger.load(data_root, request_id)
+
+
+def _notify_of_partial_refusal(data_root: DataRoot, request: Request, now: datetime) -> None:
+    """Inform the registrant of the categories and items that are refused, each with its reason
+    (GDPR 12(4)); nothing if all is granted.
+    """
+    refused: dict[str, set[str]] = {}
+    for category, decision in request.decisions.items():
+        if decision["decision"] == "refused":
+            refused.setdefault(decision["ground"], set()).add(category)
+    for decision in request.withheld.values():
+        if decision["decision"] == "refused":
+            refused.setdefault(decision["ground"], set())
+    if not refused:
+        return
+    outbound_messages.write(
+        data_root, request, reach(data_root, request), "partly_refused", now,
+        refused={
+            language: "; ".join(
+                _refused_in_words(data_root, categories, ground, language)
+                for ground, categories in sorted(refused.items())
+            )
+            for language in data_root.policy.languages
+        },
+    )  # fmt: skip
+
+
+def _refused_in_words(
+    data_root: DataRoot, categories: Collection[str], ground: str, language: Language
+) -> str:
+    """Return the categories by the policy's names, and why; single fields have no name there."""
+    words = outbound_messages.words()
+    names = [data_root.policy.categories[name].name[language] for name in sorted(categories)]
+    what = grammar.listed(names) or words["single_fields"][language]
+    return f"{what} ({words['reasons'][ground][language]})"
 
 
 def _nobody_found(data_root: DataRoot, request: Request) -> bool:
@@ -259,7 +313,7 @@ def _close_nobody_found(data_root: DataRoot, request: Request, now: datetime) ->
     erased or certified.
     """
     outbound_messages.destroy(data_root, [request.request_id])
-    outbound_messages.write(data_root, request, _unknown(data_root), "nobody_found", now)
+    outbound_messages.write(data_root, request, _unknown(), "nobody_found", now)
     ledger.close(data_root, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
 
 

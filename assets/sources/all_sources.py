@@ -7,12 +7,13 @@ from schemas.declarations import DeclarationError
 from schemas.policy.model import Policy
 
 SOURCES = (
-    population_register.SOURCE,
     credit_bureau.SOURCE,
     website.SOURCE,
     crm.SOURCE,
     consents.SOURCE,
     self_service.SOURCE,
+    # Last: its intake may be limited to people whom the others have delivered.
+    population_register.SOURCE,
 )
 
 

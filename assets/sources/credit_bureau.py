@@ -3,7 +3,8 @@
 Source: docs/vendor-formats.md, "Credit bureau"; docs/deliveries.md. The scale stays with the class,
 because the scales of bureaus run in opposite directions; a newer report about the same subject
 replaces the older as a whole. Records with data of the positive credit register are refused, and
-only their subject reaches the disk.
+so are reports that were requested for an employee or an authority: only their subject reaches the
+disk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ import json
 
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.credit_bureau import CreditRecord
-from schemas.staged import PURPOSE_CODES, CreditMarks, CreditReports, Identifiers
+from schemas.staged import (
+    OTHER_PURPOSE_CODES,
+    PURPOSE_CODES,
+    CreditMarks,
+    CreditReports,
+    Identifiers,
+)
 
 _REMARK = dict.fromkeys(
     [
@@ -42,8 +49,15 @@ _REPORT = json.dumps(
 # Loans and incomes are data of the positive credit register, under any name and at any depth.
 _POSITIVE_KEYS = "loan|income|positive|positiivi|credit_?agreement|luotot|luottosopimu|tulot"
 _OF_THE_POSITIVE_REGISTER = rf"""regexp_matches(payload, '(?i)"({_POSITIVE_KEYS})[a-zäö_]*"\s*:')"""
+# Nor is a report that was requested for choosing an employee or for an authority kept.
+_FOR_OTHERS = f"""CASE WHEN json_valid(payload)
+        THEN upper(filled(payload ->> '$.purposeCode')) IN {OTHER_PURPOSE_CODES} END"""
 _MINIMISE = f"""
-    CASE WHEN {_OF_THE_POSITIVE_REGISTER} THEN json_object('socialSecurityNumber',
+    CASE WHEN {_FOR_OTHERS} THEN json_object('socialSecurityNumber',
+        payload -> '$.socialSecurityNumber',
+        'businessId', payload -> '$.businessId',
+        'purposeCode', payload -> '$.purposeCode')::VARCHAR
+    WHEN {_OF_THE_POSITIVE_REGISTER} THEN json_object('socialSecurityNumber',
         payload -> '$.socialSecurityNumber',
         'businessId', payload -> '$.businessId', 'positiveCreditRegister', 'refused')::VARCHAR
             ELSE payload END"""

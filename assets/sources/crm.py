@@ -27,7 +27,9 @@ _CONTACT = json.dumps(
     dict.fromkeys(
         [
             "Record ID", "First Name", "Last Name", "Email", "Phone Number", "Job Title",
-            "Create Date", "Last Activity Date", "Associated Company",
+            "Create Date", "Last Activity Date", "Recent Conversion Date",
+            "Recent Sales Email Replied Date", "Last Marketing Email Reply Date",
+            "Last Marketing Email Click Date", "Associated Company",
             "Street Address", "Postal Code", "City", "Country/Region", "Preferred language",
             "Date of birth", "Customer number",
             "Unsubscribed from all email", "Global bounce",
@@ -87,7 +89,17 @@ _CONTACT_PREPARE = (
 
 _C = "record_no, record_key, person_key, stated_at"
 
-_DATES = ("Create Date", "Last Activity Date", "Date of birth")
+# What the registrant did: came into the CRM, sent a form, answered a mail, followed a link in one.
+# HubSpot's Last Activity Date also counts what the company sends, so it is no contact of theirs;
+# nor is the opening of a mail (docs/law.md, "prospect").
+_CONTACT_DATES = (
+    "Create Date",
+    "Recent Conversion Date",
+    "Recent Sales Email Replied Date",
+    "Last Marketing Email Reply Date",
+    "Last Marketing Email Click Date",
+)
+_DATES = (*_CONTACT_DATES, "Date of birth")
 _DATES_READABLE = " AND ".join(
     f'(filled(row."{name}") IS NULL OR export_day(row."{name}") IS NOT NULL)' for name in _DATES
 )
@@ -107,9 +119,14 @@ _LANGUAGE = " ".join(
     for code, words in _LANGUAGES.items()
 )
 
-# A last contact in the future does not count: it would keep the registrant until long after it.
-_LAST_CONTACT = """greatest(export_day(row."Last Activity Date"), export_day(row."Create Date"))"""
-_DELIVERY_DAY = "utc_day(stated_at + INTERVAL 12 HOUR)"
+# A contact cannot be later than its delivery: a day that is to come is a fault, and none.
+_LAST_CONTACT = "greatest({})".format(
+    ", ".join(
+        f"""CASE WHEN export_day(row."{name}") <= local_day(stated_at)
+            THEN export_day(row."{name}") END"""
+        for name in _CONTACT_DATES
+    )
+)
 
 _CONTACT_PERSONS = f"""
     SELECT {_C}, 0 AS position, export_day(row."Date of birth") AS birth_date,
@@ -120,8 +137,7 @@ _CONTACT_PERSONS = f"""
         NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date,
             NULL::BOOLEAN AS protected,
         NULL::DATE AS protected_until,
-        CASE WHEN {_LAST_CONTACT} > {_DELIVERY_DAY} THEN {_DELIVERY_DAY}
-            ELSE {_LAST_CONTACT} END AS last_contact_on
+        {_LAST_CONTACT} AS last_contact_on
     FROM contacts"""
 
 _CONTACT_NAMES = f"""
@@ -232,6 +248,9 @@ _CONTRACTS = """
         status, calendar_day(starts_on) AS starts_on, end_day(ends_on) AS ends_on,
         money(monthly_fee) AS monthly_fee, upper(currency) AS currency
     FROM agreements WHERE contract_number IS NOT NULL AND calendar_day(starts_on) IS NOT NULL"""
+
+# It is used: the day on which it was first stated as ended counts (`register.clocks`).
+WITHOUT_END = "status <> 'active' AND ends_on IS NULL"
 
 _ORDER_VENDOR = """
     SELECT record_no, order_number, contact_id IS NOT NULL
@@ -344,7 +363,7 @@ SOURCE = Source(
             vendor=ContractRecord,
             vendor_query=_CONTRACT_VENDOR,
             frames=(
-                Frame(Contracts, _CONTRACTS),
+                Frame(Contracts, _CONTRACTS, flags={"CONTRACT-NO-END": WITHOUT_END}),
                 Frame(Identifiers, _party("contract_number"), essential=False),
             ),
         ),

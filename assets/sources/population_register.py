@@ -78,6 +78,14 @@ _DISCLOSABLE: dict[str, object] = {
     "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}],
 }
 _MESSAGE = json.dumps(_DISCLOSABLE)
+# What no rule reads and is the registrant's own all the same: the building and dwelling of a home.
+_OWN_HOME = dict.fromkeys(
+    ["rakennustunnus", "osoitenumero", "asuinpaikantunnus", "pysyvaRakennustunnus"], "VARCHAR"
+)
+_HANDED_OUT: dict[str, object] = {
+    **_DISCLOSABLE,
+    "tietoryhmat": [{**_GROUP, **_OWN_HOME, "voimassaolevatTiedot": [{**_FIELDS, **_OWN_HOME}]}],
+}
 
 _MINIMISE = f"""
     CASE WHEN regexp_matches(payload, '"tietoryhma"\\s*:\\s*"{NOT_NEEDED[1:]}') THEN
@@ -110,6 +118,8 @@ _PLACES = (
     "TILAPAINEN_KOTIMAINEN_OSOITE", "TILAPAINEN_ULKOMAINEN_OSOITE",
     "KOTIMAINEN_POSTIOSOITE", "ULKOMAINEN_POSTIOSOITE",
 )  # fmt: skip
+
+_DWELLING = "VAKINAINEN_KOTIMAINEN_ASUINPAIKKATUNNUS"
 
 # Corrected codes and e-mail addresses are rare: the text is searched before the JSON is parsed.
 _IDENTIFY = """
@@ -407,9 +417,9 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
         prepare=(*filter(None, map(str.strip, _MACROS.split(";"))), *_PREPARE),
         vendor=PopulationRegisterRecord,
         vendor_query=_vendor_query(dated),
-        disclosable=_DISCLOSABLE,
+        disclosable=_HANDED_OUT,
         # Other groups may be about relatives, guardians or other people.
-        disclosable_parts={"tietoryhmat": ("tietoryhma", (*_PLACELESS, *_PLACES))},
+        disclosable_parts={"tietoryhmat": ("tietoryhma", (*_PLACELESS, *_PLACES, _DWELLING))},
         frames=(
             Frame(Persons, _PERSONS),
             Frame(Names, _NAMES),

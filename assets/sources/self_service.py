@@ -130,7 +130,7 @@ _PERSONS = f"""
         WHEN calendar_day(birth_date) IS NOT NULL THEN 'day' END AS birth_date_precision,
         lower(language) AS language, NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased,
             NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
-        NULL::DATE AS protected_until, utc_day(stated_at) AS last_contact_on
+        NULL::DATE AS protected_until, local_day(stated_at) AS last_contact_on
     FROM edits"""
 _NAMES = f"""
     SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, given_names, family_name,

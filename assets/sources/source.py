@@ -26,11 +26,14 @@ class Frame:
         model: Its model. A row that fails it is quarantined.
         query: Selects the columns of `model`, in any order, from the tables of `Dataset.prepare`.
         essential: Whether a failed row quarantines the whole record that it came from.
+        flags: Code -> SQL condition of rows that are used, and counted with their delivery because
+            the source left something out.
     """
 
     model: type[Statement]
     query: str
     essential: bool = True
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

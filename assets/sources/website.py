@@ -39,6 +39,18 @@ _VISIT = json.dumps(
     }
 )  # fmt: skip
 
+# What no rule reads and is the visitor's own all the same: titles of the pages they opened, and the
+# names of their system and browser.
+_DISCLOSABLE = {
+    **json.loads(_VISIT),
+    **dict.fromkeys(
+        ["operatingSystem", "operatingSystemCode", "browser", "browserFamily"], "VARCHAR"
+    ),
+    "actionDetails": [
+        {**_ACTION, **dict.fromkeys(["pageTitle", "title", "subtitle"], "VARCHAR")},
+    ],
+}
+
 # IPv4 keeps three octets; IPv6 three groups, or fewer where zeros are left out before the third.
 _FOUR = (r'("visitIp"\s*:\s*"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}"', r'\1.0"')
 _SIX = (
@@ -240,7 +252,7 @@ SOURCE = Source(
             without_location=_without("payload", ("visitIp", *_PLACE)),
             identify=_IDENTIFY,
             prepare=_PREPARE,
-            disclosable=json.loads(_VISIT),
+            disclosable=_DISCLOSABLE,
             vendor=VisitRecord,
             vendor_query=_VENDOR,
             frames=(

@@ -56,7 +56,8 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 asset=["staged", source.name],
                 blocking=True,
                 description=(
-                    "delivered = staged + quarantined + suppressed + duplicates + expired, by "
+                    "delivered = staged + quarantined + suppressed + duplicates + expired + "
+                    "unsubscribed, by "
                     "count and by key"
                 ),
             ),
@@ -64,6 +65,14 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "quarantine_is_small",
                 asset=["staged", source.name],
                 description="no more than one record in twenty of these days is in quarantine",
+            ),
+            dg.AssetCheckSpec(
+                "nothing_flagged",
+                asset=["staged", source.name],
+                description=(
+                    "no delivery of these days left out what a rule had to replace by the day of "
+                    "the delivery"
+                ),
             ),
             dg.AssetCheckSpec(
                 "nothing_unexpected",
@@ -89,8 +98,10 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         ]
         total = Counter(staged.totals(entries))
         codes: Counter[str] = Counter()
+        flagged: Counter[str] = Counter()
         for entry in entries:
             codes.update(entry.codes or {})
+            flagged.update(entry.flagged or {})
         unexpected = staged.unexpected(data_root, entries)
         for place, count in sorted(unexpected.items()):
             context.log.warning(f"{UNEXPECTED}: {count} records: {place}")
@@ -100,6 +111,7 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "dagster/row_count": total["staged"],
                 **numbers(total),
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
+                "flagged": counts_table(["rule", "rows used"], sorted(flagged.items())),
                 "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
                 "per_delivery": _per_delivery(entries),
             },
@@ -128,6 +140,16 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         )
         yield dg.AssetCheckResult(
             asset_key=["staged", source.name],
+            check_name="nothing_flagged",
+            severity=dg.AssetCheckSeverity.WARN,
+            passed=not flagged,
+            metadata={
+                "rows": flagged.total(),
+                "per_rule": counts_table(["rule", "rows used"], sorted(flagged.items())),
+            },
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name],
             check_name="nothing_unexpected",
             severity=dg.AssetCheckSeverity.WARN,
             passed=not unexpected,
@@ -141,7 +163,15 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
 
 
 def _per_delivery(entries: list[Entry]) -> dg.MarkdownMetadataValue:
-    names = ("delivered", "staged", "quarantined", "suppressed", "duplicates", "expired")
+    names = (
+        "delivered",
+        "staged",
+        "quarantined",
+        "suppressed",
+        "duplicates",
+        "expired",
+        "unsubscribed",
+    )
     return counts_table(
         ["delivery", "dataset", *names],
         [

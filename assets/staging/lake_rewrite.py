@@ -225,7 +225,7 @@ def recount(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
         rows = f"SELECT count(*) FROM {parquet(raw)}"
         present = count(connection, rows) if raw.exists() else 0
     elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
-    missing = entry.delivered - present - elsewhere
+    missing = entry.delivered - present - elsewhere - entry.unsubscribed
     done = replace(
         entry,
         staged=counts["staged"],

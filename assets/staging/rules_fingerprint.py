@@ -1,7 +1,8 @@
 """The fingerprint of the rules of staging: what was staged under other rules is staged again.
 
 It covers the code that decides: the modules of schemas, sources and staging that staging reaches by
-imports, without their docstrings and comments, so that a corrected sentence stages nothing again.
+imports, without their docstrings, comments and descriptions of columns, so that a corrected
+sentence stages nothing again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _COVERED = ("schemas.", "assets.sources.", "assets.staging.")
+# The functions of schemas.columns that declare a column: `(category or code, description, ...)`.
+_DECLARE_COLUMNS = {"column", "flag"}
 
 
 @cache
@@ -40,14 +43,33 @@ def rule_modules() -> dict[str, ast.Module]:
 
 
 def code_of(tree: ast.Module) -> str:
-    """Return the code of a module as text, without comments, docstrings and layout."""
+    """Return the code of a module as text, without comments, docstrings, layout and descriptions of
+    columns."""
+    declares = _DECLARE_COLUMNS & _names_from(tree, "schemas.columns")
     for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in declares
+        ):
+            del node.args[1:]
+            node.keywords = [each for each in node.keywords if each.arg != "description"]
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [  # type: ignore[attr-defined]
                 statement for statement in body if not _is_docstring(statement)
             ] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def _names_from(tree: ast.Module, module: str) -> set[str]:
+    """The names that a module imports from another."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+    }
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -125,12 +125,29 @@ def _stage_delivery(
         entry,
         staged=outcomes["staged"],
         quarantined=outcomes["quarantined"],
+        flagged=_flagged(data_root, dataset, entry) or None,
         duplicates=outcomes["duplicate"],
         codes=dict(sorted(codes.items())),
         staged_with=rules_fingerprint(),
     )
     deliveries.enter(data_root, staged)
     return staged
+
+
+def _flagged(data_root: DataRoot, dataset: Dataset, entry: Entry) -> dict[str, int]:
+    """Count the staged rows with a flag, by code."""
+    counts: Counter[str] = Counter()
+    flagging = [frame for frame in dataset.frames if frame.flags]
+    if not flagging:
+        return {}
+    with connect(data_root) as connection:
+        for frame in flagging:
+            path = staged_folder(data_root, entry) / f"{table_name(frame.model)}.parquet"
+            for code, condition in frame.flags.items() if path.exists() else ():
+                counts[code] += count(
+                    connection, f"SELECT count(*) FROM {parquet(path)} WHERE {condition}"
+                )
+    return {code: rows for code, rows in sorted(counts.items()) if rows}
 
 
 def _find_duplicates(
@@ -390,6 +407,7 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
             duplicates=entry.duplicates,
             suppressed=entry.suppressed,
             expired=entry.expired,
+            unsubscribed=entry.unsubscribed,
         )
     return dict(total)
 
@@ -417,7 +435,7 @@ def lost_by_key(data_root: DataRoot, entries: Iterable[Entry]) -> int:
             raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
             index = folder / "records.parquet"
             if not index.exists():
-                lost += entry.delivered - entry.suppressed - entry.expired
+                lost += entry.delivered - entry.suppressed - entry.expired - entry.unsubscribed
                 continue
             outcomes = parquet(index)
             checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,13 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         _match_again(data_root, named)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
+    asked = named or ledger.pending(data_root)
+    _guard(data_root, asked, today)
     pending = ledger.pending(data_root)
-    asked = named or pending
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
     in_doubt = [
         request
-        for request in map(partial(ledger.load, data_root), named)
+        for request in map(partial(ledger.load, data_root), asked)
         if request.state == "unclear"
     ]
     if not wanted:
@@ -78,9 +79,21 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
                 ],
             )
         )
+        _echo_confirmations(data_root, wanted)
     unclear = [request for request in after if request.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
+
+
+def _echo_confirmations(data_root: DataRoot, erased: list[str]) -> None:
+    """Say which confirmations wait to be sent."""
+    from assets.rights import withheld_messages
+
+    for request_id in sorted(set(withheld_messages.waiting(data_root)) & set(erased)):
+        click.echo(
+            f"The confirmation to the registrant waits, encrypted: `register request confirmation "
+            f"{request_id}` hands it out to be sent."
+        )
 
 
 def _match_again(data_root: DataRoot, named: list[str]) -> None:
@@ -97,6 +110,15 @@ def _match_again(data_root: DataRoot, named: list[str]) -> None:
     ]
     if unclear:
         lookup.record(data_root, unclear, datetime.now(data_root.policy.zone))
+
+
+def _guard(data_root: DataRoot, asked: list[str], today: date) -> None:
+    """Set aside what a safeguard stops already, so that no run is started for it; what is not
+    resolved yet is checked again in the run.
+    """
+    from assets.erasure import beginning
+
+    beginning.guard(data_root, asked, datetime.now(data_root.policy.zone), today)
 
 
 def make_adjacent(instance: Any, wanted: list[str], pending: list[str]) -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "erase": "erasure:erase",
     "export": "marts:export",
     "graph": "graph:graph_command",
+    "hold": "hold:hold",
     "inform": "report:inform",
     "janitor": "janitor:janitor",
     "link": "link:link_command",

@@ -1,7 +1,8 @@
-"""`register why` and `register export`: eligibility for a mart, and export of an audience."""
+"""`register why` and `register export`: eligibility and retention of a registrant; an audience."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -21,15 +22,19 @@ from schemas.vocabulary import PURPOSES
 def why(registrant_id: str, mart: str, machine: bool) -> None:
     """Show which rules include a registrant in a mart, or exclude them, per channel.
 
-    By the register as last built.
+    And when their data goes, by which rule, and which holds keep it. By the register as last built.
     """
     from assets.marts import eligibility_explanation as reasons
+    from assets.requests.holds import HoldError
+    from assets.retention import registrant_dates
 
     data_root = existing_data_root()
     data_root.create()
     try:
         channels = reasons.explain(data_root, registrant_id, mart)
-    except reasons.UnknownRegistrantError as error:
+        today = datetime.now(data_root.policy.zone).date()
+        dates = registrant_dates.explain(data_root, registrant_id, today)
+    except (reasons.UnknownRegistrantError, HoldError) as error:
         raise CommandError(str(error)) from None
     if machine:
         as_json(
@@ -38,6 +43,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 "mart": mart,
                 "as_of": reasons.as_of(data_root),
                 "channels": [explained.as_dict() for explained in channels],
+                "retention": asdict(dates),
             }
         )
         return
@@ -58,6 +64,26 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
             for reason in explained.rules
         ]
         click.echo(table(["rule", "effect", "basis", "source", "since", "because"], lines) + "\n")
+    click.echo(
+        f"Goes on {dates.due} by {dates.rule}, counted from {dates.started}."
+        if dates.due
+        else "Stays while a contract is open."
+    )
+    if dates.holds:
+        click.echo(
+            table(
+                ["held by", "ground", "until", "covers"],
+                [
+                    [
+                        hold.hold,
+                        hold.ground,
+                        str(hold.until or ""),
+                        ", ".join(hold.categories) or "all",
+                    ]
+                    for hold in dates.holds
+                ],
+            )
+        )
     click.echo(f"As of {reasons.as_of(data_root)}.")
 
 

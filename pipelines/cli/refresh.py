@@ -256,6 +256,7 @@ def summary(data_root: DataRoot) -> dict[str, Any]:
             duplicates=entry.duplicates,
             suppressed=entry.suppressed,
             expired=entry.expired,
+            unsubscribed=entry.unsubscribed,
         )
         codes.update(entry.codes or {})
     state = data_root.lake / "register" / STATE

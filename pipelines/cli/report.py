@@ -95,6 +95,42 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
         give(pages.html(text, "en") if form == "html" else text, out)
 
 
+def _assessment(which: str, form: str, as_of: datetime | None, out: Path | None) -> None:
+    from assets.documents import assessments, pages
+    from schemas.policy.loader import load_policy
+
+    policy, today = load_policy(), _today(as_of)
+    if form == "json":
+        data = assessments.as_data(policy, today, assessments.assessed(policy, today, which))
+        give(json.dumps(data, ensure_ascii=False, indent=1), out)
+    else:
+        text = assessments.markdown(policy, today, which)
+        give(pages.html(text, "en") if form == "html" else text, out)
+
+
+FORM = click.option(
+    "--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True
+)
+
+
+@report.command("balancing")
+@FORM
+@AS_OF
+@OUT
+def report_balancing(form: str, as_of: datetime | None, out: Path | None) -> None:
+    """The balancing test of each legitimate interest; what only the controller can say is OPEN."""
+    _assessment("balancing", form, as_of, out)
+
+
+@report.command("impact")
+@FORM
+@AS_OF
+@OUT
+def report_impact(form: str, as_of: datetime | None, out: Path | None) -> None:
+    """The outline of a data protection impact assessment (GDPR 35(7)); open questions counted."""
+    _assessment("impact", form, as_of, out)
+
+
 def _tests() -> Path:
     from assets.documents import traceability
 

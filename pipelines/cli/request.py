@@ -30,6 +30,7 @@ ASKS = {
     "restriction": "asks that their data is stored only",
     "objection": "objects to a use of their data",
     "withdrawal": "withdraws a consent",
+    "human_review": "asks that a person reviews their profile or a decision",
 }
 
 
@@ -174,7 +175,7 @@ def _command(right: str) -> click.Command:
     made: Any = receive
     for option in _options(right):
         made = option(made)
-    return click.command(right)(made)
+    return click.command(right.replace("_", "-"))(made)
 
 
 def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str, str], str]:
@@ -335,6 +336,7 @@ def shown(data_root: DataRoot, request: Request) -> dict[str, object]:
         "decisions": request.decisions,
         "removed": request.removed,
         "closed_at": request.closed_at,
+        "review": request.review,
         "why": request.why,
     }
 

@@ -117,7 +117,8 @@ def _echo_others(others: list[dict[str, str]]) -> None:
 def show_preview(request_id: str, machine: bool) -> None:
     """Show the effects of an erasure: rows per layer, holds, recipients and bystanders.
 
-    Bystanders must be none. Changes nothing.
+    Bystanders must be none. Warns when nobody verified who asks, and of active contracts: the
+    erasure then waits for a decision. Changes nothing.
     """
     from assets.erasure.preview import preview
     from assets.erasure.proof import near_matches
@@ -161,6 +162,11 @@ def show_preview(request_id: str, machine: bool) -> None:
             f"\nRecipients to be notified: {', '.join(effects.recipients) or 'none'}. Bystanders: "
             f"{effects.bystanders}."
         )
+        for warning in effects.warnings:
+            click.echo(f"Warning: {warning}.")
+        for choice in effects.undecided:
+            option = choice.replace("_", "-")
+            click.echo(f"Waits for `register request decide {request_id} --{option} erase`.")
         if effects.left_out:
             click.echo(
                 f"Left out: {effects.left_out} identifiers that others are known by, too; their "

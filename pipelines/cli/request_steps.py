@@ -18,12 +18,15 @@ from pipelines.cli.output import as_json, harmless, table, unseen
 from pipelines.cli.request import carry_out, refusals, request, shown
 from pipelines.cli.request_correction import correct
 from pipelines.cli.request_lookup import find, show_preview
+from pipelines.cli.request_review import confirmation, review
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICES, refusable
 
 if TYPE_CHECKING:
     from assets.rights.access import gathering
     from assets.storage.data_root import DataRoot
 
+request.add_command(review)
+request.add_command(confirmation)
 request.add_command(find)
 request.add_command(show_preview)
 request.add_command(correct)
@@ -157,6 +160,16 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
     help="The records that are somebody else's own, or name another registrant, go as well.",
 )
 @click.option(
+    "--unverified",
+    type=click.Choice(["erase"]),
+    help="The erasure goes on although nobody verified who asks.",
+)
+@click.option(
+    "--active-contracts",
+    type=click.Choice(["erase"]),
+    help="The erasure goes on although contracts of the registrant are active.",
+)
+@click.option(
     "--category",
     "categories",
     multiple=True,
@@ -177,21 +190,34 @@ def decide(
     registrants: tuple[str, ...],
     pairs: tuple[str, ...],
     bystanders_go: str | None,
+    unverified: str | None,
+    active_contracts: str | None,
     categories: tuple[str, ...],
     items: tuple[str, ...],
     uphold: bool,
     machine: bool,
 ) -> None:
     """Decide a request: its registrant, categories, withheld items, doubts, or an objection."""
-    from assets.erasure import decisions
+    from assets.erasure import bystanders, decisions
+    from assets.requests import ledger
     from assets.rights import restriction_and_objection, workflow
 
     data_root = existing_data_root()
     now = datetime.now(data_root.policy.zone)
-    if not (registrants or pairs or bystanders_go or categories or items or uphold):
+    choices = {
+        choice: decision
+        for choice, decision in (
+            (bystanders.CHOICE, bystanders_go),
+            (ledger.UNVERIFIED, unverified),
+            (ledger.ACTIVE_CONTRACTS, active_contracts),
+        )
+        if decision
+    }
+    if not (registrants or pairs or choices or categories or items or uphold):
         if not sys.stdin.isatty():
             raise click.UsageError(
-                "give --registrant, --pair, --bystanders, --category, --withheld or --uphold"
+                "give --registrant, --pair, --bystanders, --unverified, --active-contracts, "
+                "--category, --withheld or --uphold"
             )
         registrants = (click.prompt("which registrant does the request mean"),)
     with refusals():
@@ -206,8 +232,8 @@ def decide(
             decided = dict(_decision(item, "--withheld", "ITEM") for item in items)
             known = [entry.item for entry in _withheld(data_root, request_id)]
             workflow.review(data_root, request_id, decided, known, now)
-        if pairs or bystanders_go:
-            _go_on(data_root, request_id, pairs, bystanders_go, now)
+        if pairs or choices:
+            _go_on(data_root, request_id, pairs, choices, now)
         if registrants:
             matched = decisions.decide(data_root, request_id, registrants, now)
             if matched.right in RIGHTS_AS_CHOICES:
@@ -221,16 +247,16 @@ def _go_on(
     data_root: DataRoot,
     request_id: str,
     pairs: tuple[str, ...],
-    bystanders_go: str | None,
+    decided: dict[str, str],
     now: datetime,
 ) -> None:
-    from assets.erasure import bystanders, decisions
+    from assets.erasure import decisions
     from assets.register import review
     from assets.register.review import ReviewError
     from assets.rights import grey_pairs
     from pipelines.writer_lock import writer
 
-    choices = {}
+    choices = dict(decided)
     for assignment in pairs:
         pair, _, choice = assignment.partition("=")
         if choice not in ("same", "different", grey_pairs.LEFT):
@@ -242,8 +268,6 @@ def _go_on(
                     review.decide(data_root, [pair], now.date(), same=choice == "same")
             except ReviewError as error:
                 raise CommandError(str(error)) from None
-    if bystanders_go:
-        choices[bystanders.CHOICE] = bystanders_go
     decisions.go_on(data_root, request_id, choices, now)
 
 

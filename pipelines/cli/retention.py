@@ -101,9 +101,10 @@ def _run(data_root: DataRoot, today: date) -> list[sweep.Removal]:
 def _forecast(data_root: DataRoot, today: date, *, machine: bool) -> None:
     from assets.retention import forecast
 
-    due = forecast.simulate(data_root, today)
+    found = forecast.simulate(data_root, today)
+    due = found.due
     if machine:
-        as_json(forecast.as_data(today, due))
+        as_json(forecast.as_data(today, found))
         return
     click.echo(table(["month", "will go", ""], [list(row) for row in forecast.bars(today, due)]))
     totals = {
@@ -117,6 +118,14 @@ def _forecast(data_root: DataRoot, today: date, *, machine: bool) -> None:
             [[rule, category, rows] for (rule, category), rows in totals.items()],
         )
     )
+    if found.on_hold:
+        click.echo(
+            "\n"
+            + table(
+                ["stays by a hold", "rule", "category", "rows"],
+                [[entry.ground, entry.rule, entry.category, entry.rows] for entry in found.on_hold],
+            )
+        )
 
 
 def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:

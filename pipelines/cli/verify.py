@@ -34,7 +34,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     While a request is open, its identifiers are searched in every byte of the data root; afterwards
     they are unknown, and their keyed hashes are compared with every identifier in every layer.
     """
-    from assets.erasure.proof import certificates
+    from assets.erasure.proof import certificate_checks, certificates
     from assets.erasure.proof.verification import HOW, verify
     from assets.requests import ledger
     from pipelines.writer_lock import writer
@@ -50,7 +50,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     if chain:
         elsewhere = _head_in_dagster(data_root)
         _print(
-            certificates.check(data_root, elsewhere),
+            certificate_checks.check(data_root, elsewhere),
             [
                 [
                     "certificates",

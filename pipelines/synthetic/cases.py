@@ -331,6 +331,7 @@ PLANTED: Final = (
     Case("credit_expired", CREDIT_REPORTS, 400, "a remark past its expiry"),
     Case("credit_purpose_missing", CREDIT_REPORTS, 60, "no purposeCode"),
     Case("credit_purpose_unknown", CREDIT_REPORTS, 20, "a purposeCode outside the list"),
+    Case("credit_other_purpose", CREDIT_REPORTS, 70, "for choosing an employee, or an authority"),
     Case("credit_broken_line", CREDIT_REPORTS, 15, "a line that is not JSON"),
     Case("credit_code_checksum", CREDIT_REPORTS, 30, "identity code with a wrong check character"),
     Case(

@@ -35,8 +35,18 @@ _KEY_TYPES = vocabulary(
     ["email", "phone", "cookie", "customer_number", "contact_id", "henkilotunnus"]
 )
 _EMAIL, _PHONE, _COOKIE, _CUSTOMER, _CONTACT, _CODE = range(6)
-_PURPOSES = vocabulary(["direct_marketing", "analytics", "profiling", "targeted_advertising"])
-_MARKETING, _ANALYTICS, _PROFILING, _TARGETED = range(4)
+_PURPOSES = vocabulary(
+    [
+        "direct_marketing",
+        "analytics",
+        "profiling",
+        "targeted_advertising",
+        "products_and_services",
+    ]
+)
+_MARKETING, _ANALYTICS, _PROFILING, _TARGETED, _PRODUCTS = range(5)
+# What the website's banner asks for.
+_ASKED = (_ANALYTICS, _PROFILING, _TARGETED, _PRODUCTS)
 _CHANNELS = vocabulary(["email", "sms", "phone", "post", "web", "all"])
 _BY_EMAIL, _BY_SMS, _BY_PHONE, _BY_POST, _BY_WEB, _BY_ALL = range(6)
 _STATUS = vocabulary(["granted", "withdrawn", "prohibited", "maybe"])
@@ -208,7 +218,9 @@ def _choices(log: _Log, points: ContactPoints, contact_keys: ContactKeys) -> Non
     ).to_numpy(zero_copy_only=False)
     kind = np.where(no_number | (kind == _PHONE) & (points.phone[who] < 0), _EMAIL, kind)
     email = points.email.take(arrow)
-    purpose = np.where(minor | (rng.random(count) < 0.12), _PROFILING, _MARKETING)
+    drawn = rng.random(count)
+    purpose = np.where(drawn < 0.2, _TARGETED, _MARKETING)
+    purpose = np.where(minor | (drawn < 0.12), _PROFILING, purpose)
     case = np.where(minor, CODE["minor_consent"], NO_CASE).astype(np.int16)
     plain = np.flatnonzero(case == NO_CASE)
     for name, among in (
@@ -292,20 +304,25 @@ def _cookies(log: _Log, visitors: Ints) -> None:
             day=day,
             evidence=pick(evidence, rng.integers(0, len(evidence), len(who))),
         )
-    who = visitors[rng.random(len(visitors)) < 0.18]
-    day, seconds = log.when(len(who))
-    log.add(
-        who,
-        kind=_COOKIE,
-        key=visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
-        purpose=rng.integers(_ANALYTICS, _TARGETED + 1, len(who)),
-        channel=_BY_WEB,
-        status=np.where(rng.random(len(who)) < 0.6, _GRANTED, _WITHDRAWN),
-        source=_FORM,
-        case=np.full(len(who), NO_CASE, np.int16),
-        seconds=seconds,
-        day=day,
-    )
+    # Most answer the banner before the visits of the year, and accept it as a whole.
+    who = visitors[rng.random(len(visitors)) < 0.8]
+    day = np.zeros(len(who), np.int64)
+    asked_on = log.chunk.days.day_no[day] - rng.integers(330, 385, len(who))
+    seconds = asked_on * 86_400 + rng.integers(0, 86_400, len(who))
+    status = np.where(rng.random(len(who)) < 0.9, _GRANTED, _WITHDRAWN)
+    for purpose in _ASKED:
+        log.add(
+            who,
+            kind=_COOKIE,
+            key=visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
+            purpose=purpose,
+            channel=_BY_WEB,
+            status=status,
+            source=_FORM,
+            case=np.full(len(who), NO_CASE, np.int16),
+            seconds=seconds,
+            day=day,
+        )
 
 
 def _prohibitions(

@@ -33,8 +33,9 @@ _SCALES = (
 _CLASSES = vocabulary(
     f'"creditClass":{grade},{scale}' for scale, grades in _SCALES for grade in grades
 )
-_PURPOSES = vocabulary(["1", "2", "3", "5", "7", "8", "9", "A"])
-_PURPOSE_SHARES = np.cumsum([0.45, 0.2, 0.12, 0.03, 0.08, 0.04, 0.03, 0.05])
+_PURPOSES = vocabulary(["1", "2", "3", "5", "7", "A"])
+_PURPOSE_SHARES = np.cumsum([0.45, 0.2, 0.12, 0.03, 0.08, 0.05])
+_OTHER_PURPOSES = vocabulary(["8", "9"])
 _KINDS = vocabulary(
     [
         '"remarkType":"PaymentRemark","remarkCode":"UMV","remarkSource":"Ulosottovirasto"',
@@ -59,6 +60,7 @@ _DEFECTS = (
     "credit_broken_line",
     "credit_without_identity",
     "credit_purpose_unknown",
+    "credit_other_purpose",
     "credit_code_checksum",
     "credit_birth_date_differs",
     "credit_purpose_missing",
@@ -160,6 +162,8 @@ class _Reports:
             np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right"),
         )
         purpose = either(case == CODE["credit_purpose_unknown"], "Z", purpose)
+        other = pick(_OTHER_PURPOSES, rng.integers(0, len(_OTHER_PURPOSES), count))
+        purpose = either(case == CODE["credit_other_purpose"], other, purpose)
         born: Text | str = "" if birth is None else join('"dateOfBirth":', _midnight(birth), ",")
         text = join(
             "{",

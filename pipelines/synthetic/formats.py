@@ -59,6 +59,7 @@ CONTACT_COLUMNS = (
     "Lead Status",
     "Create Date",
     "Last Activity Date",
+    "Recent Conversion Date",
     "Contact owner",
     "Associated Company",
     "Street Address",

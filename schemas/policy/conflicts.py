@@ -13,7 +13,8 @@ from typing import Literal
 import yaml
 from pydantic import TypeAdapter
 
-from schemas.policy.model import Named, Strict
+from schemas.policy.fields import Named
+from schemas.policy.model import Strict
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")

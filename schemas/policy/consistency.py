@@ -185,6 +185,7 @@ def _untranslated(policy: Policy) -> list[Fault]:
             for section in ("purposes", "categories", "sources", "recipients")
             for name, entry in getattr(policy, section).items()
         ),
+        *((("products", name, "name"), product.name) for name, product in policy.products.items()),
         *(
             (("profiles", "interests", name, "name"), topic.name)
             for name, topic in policy.profiles.interests.items()

@@ -45,6 +45,7 @@ ENFORCED: dict[AppliesTo, Enforced] = {
     "requests": Enforced(("closed",), ("delete",)),
     "rectified": Enforced(("rectification",), ("delete",)),
     "backups": Enforced(("backup",), ("delete",)),
+    "without_purpose": Enforced(("last_purpose",), ("delete",)),
 }
 
 

@@ -125,6 +125,10 @@ AT_MOST = {
     "credit_marks": ("0 days", "527/2007: our copy never outlives the bureau's"),
     "quarantine": ("3 months", "GDPR 5(1)(d): what is wrong is mended or goes"),
     "ip_addresses": ("30 days", "GDPR 5(1)(c)"),
+    "without_purpose": (
+        "3 months",
+        "GDPR 5(1)(b) and (e): what serves no purpose is not kept",
+    ),
     "rectified": (
         "3 months",
         "GDPR 16, 12(3): what was wrong is removed when the correction must have been carried out",
@@ -256,7 +260,7 @@ def _bases(policy: Policy) -> list[Fault]:
 
 
 def _sources(policy: Policy) -> list[Fault]:
-    """Whose data a source has decides who is informed when, and what is portable (GDPR 14, 20)."""
+    """Where a source has data from decides who is informed when, and what is portable (GDPR 14)."""
     faults = []
     for name, source in policy.sources.items():
         where = ("sources", name, "third_party")

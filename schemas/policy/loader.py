@@ -1,7 +1,8 @@
 """Reading and checking the policy file: REGISTER_POLICY, or the one that is shipped.
 
 `load_policy` returns a valid policy, or raises PolicyError with every fault in it: the line, the
-clause, what is wrong and what to do. Legal constraints are in `schemas.policy.legal_constraints`;
+clause, what is wrong and what to do. Legal constraints are in `schemas.policy.legal_constraints`
+and `marketing_constraints`;
 the check of the pipeline's own tables is in `schemas.declarations`.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.policy import consistency, legal_constraints
+from schemas.policy import consistency, legal_constraints, marketing_constraints
 from schemas.policy.diagnostics import PolicyError, explained
 from schemas.policy.model import Policy
 from schemas.policy.yaml_file import parse
@@ -46,6 +47,10 @@ def _load(path: Path) -> Policy:
     except ValidationError as error:
         errors = error.errors(include_url=False)[:_MAX_ERRORS]
         raise PolicyError(path, written, explained(errors, written, Policy)) from None
-    if faults := [*consistency.faults(policy), *legal_constraints.faults(policy)]:
+    if faults := [
+        *consistency.faults(policy),
+        *legal_constraints.faults(policy),
+        *marketing_constraints.faults(policy),
+    ]:
         raise PolicyError(path, written, faults)
     return policy

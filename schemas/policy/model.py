@@ -3,70 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.policy.diagnostics import CLAUSE, invalid, shown
+from schemas.policy.diagnostics import shown
+from schemas.policy.fields import (
+    LISTED,
+    MAX_LIST,
+    MAX_PARTS,
+    PARTS,
+    Clause,
+    Country,
+    Currency,
+    Day,
+    EMail,
+    Flag,
+    Key,
+    Keys,
+    Named,
+    Pattern,
+    Phone,
+    Text,
+    Whole,
+    distinct,
+)
+from schemas.policy.transparency import Transparency
 from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
-MAX_TEXT, MAX_LIST, MAX_PARTS = 500, 100, 200
-
-
-def _readable(text: str) -> str:
-    """A text that tells a reader something: a letter or digit, and nothing that does not print."""
-    if not any(character.isalnum() for character in text):
-        raise invalid("it is blank", "write what it is")
-    if any(unicodedata.category(character) in _UNPRINTED for character in text):
-        raise invalid("it has a character that does not print", "write the text again, on one line")
-    return text
-
-
-# Control characters, invisible formatting, surrogates, private use, line and paragraph separators.
-_UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-
-
-def _day(value: object) -> date:
-    try:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return value
-        if isinstance(value, str) and len(value) == len("2019-06-27"):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
-    raise invalid(
-        f"{shown(value)} is no day of the calendar", "write YYYY-MM-DD, such as 2026-01-31"
-    )
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    repeated = [value for number, value in enumerate(values) if value in values[:number]]
-    if repeated:
-        raise invalid(f"{shown(repeated[0])} stands twice", "name each once")
-    return values
-
-
-Text = Annotated[
-    str, Field(strict=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_readable)
-]
-Clause = Annotated[str, Field(pattern=f"^{CLAUSE.pattern}$", strict=True)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Pattern = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
-EMail = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}$")]
-Phone = Annotated[Text, Field(pattern=r"^\+?[0-9][0-9 ()/-]{4,30}$")]
-Named = Mapping[Language, Text]
-Key = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Day = Annotated[date, BeforeValidator(_day)]
-Flag = Annotated[bool, Field(strict=True)]
-Whole = Annotated[int, Field(strict=True)]
-_LISTED, _PARTS = Field(max_length=MAX_LIST), Field(max_length=MAX_PARTS)
-Keys = Annotated[tuple[Key, ...], _LISTED, AfterValidator(_distinct)]
+# Mobile subscriptions are not marketed by telephone (917/2014, 201 §).
+MOBILE_BARRED_ON = ("phone",)
 
 
 class Period(BaseModel):
@@ -166,22 +137,52 @@ class RegisterName(Strict):
     name: Named
 
 
+class VisitUse(Strict):
+    """On what a purpose uses visits to the website (917/2014, 205 §).
+
+    `own_measurement`: it counts all visits, for which it takes no consent, for the `reason` that
+    the controller records; everybody who is profiled has consented all the same.
+    """
+
+    by: Literal["consent", "own_measurement"]
+    reason: Text | None = None
+
+
+class Product(Strict):
+    """What is marketed. `mobile_subscription`: never by telephone (917/2014, 201 §)."""
+
+    name: Named
+    mobile_subscription: Flag | None = None
+
+
+class Minors(Strict):
+    """What minors may do alone: acts that are usual and of little significance (442/1999, 24 §).
+
+    `everyday_acts`: currency -> the amount up to which an order is such an act.
+    """
+
+    clause: Clause
+    everyday_acts: Mapping[Currency, Annotated[Whole, Field(ge=0)]]
+
+
 class Purpose(Strict):
     """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: the beginning of a word of a job title, for contact persons of companies with duties
-    the marketing concerns.
+    `duties`: of contact persons of companies that the marketing concerns: duties of
+    `schemas/reference/job_titles.csv`, or the words of a job title. `visits`: on what it uses
+    visits to the website, if it does.
     """
 
     name: Named
     clause: Clause
-    bases: Annotated[tuple[Basis, ...], Field(min_length=1), AfterValidator(_distinct)]
+    bases: Annotated[tuple[Basis, ...], Field(min_length=1), AfterValidator(distinct)]
     minimum_age: Annotated[Whole, Field(ge=0, le=120)] = 0
     duties: Annotated[
         tuple[Annotated[Text, Field(pattern=r"^[^\W\d_][\w -]+$")], ...],
-        _LISTED,
-        AfterValidator(_distinct),
+        LISTED,
+        AfterValidator(distinct),
     ] = ()
+    visits: VisitUse | None = None
 
 
 class Topic(Strict):
@@ -215,7 +216,7 @@ class Category(Strict):
     derived_from: Keys = ()
     purposes: Keys
     retention: Annotated[
-        tuple[Annotated[Text, Field(max_length=60)], ...], _LISTED, AfterValidator(_distinct)
+        tuple[Annotated[Text, Field(max_length=60)], ...], LISTED, AfterValidator(distinct)
     ]
     mandatory: Flag = False
     special: Literal["explicit_consent"] | None = None
@@ -223,27 +224,34 @@ class Category(Strict):
 
 
 class SourcePolicy(Strict):
-    """A source of data, and its trust in a conflict (P6)."""
+    """A source of data, and its trust in a conflict (P6).
+
+    `subscription`, of a source that delivers people by their identity codes: `all` takes in
+    everybody, `known` those that another source has given the code of; the rest is never written.
+    """
 
     name: Named
     clause: Clause
     trust: Annotated[Whole, Field(ge=1, le=1_000)]
     owner: Annotated[str, Field(pattern=r"^team:[a-z_]{1,60}$")]
     third_party: Flag = False
+    subscription: Literal["all", "known"] | None = None
 
 
 class Recipient(Strict):
     """A processor: its country, and the mechanisms of transfers to it (P7; GDPR 44-49).
 
     `checked` is the day of the last check of the mechanisms. `certified_on`: since when the
-    recipient is on the list of the Data Privacy Framework. `approval`: the authority and the
+    recipient is on the list of the Data Privacy Framework. `organisation` is its name, if the
+    policy gives it: a registrant may ask for it (CJEU C-154/21). `approval`: the authority and the
     reference of the approval of its binding corporate rules (GDPR 47).
     """
 
     name: Named
+    organisation: Text | None = None
     clause: Clause
     country: Country
-    mechanisms: Annotated[tuple[Mechanism, ...], AfterValidator(_distinct)]
+    mechanisms: Annotated[tuple[Mechanism, ...], AfterValidator(distinct)]
     checked: Day
     certified_on: Day | None = None
     approval: Text | None = None
@@ -305,7 +313,7 @@ class Requests(Strict):
     channels: Annotated[
         tuple[Literal["written", "in_person", "other"], ...],
         Field(min_length=1),
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
     ]
     answered_within: Calendar
     extended_by: Calendar
@@ -327,21 +335,24 @@ class Policy(Strict):
     version: Text
     time_zone: Text
     country: Country
-    languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_distinct)]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(distinct)]
     controller: Controller
     contact: Contact
     register_name: Annotated[RegisterName, Field(alias="register")]
-    purposes: Annotated[Mapping[Key, Purpose], _PARTS]
+    purposes: Annotated[Mapping[Key, Purpose], PARTS]
+    products: Annotated[Mapping[Key, Product], Field(min_length=1, max_length=MAX_PARTS)]
+    minors: Minors
     profiles: Profiling
-    categories: Annotated[Mapping[Key, Category], _PARTS]
-    sources: Annotated[Mapping[Key, SourcePolicy], _PARTS]
-    recipients: Annotated[Mapping[Key, Recipient], _PARTS]
+    categories: Annotated[Mapping[Key, Category], PARTS]
+    sources: Annotated[Mapping[Key, SourcePolicy], PARTS]
+    recipients: Annotated[Mapping[Key, Recipient], PARTS]
     transfers: Transfers = Transfers(clause="P7", checked_within=Period(count=12, unit="months"))
-    retention: Annotated[Mapping[str, RetentionRule], _PARTS]
+    retention: Annotated[Mapping[str, RetentionRule], PARTS]
     protection: Protection
     rights: Mapping[Right, RightPolicy]
     requests: Requests
     article_14: ThirdPartyNotice
+    transparency: Transparency = Transparency()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -354,6 +365,14 @@ class Policy(Strict):
     def allows(self, category: str, purpose: str) -> bool:
         """Whether data of `category` may be used for `purpose`; false for an unknown category."""
         return category in self.categories and purpose in self.categories[category].purposes
+
+    def marketed_by(self, channel: str) -> tuple[str, ...]:
+        """The products that may be marketed on a channel."""
+        return tuple(
+            name
+            for name, product in self.products.items()
+            if not (channel in MOBILE_BARRED_ON and product.mobile_subscription)
+        )
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
         """The code and retention rule of a kind of data; there is exactly one for each."""

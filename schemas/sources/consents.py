@@ -20,14 +20,17 @@ CODES = {
         "the TCF string is whole, but does not consent to what the purpose needs"
     ),
 }
+# What the name of a cookie banner's source contains, as a pattern.
+BANNERS = "tcf|iab|cmp|cookie|banner|evaste|eväste|kakor"
 # Purpose -> the TCF purposes that a string must all consent to before it is a consent to ours.
 # Direct marketing and the rest
 # are nothing that a cookie banner asks for. 1: store or read on the device; 2: basic ads; 3: an
 # advertising profile;
-# 4: ads by profile; 5: a content profile; 8: measure content; 9: understand audiences (IAB Europe,
-# TCF 2.2).
+# 4: ads by profile; 5: a content profile; 8: measure content; 9: understand audiences; 10: develop
+# services (IAB Europe, TCF 2.2).
 TCF_PURPOSES = {
     "analytics": (1, 8, 9),
+    "products_and_services": (1, 10),
     "profiling": (1, 3, 5),
     "targeted_advertising": (1, 2, 3, 4),
 }
@@ -36,7 +39,7 @@ TCF_PURPOSES = {
 class ConsentRecord(TableModel):
     """One event of the log."""
 
-    record_no: Count = column("technical", required=True)
+    record_no: Count = column("technical", "the record in its delivery", required=True)
     time_readable: Flag = flag("CONSENT-TIME")
     subject_known: Flag = flag("CONSENT-SUBJECT")
     purpose_known: Flag = flag("CONSENT-PURPOSE")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from schemas.checking import check
 from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule, rule
-from schemas.staged import PURPOSE_CODES
+from schemas.staged import OTHER_PURPOSE_CODES, PURPOSE_CODES
 
 CODES = {
     "CREDIT-SUBJECT": "the report names neither a person nor a company",
@@ -14,6 +14,10 @@ CODES = {
     "CREDIT-BUSINESS-ID": "the business id is not valid",
     "CREDIT-PURPOSE": (
         "the request's purpose code is missing or unknown: the report may not be used (527/2007)"
+    ),
+    "CREDIT-OTHER-PURPOSE": (
+        "the report was requested for choosing an employee (8) or for an authority (9): no purpose "
+        "of this register may use it (527/2007)"
     ),
     "CREDIT-DATE": (
         "a date of the report or of a remark cannot be read; a remark or payment lies after its "
@@ -30,10 +34,10 @@ CODES = {
 class CreditRecord(TableModel):
     """One report."""
 
-    record_no: Count = column("technical", required=True)
-    identity_code: Text = column("identity_code")
-    business_id: Text = column("company")
-    purpose_code: Text = column("credit")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    identity_code: Text = column("identity_code", "of the person, canonical")
+    business_id: Text = column("company", "of the company, canonical")
+    purpose_code: Text = column("credit", "why the report was requested, in capitals")
     dates_readable: Flag = flag("CREDIT-DATE")
     amounts_readable: Flag = flag("CREDIT-AMOUNT")
     remarks_fine: Flag = flag("CREDIT-REMARKS")
@@ -53,7 +57,11 @@ class CreditRecord(TableModel):
 
     @row_rule("CREDIT-PURPOSE")
     def purpose(cls, frame: pd.DataFrame) -> pd.Series:
-        return frame["purpose_code"].isin(PURPOSE_CODES)
+        return frame["purpose_code"].isin((*PURPOSE_CODES, *OTHER_PURPOSE_CODES))
+
+    @row_rule("CREDIT-OTHER-PURPOSE")
+    def other_purpose(cls, frame: pd.DataFrame) -> pd.Series:
+        return ~frame["purpose_code"].isin(OTHER_PURPOSE_CODES)
 
     class Config:
         name = "credit_record"

@@ -23,6 +23,10 @@ CODES = {
     "CONTRACT-DATES": "the contract ends before it starts",
     "CONTRACT-UPDATED": "updated_at is not a time with an offset, or lies after its delivery",
     "CONTRACT-FEE": "the monthly fee is not a number with a decimal point and at most two decimals",
+    "CONTRACT-NO-END": (
+        "flagged, and used: the contract has ended or was cancelled, and has no end date; the day "
+        "of the delivery that first stated so counts"
+    ),
     "ORDER-NUMBER": "the order has no number, a placeholder, or one that a spreadsheet cut short",
     "ORDER-PARTY": "the order names neither a contact nor a customer number",
     "ORDER-TIME": "ordered_at is not a time with an offset, or lies after its delivery",
@@ -36,8 +40,8 @@ CODES = {
 class ContactRecord(TableModel):
     """One contact of the HubSpot export."""
 
-    record_no: Count = column("technical", required=True)
-    contact_id: Text = column("technical", "Record ID")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    contact_id: Text = column("technical", "Record ID; null: none that can be used")
     dates_readable: Flag = flag("CRM-DATE")
 
     @row_rule("CRM-RECORD-ID")
@@ -51,8 +55,8 @@ class ContactRecord(TableModel):
 class ContractRecord(TableModel):
     """One contract."""
 
-    record_no: Count = column("technical", required=True)
-    contract_number: Text = column("contract")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    contract_number: Text = column("contract", "null: none that can be used")
     party_named: Flag = flag("CONTRACT-PARTY")
     dates_readable: Flag = flag("CONTRACT-DATE")
     dates_in_order: Flag = flag("CONTRACT-DATES")
@@ -70,8 +74,8 @@ class ContractRecord(TableModel):
 class OrderRecord(TableModel):
     """One order."""
 
-    record_no: Count = column("technical", required=True)
-    order_number: Text = column("order")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    order_number: Text = column("order", "null: none that can be used")
     party_named: Flag = flag("ORDER-PARTY")
     time_readable: Flag = flag("ORDER-TIME")
     amount_readable: Flag = flag("ORDER-AMOUNT")

@@ -31,7 +31,7 @@ OPERATIONS = ("LISATTY", "MUUTETTU", "KORJATTAVA", "KORJATTU", "POISTETTU", "LIS
 class PopulationRegisterRecord(TableModel):
     """One person's message, before it is taken apart into statements."""
 
-    record_no: Count = column("technical", required=True)
+    record_no: Count = column("technical", "the record in its delivery", required=True)
     identity_code: Text = column("identity_code", "henkilotunnus, canonical")
     groups_are_a_list: Flag = flag(
         "VTJ-GROUPS", "tietoryhmat is a list of objects, each with a tietoryhma"

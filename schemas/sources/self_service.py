@@ -22,7 +22,7 @@ CODES = {
 class EditRecord(TableModel):
     """One edit: a registrant, signed in, has changed their own data."""
 
-    record_no: Count = column("technical", required=True)
+    record_no: Count = column("technical", "the record in its delivery", required=True)
     time_readable: Flag = flag("SELF-TIME")
     subject_known: Flag = flag("SELF-SUBJECT")
     changes_known: Flag = flag("SELF-CHANGES")
@@ -36,7 +36,7 @@ class EditRecord(TableModel):
 class CorrectionRecord(TableModel):
     """One attribute that has been corrected on a request."""
 
-    record_no: Count = column("technical", required=True)
+    record_no: Count = column("technical", "the record in its delivery", required=True)
     time_readable: Flag = flag("SELF-TIME")
     subject_known: Flag = flag("SELF-SUBJECT")
     changes_known: Flag = flag("SELF-CHANGES")

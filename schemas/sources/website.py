@@ -21,10 +21,12 @@ CODES = {
 class VisitRecord(TableModel):
     """One element of the Matomo export."""
 
-    record_no: Count = column("technical", required=True)
-    visit: Text = column("website", "idSite|idVisit")
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    visit: Text = column("website", "Matomo's idSite|idVisit; null: one is missing")
     is_a_visit: Flag = flag("MATOMO-ERROR-PAYLOAD")
-    time_readable: Flag = column("technical", required=True)
+    time_readable: Flag = column(
+        "technical", "one of its times is plausible (MATOMO-TIMESTAMP)", required=True
+    )
     duration_readable: Flag = flag("MATOMO-DURATION")
     actions_are_a_list: Flag = flag("MATOMO-ACTIONS")
 

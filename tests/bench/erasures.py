@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 from assets.register.building import TABLES, read_register
+from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.sessions import connect
@@ -31,6 +32,7 @@ from schemas.staged import CANONICAL
 from tests.bench.__main__ import REGISTER
 from tests.bench.measuring import BenchError, Measured, machine, measure
 from tests.bench.steps import step_seconds
+from tests.support.erasing import cleared
 
 LAST_DAY = date(2026, 11, 20)
 LONGER = 10
@@ -189,6 +191,8 @@ def _erased(root: Path, codes: list[str], copy: Path, steps: str) -> tuple[float
         asked = {"right": "erasure", "channel": "written", "identifiers": {"identity_code": code}}
         (copy / "requests" / "inbox" / f"{number}.json").write_text(json.dumps(asked))
     _register(copy, "request", "inbox")
+    data_root = DataRoot(copy)
+    cleared(data_root, ledger.pending(data_root))
     done = _register(copy, "erase")
     certificates = [
         json.loads(path.read_bytes())["certificate"]

@@ -24,9 +24,10 @@ from sqlglot import exp
 from assets.marts import building
 from assets.marts.eligibility_explanation import as_of
 from assets.marts.queries import QUERIES
-from assets.register.building import TABLES, Built, evaluate_eligibility
+from assets.register.building import TABLES
 from assets.storage.data_root import DataRoot
 from pipelines.cli.output import table
+from tests.support.registers import evaluate_eligibility
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def main() -> None:
 
 def _marts(data_root: DataRoot, today: date) -> dict[str, float]:
     """Seconds for eligibility, each mart, and checking them all."""
-    seconds = {"eligibility": _timed(lambda: evaluate_eligibility(data_root, today, Built()))}
+    seconds = {"eligibility": _timed(lambda: evaluate_eligibility(data_root, today))}
     for purpose in QUERIES:
         seconds[purpose] = _timed(partial(building.build, data_root, purpose, today))
     seconds["check"] = _timed(lambda: [building.check(data_root, purpose) for purpose in QUERIES])

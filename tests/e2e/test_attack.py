@@ -25,7 +25,7 @@ from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, register
 from tests.support.data_roots import mart_tables, parquet_rows
 from tests.support.deliveries import csv, put
-from tests.support.erasing import TODAY
+from tests.support.erasing import TODAY, cleared
 from tests.support.namesakes import (
     AGAIN,
     FIRST_DAY,
@@ -164,6 +164,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--identity-code", CODE
     ).out.strip()
+    cleared(DataRoot(root), [request_id])
     erased = register(root, "erase", "--as-of", AGAIN)
     verified = register(root, "verify", "--json")
     path = root / "requests" / "certificates" / f"{request_id}.json"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from assets.storage.data_root import DataRoot
 from tests.support.commands import console_script, register
 from tests.support.data_roots import contents, copied, files_containing
+from tests.support.erasing import cleared
 from tests.support.killing import killed_at
 from tests.support.namesakes import AGAIN, LEAVES
 
@@ -20,18 +22,11 @@ def erased(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     root = copied(namesakes_root, tmp_path_factory.mktemp("erased") / "data")
     made = console_script(root, "backup", "--json")
     assert (made.code, made.err) == (0, "")
-    assert (
-        register(
-            root,
-            "request",
-            "erasure",
-            "--channel",
-            "written",
-            "--identity-code",
-            LEAVES.identity_code,
-        ).code
-        == 0
+    asked = register(
+        root, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
     )
+    assert asked.code == 0
+    cleared(DataRoot(root), [asked.out.strip()])
     assert register(root, "erase", "--as-of", AGAIN).code == 0
     return root, str(made.data["made"])
 

@@ -13,6 +13,7 @@ from assets.storage.data_root import DataRoot
 from tests.support.commands import register
 from tests.support.data_roots import parquet_rows
 from tests.support.deliveries import csv, put
+from tests.support.erasing import cleared
 from tests.support.namesakes import (
     AGAIN,
     FIRST_DAY,
@@ -41,7 +42,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(root: Path, *given: str) -> str:
-    return register(root, "request", "erasure", "--channel", "written", *given).out.strip()
+    request_id = register(root, "request", "erasure", "--channel", "written", *given).out.strip()
+    cleared(DataRoot(root), [request_id])
+    return request_id
 
 
 def quarantined(root: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, console_script, refresh, register
 from tests.support.data_roots import (
     contents,
@@ -21,6 +22,7 @@ from tests.support.data_roots import (
     registrant_of,
     rows_of,
 )
+from tests.support.erasing import cleared
 from tests.support.namesakes import (
     AGAIN,
     LEAVES,
@@ -41,6 +43,8 @@ class Erased:
     again: Path
     requested: Ended
     request_id: str
+    waits: Ended
+    preview: Ended
     erased: Ended
     came_again: Ended
 
@@ -56,10 +60,16 @@ def erased(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     requested = console_script(
         after, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
     )
+    request_id = requested.out.strip()
+    waits = register(after, "erase", "--as-of", AGAIN)
+    verified = register(after, "request", "verify", request_id, "--means", "identity_document")
+    preview = register(after, "request", "preview", request_id)
+    decided = register(after, "request", "decide", request_id, "--active-contracts", "erase")
+    assert [verified.code, preview.code, decided.code] == [0, 0, 0]
     done = console_script(after, "erase", "--as-of", AGAIN)
     again = copied(after, tmp_path_factory.mktemp("again") / "data")
     deliver(again, AGAIN, AGAIN)
-    return Erased(before, after, again, requested, requested.out.strip(), done, refresh(again))
+    return Erased(before, after, again, requested, request_id, waits, preview, done, refresh(again))
 
 
 def test_before_the_erasure_the_person_is_found_in_every_layer(before: Path) -> None:
@@ -85,6 +95,19 @@ def test_before_the_erasure_the_person_is_found_in_every_layer(before: Path) -> 
         LEAVES.customer_number,
         LEAVES.visitor_id,
     } <= known
+
+
+def test_it_waits_until_the_identity_is_verified_and_active_contracts_are_decided(
+    erased: Erased,
+) -> None:
+    assert (erased.waits.code, len(erased.waits.err.splitlines())) == (1, 1)
+    assert "nobody has verified who asks" in erased.waits.err
+    assert "1 contracts of the registrant are active" in erased.preview.out
+    assert f"decide {erased.request_id} --active-contracts erase" in erased.preview.out
+    path = erased.after / "requests" / "certificates" / f"{erased.request_id}.json"
+    certificate = json.loads(path.read_bytes())["certificate"]
+    assert certificate["identity"]["means"] == "identity_document"
+    assert "REQ-ACTIVE-CONTRACTS" in [entry["code"] for entry in certificate["warnings"]]
 
 
 @pytest.mark.clause("P10.1")
@@ -228,6 +251,7 @@ def test_a_mailbox_of_two_registrants_means_neither(before: Path, tmp_path: Path
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--email", SHARED
     ).out.strip()
+    cleared(DataRoot(root), [request_id])
     ended = register(root, "erase", request_id, "--as-of", AGAIN)
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1

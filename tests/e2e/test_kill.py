@@ -19,6 +19,7 @@ from tests.support.data_roots import (
     leftovers,
     unfinished_runs,
 )
+from tests.support.erasing import cleared
 from tests.support.killing import kill, killed_after, killed_at
 
 # Files that are just written, renamed to their names or removed: moments between two steps.
@@ -122,6 +123,7 @@ def test_an_erasure_killed_again_and_again_ends_like_an_undisturbed_erasure(
         disturbed, "request", "erasure", "--channel", "written", "--identity-code", row[2]
     )
     assert asked.code == 0
+    cleared(DataRoot(disturbed), [asked.out.strip()])
     undisturbed = copied(disturbed, tmp_path / "undisturbed")
     whole = register(undisturbed, "erase", *AS_OF)
     assert (whole.code, whole.err) == (0, "")
@@ -149,6 +151,7 @@ def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--identity-code", row[2]
     ).out.strip()
+    cleared(DataRoot(root), [request_id])
     assert killed_at(root, f"secrets/request-keys/{request_id}.key", "erase", *AS_OF)
     assert [line.split()[0] for line in unfinished_runs(root)] == ["erasure_backfill"]
     ended = register(root, "erase", *AS_OF)

@@ -13,8 +13,10 @@ import dagster as dg
 import duckdb
 import pytest
 
+from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, console_script, register
 from tests.support.data_roots import copied, files_containing, parquet_rows
+from tests.support.erasing import cleared
 from tests.support.killing import killed_at
 from tests.support.namesakes import AGAIN, LEAVES, STAYS
 
@@ -36,6 +38,7 @@ def proven(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
     request_id = register(
         asked, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
     ).out.strip()
+    cleared(DataRoot(asked), [request_id])
     looked = console_script(asked, "verify", request_id, "--json")
     closed = copied(asked, tmp_path_factory.mktemp("closed") / "data")
     return Proven(asked, closed, request_id, looked, register(closed, "erase", "--as-of", AGAIN))

@@ -20,7 +20,8 @@ from assets.storage.data_root import DataRoot
 from pipelines.cli import request as recording
 from pipelines.cli import request_steps
 from pipelines.cli.notices import notices_command
-from schemas.requests import RIGHTS
+from schemas.requests import RIGHTS, RIGHTS_AS_CHOICES
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
 
 
@@ -53,9 +54,7 @@ def asked(right: str = "access", *more: str) -> str:
 
 
 @pytest.mark.clause("P10.1", "P9.1")
-@pytest.mark.parametrize(
-    "right", [right for right in RIGHTS if right not in ("restriction", "objection", "withdrawal")]
-)
+@pytest.mark.parametrize("right", [right for right in RIGHTS if right not in RIGHTS_AS_CHOICES])
 def test_every_right_is_recorded_with_an_opaque_id(data_root: DataRoot, right: str) -> None:
     answer = typed(right, "--channel", "other", "--customer-number", LEAVES.customer_number)
     assert answer.exit_code == 0
@@ -222,7 +221,7 @@ def test_refusing_an_erasure_that_has_begun_reports_the_rows_already_erased(
 ) -> None:
     request_id = asked("erasure")
     output("find", request_id)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
     assert "0 rows had been removed before and cannot come back" in answer.output

@@ -14,7 +14,8 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
-from schemas import backup, eligibility, profiles, proof, requests, staged
+from assets.sources.all_sources import SOURCES as ALL_SOURCES
+from schemas import backup, eligibility, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import conflicts
@@ -40,6 +41,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "proof": proof.CODES,
     "backup": backup.CODES,
     "requests": requests.CODES,
+    "holds": holds.CODES,
 }
 
 
@@ -68,6 +70,18 @@ def codes(model: type[TableModel]) -> set[str]:
     return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
+def flags_of_frames(source: str) -> set[str]:
+    """The codes by which a source's frames flag rows that are used."""
+    return {
+        code
+        for declared in ALL_SOURCES
+        if declared.name == source
+        for dataset in declared.datasets
+        for frame in dataset.frames
+        for code in frame.flags
+    }
+
+
 def missing(wanted: set[str]) -> list[str]:
     return sorted(code for code in wanted if f"`{code}`" not in PAGE)
 
@@ -84,6 +98,7 @@ def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_page_and_the_catalogue_name_every_rule_of_the_source(source: str) -> None:
     given = {code for model in models(SOURCES[source]) for code in codes(model)}
+    given |= flags_of_frames(source)
     assert given
     assert given == set(SOURCES[source].CODES)
     assert missing(given) == []
@@ -120,10 +135,13 @@ def test_the_page_names_no_rule_that_is_not_given() -> None:
     known = {
         "MART-UNDECLARED",
         "MART-WAL",
+        "MART-REIDENTIFIES",
         *(code for catalogue in CATALOGUES.values() for code in catalogue),
     }
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
+    for source in SOURCES:
+        known |= flags_of_frames(source)
     listed = {line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `")}
     assert sorted(code for code in listed if code not in known and "<" not in code) == []

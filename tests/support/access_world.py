@@ -260,7 +260,7 @@ def _website(data_root: DataRoot) -> None:
     }
     first = visit(7001, "a1a1a1a1a1a1a1a1", SELF_NUMBER, own)
     first["customVariables"] = {"1": f"{MARK}custom"}
-    first["actionDetails"][0]["title"] = f"{MARK}title"
+    first["actionDetails"][0]["goalName"] = f"{MARK}title"
     visits = [first, visit(7002, "c2c2c2c2c2c2c2c2", SPOUSE_NUMBER, other)]
     put(data_root, "website", NEXT, "visits", json.dumps(visits).encode(), len(visits))
 

@@ -75,7 +75,7 @@ def contact(number: str, given: str, family: str, active: str) -> dict[str, str]
         "First Name": given,
         "Last Name": family,
         "Create Date": "2020-01-01 10:00",
-        "Last Activity Date": active,
+        "Recent Conversion Date": active,
     }
 
 

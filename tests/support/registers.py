@@ -14,11 +14,13 @@ from click.testing import CliRunner, Result
 from assets.ingest import raw
 from assets.ingest.restaging import staged_again
 from assets.marts import building as marts
-from assets.register import building
+from assets.register import building, eligibility
 from assets.retention import sweep
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
+from assets.storage.sessions import connect
 from schemas.marts import MARTS
 
 TODAY = date(2026, 11, 20)
@@ -65,6 +67,15 @@ def build(data_root: DataRoot, today: date = TODAY) -> building.Built:
 def refresh(data_root: DataRoot, today: date = TODAY) -> building.Built:
     take_in(data_root, today)
     return build(data_root, today)
+
+
+def evaluate_eligibility(data_root: DataRoot, today: date) -> None:
+    """Eligibility by the register's tables as they are on the disk, without a build."""
+    with connect(data_root) as connection:
+        for table in eligibility.READ:
+            building.read_register(data_root, connection, table, building.TABLES[table])
+        eligibility.evaluate(connection, data_root.policy, today)
+        copy_parquet(connection, "FROM admission ORDER BY ALL", data_root.register("admission"))
 
 
 def rows(data_root: DataRoot, query: str, *tables: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
         ["request", certificate["request_id"]],
         ["received", certificate["received_at"]],
         ["issued", certificate["issued_at"]],
+        *_identity(certificate.get("identity")),
         ["number in the chain", certificate["sequence"]],
         ["hash of the one before", certificate["previous"]],
         ["hash of this one", digest],
@@ -102,6 +103,20 @@ def _backups(backups: dict[str, Any] | None) -> list[list[object]]:
             f"{backups['generations']}, the last until {backups['until']}"
             if backups["generations"]
             else "none",
+        ]
+    ]
+
+
+def _identity(identity: dict[str, str] | None) -> list[list[object]]:
+    """Return no rows for older certificates, which do not say how the identity was verified."""
+    if not identity:
+        return []
+    if identity["means"] == "none":
+        return [["identity verified by", "nobody; it was decided to go on without"]]
+    return [
+        [
+            "identity verified by",
+            f"{identity['means']} ({identity['level']}), at {identity['at']}",
         ]
     ]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -25,17 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from assets.erasure.legal_holds import Retained
-from assets.erasure.proof import certificate_binding, certificate_pages, chain_heads, remaining
+from assets.erasure.proof import certificate_pages, chain_heads, remaining
 from assets.erasure.proof.chain_heads import Head, folder
 from assets.erasure.proof.evidence import Evidence
-from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.verification import Proof
-from assets.ingest import suppression
-from assets.requests import ledger
 from assets.requests.ledger import Request
 from assets.staging.rules_fingerprint import rules_fingerprint
-from assets.storage.atomic_files import UNFINISHED, write_all
-from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
+from assets.storage.atomic_files import write_all
+from assets.storage.canonical_json import canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import categories
@@ -64,6 +61,10 @@ RISKS = (
     (
         "Values of fewer than eight letters and digits were searched as identifiers, and not in "
         "texts and bytes."
+    ),
+    (
+        "What a source enciphered, packed or encoded as base64 within a field, and numbers in the "
+        "notation of a spreadsheet (4.01E+08), were not read."
     ),
 )
 
@@ -105,6 +106,7 @@ def content_of(
         "channel": request.channel,
         "received_at": request.received_at,
         "issued_at": issued_at,
+        "identity": request.identity,
         "decisions": _decisions(evidence, retained),
         "rows_removed": dict(sorted(evidence.rows.items())),
         "redacted": dict(sorted(evidence.redacted.items())),
@@ -199,7 +201,7 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
             "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()},
         }
         files[path_of(data_root, request_id)] = canonical(
-            {"certificate": whole, **seal_content, "seal": _seal(data_root, seal_content)}
+            {"certificate": whole, **seal_content, "seal": seal(data_root, seal_content)}
         )
         length, last = length + 1, digest
     if len(new) > 1:
@@ -218,6 +220,8 @@ def _log_heads(data_root: DataRoot) -> None:
     """
     logged = len(chain_heads.read(data_root))
     if logged == len(issued(data_root)):
+        # A kill may have come between the log and its copy.
+        chain_heads.copy_to(data_root, data_root.root / "backups")
         return
     chain_heads.append(
         data_root,
@@ -260,7 +264,8 @@ def issued(data_root: DataRoot) -> set[str]:
     return {path.stem for path in folder(data_root).glob("Q*.json")}
 
 
-def _seal(data_root: DataRoot, content: object) -> str:
+def seal(data_root: DataRoot, content: object) -> str:
+    """Return the HMAC of the content as canonical JSON, keyed with the register's secret."""
     return hmac.new(
         pepper(data_root), b"certificate|" + canonical(content), hashlib.sha256
     ).hexdigest()
@@ -288,7 +293,7 @@ def _end(data_root: DataRoot) -> tuple[int, str]:
 
 def _write_end(data_root: DataRoot, length: int, last: str, issuing: int = 0) -> None:
     end = {"length": length, "last": last, **({"issuing": issuing} if issuing else {})}
-    write_all({folder(data_root) / CHAIN: canonical({**end, "seal": _seal(data_root, end)})})
+    write_all({folder(data_root) / CHAIN: canonical({**end, "seal": seal(data_root, end)})})
 
 
 def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
@@ -296,199 +301,3 @@ def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
         json.loads(path.read_bytes()) for path in sorted(folder(data_root).glob("Q*.json"))
     ]
     return sorted(documents, key=lambda document: int(document["certificate"]["sequence"]))
-
-
-def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
-    """Look for certificates that were changed, removed, reordered or inserted, and for a chain
-    rolled back.
-
-    Args:
-        elsewhere: Heads kept outside the data root's files of certificates, by where: Dagster's.
-
-    Returns:
-        The findings, by request id where it is known; none when the chain is whole.
-    """
-    findings: list[Finding] = []
-    intact: list[dict[str, Any]] = []
-    for path in sorted(folder(data_root).glob("Q*.json")):
-        try:
-            document = parse_canonical(path.read_bytes())
-            code = _tampered(data_root, path.stem, document)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            code, document = "CERT-CHANGED", {}
-        if code:
-            findings.append(Finding(code, "certificates", 1, path.stem))
-        else:
-            intact.append(document)
-    return sorted(
-        {
-            *findings,
-            *_check_order(intact, {finding.request_id for finding in findings}),
-            *_check_end(data_root, intact),
-            *_check_heads(data_root, intact, elsewhere or {}),
-            *_check_requests(data_root),
-            *_check_suppressions(data_root),
-            *_check_strangers(data_root),
-            *certificate_binding.check(data_root),
-        }
-    )
-
-
-def _check_heads(
-    data_root: DataRoot, intact: list[dict[str, Any]], elsewhere: Mapping[str, Head]
-) -> list[Finding]:
-    """Compare the certificates with the log of heads, and both with the copies of the last head."""
-    hashes = {document["certificate"]["sequence"]: str(document["hash"]) for document in intact}
-    try:
-        logged = chain_heads.read(data_root)
-        backed_up = chain_heads.copied(data_root, data_root.root / "backups")
-    except NotCanonicalError:
-        return [Finding("CERT-HEADS", "certificates", 1)]
-    findings = []
-    if [head.sequence for head in logged] != list(range(1, len(logged) + 1)):
-        findings.append(Finding("CERT-HEADS", "certificates", 1))
-    for request in logged:
-        if request.sequence not in hashes and not path_of(data_root, request.request_id).exists():
-            findings.append(Finding("CERT-MISSING", "certificates", 1, request.request_id))
-        elif hashes.get(request.sequence, request.hash) != request.hash:
-            findings.append(Finding("CERT-CHANGED", "certificates", 1, request.request_id))
-    unlogged = max(hashes, default=0) - len(logged)
-    if unlogged > max(1, _issuing(data_root)):
-        findings.append(Finding("CERT-HEADS", "certificates", unlogged))
-    copies = {"backups": backed_up, **elsewhere}
-    for where, copy in copies.items():
-        if copy and copy.sequence > max(hashes, default=0):
-            findings.append(Finding("CERT-MISSING", where, 1, copy.request_id))
-        elif copy and hashes.get(copy.sequence, copy.hash) != copy.hash:
-            findings.append(Finding("CERT-CHANGED", where, 1, copy.request_id))
-    return findings
-
-
-def _issuing(data_root: DataRoot) -> int:
-    """Return how many certificates were being issued when the note was written; more than noted is
-    then no fault.
-    """
-    try:
-        return int(parse_canonical((folder(data_root) / CHAIN).read_bytes()).get("issuing", 0))
-    except (OSError, ValueError):
-        return 0
-
-
-def _check_suppressions(data_root: DataRoot) -> list[Finding]:
-    """Check that every suppressed request is still open, or has a certificate."""
-    known = issued(data_root) | _open_requests(data_root)
-    return [
-        Finding("CERT-MISSING", "suppressions", 1, request_id)
-        for request_id in suppression.request_ids(data_root)
-        if request_id not in known
-    ]
-
-
-def _open_requests(data_root: DataRoot) -> set[str]:
-    return {
-        request.request_id
-        for request in ledger.every(data_root, opened=False)
-        if request.state != "closed"
-    }
-
-
-def _check_strangers(data_root: DataRoot) -> list[Finding]:
-    """Check that the folder of certificates contains nothing but what is written here.
-
-    A kill leaves pages of a certificate that was still to be written: its request is open.
-    """
-    certified = issued(data_root) | _open_requests(data_root)
-    ours = {CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
-    ours |= {f"{request_id}.{kind}" for request_id in certified for kind in ("json", "md", "html")}
-    there = folder(data_root).iterdir() if folder(data_root).is_dir() else ()
-    strangers = sum(
-        1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
-    )
-    return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
-
-
-def _tampered(data_root: DataRoot, request_id: str, document: dict[str, Any]) -> str:
-    certificate = document["certificate"]
-    if set(document) != {"certificate", "hash", "pages", "seal"}:
-        return "CERT-CHANGED"
-    if not hmac.compare_digest(
-        str(document["seal"]),
-        _seal(data_root, {"hash": document["hash"], "pages": document["pages"]}),
-    ):
-        return (
-            "CERT-INSERTED"
-            if hashlib.sha256(canonical(certificate)).hexdigest() == document["hash"]
-            else "CERT-CHANGED"
-        )
-    if hashlib.sha256(canonical(certificate)).hexdigest() != document["hash"]:
-        return "CERT-CHANGED"
-    if certificate["request_id"] != request_id:
-        return "CERT-ORDER"
-    for kind, digest in document["pages"].items():
-        page = path_of(data_root, request_id, kind)
-        if not page.exists() or hashlib.sha256(page.read_bytes()).hexdigest() != digest:
-            return "CERT-CHANGED"
-    return ""
-
-
-def _check_order(intact: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
-    """Walk along the chain; a gap that an accused certificate explains is not reported twice."""
-    findings = []
-    sequence, last = 0, FIRST
-    for document in sorted(intact, key=lambda document: int(document["certificate"]["sequence"])):
-        certificate = document["certificate"]
-        if certificate["sequence"] == sequence:
-            findings.append(Finding("CERT-INSERTED", "certificates", 1, certificate["request_id"]))
-        elif certificate["sequence"] != sequence + 1:
-            if not accused:
-                findings.append(
-                    Finding("CERT-MISSING", "certificates", certificate["sequence"] - sequence - 1)
-                )
-        elif certificate["previous"] != last:
-            findings.append(Finding("CERT-ORDER", "certificates", 1, certificate["request_id"]))
-        sequence, last = certificate["sequence"], document["hash"]
-    return findings
-
-
-def _check_end(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Finding]:
-    path = folder(data_root) / CHAIN
-    if not path.exists():
-        return [Finding("CERT-CHAIN", "certificates", 1)] if intact else []
-    try:
-        noted = parse_canonical(path.read_bytes())
-        whole = hmac.compare_digest(
-            str(noted["seal"]),
-            _seal(data_root, {name: value for name, value in noted.items() if name != "seal"}),
-        )
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        return [Finding("CERT-CHAIN", "certificates", 1)]
-    highest = max((int(document["certificate"]["sequence"]) for document in intact), default=0)
-    present = sum(1 for _ in folder(data_root).glob("Q*.json"))
-    if present < noted["length"]:
-        return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
-    # More than noted, up to those that were being issued, is what a kill leaves; the next that is
-    # issued mends it.
-    return (
-        [Finding("CERT-CHAIN", "certificates", highest - noted["length"])]
-        if highest > noted["length"] + max(1, noted.get("issuing", 0))
-        else []
-    )
-
-
-def _check_requests(data_root: DataRoot) -> list[Finding]:
-    """Check that each erasure carried out has its certificate, and a refused one has none."""
-    there = issued(data_root)
-    closed = [
-        request
-        for request in ledger.every(data_root, opened=False)
-        if request.right == "erasure" and request.state == "closed"
-    ]
-    return [
-        Finding(
-            "CERT-REQUEST" if request.why else "CERT-MISSING", "certificates", 1, request.request_id
-        )
-        for request in closed
-        if bool(request.why) == (request.request_id in there)
-    ]

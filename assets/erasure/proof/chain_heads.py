@@ -68,10 +68,8 @@ def append(data_root: DataRoot, heads: Sequence[Head]) -> None:
         file.flush()
         os.fsync(file.fileno())
     sync(path.parent)
-    public = _key(data_root).public_key()
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     if not (folder(data_root) / PUBLIC_KEY).exists():
-        write_all({folder(data_root) / PUBLIC_KEY: pem})
+        write_all({folder(data_root) / PUBLIC_KEY: _public_key(data_root)})
     copy_to(data_root, data_root.root / "backups")
 
 
@@ -89,6 +87,14 @@ def read(data_root: DataRoot) -> list[Head]:
         NotCanonicalError: A line is not what was written, or its signature is not the register's.
     """
     return [_head(data_root, line) for line in _lines(log_path(data_root))]
+
+
+def is_public_key(data_root: DataRoot) -> bool:
+    """Return whether the file of the public key is the register's: with another one, a forged log
+    would pass for signed.
+    """
+    path = folder(data_root) / PUBLIC_KEY
+    return path.exists() and path.read_bytes() == _public_key(data_root)
 
 
 def copied(data_root: DataRoot, backups: Path) -> Head | None:
@@ -124,6 +130,11 @@ def _lines(path: Path) -> list[bytes]:
 
 def _whole_length(content: bytes) -> int:
     return content.rfind(b"\n") + 1
+
+
+def _public_key(data_root: DataRoot) -> bytes:
+    public = _key(data_root).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _key(data_root: DataRoot) -> Ed25519PrivateKey:

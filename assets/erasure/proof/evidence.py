@@ -168,6 +168,15 @@ def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
     return {layer: path for layer, path in (both | staged).items() if path.exists()}
 
 
+def find_requests_of_records(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
+) -> None:
+    """Make `record_requests(record_no, request_id)` of the delivery's records in
+    `matched_records`.
+    """
+    _find_requests_of_records(connection, _files(data_root, entry))
+
+
 def _find_requests_of_records(
     connection: duckdb.DuckDBPyConnection, files: dict[str, Path]
 ) -> None:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -76,21 +77,30 @@ class Spelling:
 
     def is_in(self, text: str) -> bool:
         """Return whether a text as it is written contains the identifier."""
-        written = plain(alike(text)).lower()
-        return any(
-            self._is_meant(written[: match.start()], match[0], written[match.end() :])
-            for match in self.pattern.finditer(written)
-        )
+        return any(not field_number for field_number in self._found(text))
 
-    def _is_meant(self, before: str, token: str, after: str) -> bool:
-        """Return whether a number is theirs, and no other country's or a field's own number."""
+    def is_field_number_of(self, text: str) -> bool:
+        """Return whether a text has the identifier's digits as all of a field, and no more of it: a
+        number of that field's kind, or the identifier.
+        """
+        return {*self._found(text)} == {True}
+
+    def _found(self, text: str) -> Iterator[bool]:
+        """Yield, for each place in a text where the identifier may be meant, whether that is a
+        bare number that is all of a field.
+        """
         kind, _, value = self.identifier.partition(":")
-        if kind == "phone" and _OTHER_CALLING_CODE.search(before):
-            return False
-        bare = token.isdigit() and (kind == "identity_code" or (kind == "phone" and token in value))
-        # With its calling code or a zero a phone shows what it is.
-        bare = bare and not (kind == "phone" and token == value[1:])
-        return not (bare and is_whole_field(before, after))
+        written = plain(alike(text)).lower()
+        for match in self.pattern.finditer(written):
+            before, token, after = written[: match.start()], match[0], written[match.end() :]
+            if kind == "phone" and _OTHER_CALLING_CODE.search(before):
+                continue
+            bare = token.isdigit() and (
+                # With its calling code or a zero a phone shows what it is.
+                kind == "identity_code"
+                or (kind == "phone" and token in value and token != value[1:])
+            )
+            yield bare and is_whole_field(before, after)
 
 
 def alike(text: str) -> str:

@@ -90,12 +90,13 @@ class Hits:
     """The hits by request: written as usual (`usual`), and in another spelling (`unusual`).
 
     `embedded` are identifiers that only stand within a longer word of somebody else's;
-    `identifiers` those that were hit.
+    `field_numbers` those that are all the digits of a field; `identifiers` those that were hit.
     """
 
     usual: Counter[str] = field(default_factory=Counter)
     unusual: Counter[str] = field(default_factory=Counter)
     embedded: set[str] = field(default_factory=set)
+    field_numbers: set[str] = field(default_factory=set)
     identifiers: set[str] = field(default_factory=set)
 
     def add(self, other: Hits) -> None:
@@ -103,6 +104,7 @@ class Hits:
         self.usual.update(other.usual)
         self.unusual.update(other.unusual)
         self.embedded |= other.embedded
+        self.field_numbers |= other.field_numbers
         self.identifiers |= other.identifiers
 
 
@@ -217,6 +219,8 @@ class Texts:
             counted = hits.usual if as_usual else hits.unusual
             counted.update(self._requests[spelling.identifier])
             hits.identifiers.add(spelling.identifier)
+        elif spelling.is_field_number_of(around):
+            hits.field_numbers.add(spelling.identifier)
         elif as_usual:
             hits.embedded.add(spelling.identifier)
 

@@ -41,6 +41,9 @@ from schemas.marts import MARTS
 
 TOO_SHORT = "too short to be distinguished from others"
 EMBEDDED = "part of a longer word of others: searched in texts, and not in bytes"
+FIELD_NUMBER = (
+    "its digits alone are all of a field of others: a number of that field's kind, or theirs"
+)
 KEPT = "in a record that a person decided to keep: searched in all other texts, and not in bytes"
 SHORT = "short: searched in texts as a whole word, and not in bytes"
 LAYERS_OF_RECORDS = ("raw", "staged", "quarantine")
@@ -227,7 +230,11 @@ def _by_bytes(
     }
     search = _TextSearch(proof, requests_of, kept, counts)
     search.run(data_root, connection, files)
-    for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
+    for reason, identifiers_aside in (
+        (EMBEDDED, search.embedded),
+        (FIELD_NUMBER, search.field_numbers),
+        (KEPT, search.kept),
+    ):
         for identifier in identifiers_aside:
             for request_id in requests_of[identifier]:
                 proof.left_out[request_id, reason] += 1
@@ -260,6 +267,7 @@ class _TextSearch:
         counts: Findings by code, layer and request; added to.
         places: The records with findings, by code, layer and request.
         embedded: Identifiers that stand only within longer words of others.
+        field_numbers: Identifiers that are, by their digits, all of a field of others.
         kept: Identifiers in records that were decided to stay.
     """
 
@@ -269,6 +277,7 @@ class _TextSearch:
     counts: Counter[tuple[str, str, str]]
     places: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     embedded: set[str] = field(default_factory=set)
+    field_numbers: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
 
     def run(
@@ -313,6 +322,7 @@ class _TextSearch:
                 self.counts["PROOF-UNREADABLE", where, ""] += 1
             return Hits()
         self.embedded |= hits.embedded
+        self.field_numbers |= hits.field_numbers
         return hits
 
     def _count(self, where: str, hits: Hits, reference: str = "") -> None:

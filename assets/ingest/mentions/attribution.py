@@ -62,8 +62,8 @@ def attribute(
     spellings: Spellings,
     decided: Collection[int] = (),
 ) -> dict[int, Record]:
-    """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that is
-    looked for.
+    """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that
+    attributes a record.
 
     `text_matches(record_no, identifier, place, sure, redact)` is one row per mention in a record's
     payload; `redact` is whether it would be redacted if the record stays. `theirs(record_no)` are
@@ -71,7 +71,7 @@ def attribute(
 
     Args:
         rows: `record_no`, `payload`, `identifiers` and `faults` as raw has them, of few records.
-        spellings: Of the identifiers in `spelled`.
+        spellings: Of the identifiers in `spelled`, and of others that are only redacted.
         decided: Records that somebody decided to redact, however they mention them.
 
     Returns:
@@ -85,6 +85,9 @@ def attribute(
     for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
         number, text = row["record_no"], row["payload"]
         record = replace(record_of(row["identifiers"], row["faults"]), decided=number in decided)
+        if record.decided:
+            # What it declares may have a mention that is in its text no more.
+            text = "\n".join([text, *row["identifiers"]])
         mentions = spellings.find(text, wide=record.decided)
         if not mentions:
             continue
@@ -170,7 +173,7 @@ def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
                 bool_or(split_part(identifier, ':', 1) IN {STRONG}
                     AND NOT contains(identifier, '@')) AS strong,
                 bool_or(place = '{DECLARED}') AS declared
-            FROM text_matches WHERE sure GROUP BY record_no)
+            FROM text_matches SEMI JOIN spelled USING (identifier) WHERE sure GROUP BY record_no)
         SELECT record_no FROM meant LEFT JOIN others USING (record_no)
         WHERE certain IS NULL OR (strong AND NOT certain) OR (declared AND NOT known)"""
     )

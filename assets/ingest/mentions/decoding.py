@@ -29,6 +29,8 @@ _QUOTED = re.compile(QUOTED)
 _QUOTED_RUN = re.compile(r"=\r?\n|(?:=[0-9A-Fa-f]{2})+")
 _TAG = re.compile(TAG)
 _AT_IN_WORDS, _DOT_IN_WORDS = re.compile(AT_IN_WORDS), re.compile(DOT_IN_WORDS)
+# A letter and what is written above or below it, which may be characters of their own.
+_COMPOSED = re.compile(r"\w[\u0300-\u036f]+|.", re.DOTALL)
 _BLANKS = str.maketrans(dict.fromkeys("\t\n\r\v\f", " "))
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -165,16 +167,18 @@ def _plain(given: Decoded) -> Decoded:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for index, character in enumerate(given.text):
+    for match in _COMPOSED.finditer(given.text):
+        character = match[0]
         plain = character if character.isascii() else _plain_character(character)
         pieces.append(plain)
-        starts += [given.starts[index]] * len(plain)
-        ends += [given.ends[index]] * len(plain)
+        starts += [given.starts[match.start()]] * len(plain)
+        ends += [given.ends[match.end() - 1]] * len(plain)
     return Decoded("".join(pieces), starts, ends)
 
 
 def _plain_character(character: str) -> str:
-    if visible_character(character) == "":
+    """What a letter with the marks that follow it, or any other character, is to a reader."""
+    if len(character) == 1 and visible_character(character) == "":
         return ""
     if character in "。｡":
         return "."

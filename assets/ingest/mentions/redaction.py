@@ -117,6 +117,9 @@ def _is_own(mention: Mention, text: str, record: Record) -> bool:
     own = record.own
     if mention.identifier.partition(":")[2] in own or text[mention.start : mention.end] in own:
         return True
+    if record.decided:
+        # What is no identifier as a whole may be one of the registrant's, damaged.
+        return False
     inside = text[mention.start : mention.end].lower()
     return any(
         inside in longer and _covers(text, longer, mention)

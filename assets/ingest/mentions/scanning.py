@@ -44,6 +44,7 @@ HIDING = (
     r"|\\u(?:00[3-7]|0[346]|1[dD]|2[14]|[fF][fF])|\\x[3-7]|&(?:amp;)*#"
     r"|(?:=[2-7][0-9A-Fa-f]){2}|=[C-Fc-f][0-9A-Fa-f]=|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)"
     rf"|[0-9A-Za-z@._-][{ALIKE_BLOCKS}]|[{ALIKE_BLOCKS}][0-9A-Za-z@._-]"
+    r"|[A-Za-z][\x{300}-\x{36f}]"
     r"|[\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{2460}-\x{24ff}"
     r"\x{ff10}-\x{ff5a}\x{1d400}-\x{1d7ff}]"
 )
@@ -57,9 +58,13 @@ _ESCAPES = (
 class Prefilter:
     """A set of fragments, of ASCII letters in lower case and digits. Built once, for any number of
     columns.
+
+    Attributes:
+        scanned: The records found in each version of a file; files are replaced, never changed.
     """
 
     def __init__(self, fragments: Iterable[bytes]) -> None:
+        self.scanned: dict[tuple[Path, int, int], list[int]] = {}
         given = {fragment for fragment in fragments if fragment}
         self._short = sorted(identifier for identifier in given if len(identifier) < _WINDOW)
         # By how they begin, and how long they are: an address has many forms that begin alike.
@@ -152,15 +157,14 @@ def _slots(windows: np.ndarray) -> np.ndarray:
         return (windows * _SPREAD) >> np.uint64(64 - _BITS)
 
 
-# What determines what a row is and who it is about, and what people's own records state of them in
-# a field for it.
-STRUCTURED = frozenset(
+# What determines what a row is and who it is about.
+KEYS = frozenset({"record_key", "person_key", "request", "replaces"})
+# What people's own records state of them in a field for it.
+STATED = frozenset(
     {
-        "record_key", "person_key", "subject", "match_key", "fingerprint", "replaces",
-        "replaced_by", "request",
-        "identity_code", "customer_number", "visitor_id", "user_id", "business_id",
-        "contract_number",
-        "order_number", "visit", "kind", "op", "type",
+        "subject", "match_key", "fingerprint", "replaced_by", "identity_code", "customer_number",
+        "visitor_id", "user_id", "business_id", "contract_number", "order_number", "visit",
+        "kind", "op", "type",
     }
 )  # fmt: skip
 
@@ -169,12 +173,19 @@ def texts_of(model: type[TableModel]) -> list[str]:
     """The columns of a staged table in which somebody else may be mentioned."""
     if model in (Identifiers, ContactPoints):
         return []
+    return [column for column in fields_of(model) if column not in STATED]
+
+
+def fields_of(model: type[TableModel]) -> list[str]:
+    """The columns of a staged table that have what a source wrote into a field, whether a text or
+    an identifier: a source may have written a text where an identifier belongs.
+    """
     declared = model.to_schema().columns
     return [
         field.name
         for field in arrow_schema(model)
         if field.type == pa.string()
-        and field.name not in STRUCTURED
+        and field.name not in KEYS
         and not any(check.name == "isin" for check in declared[field.name].checks)
     ]
 
@@ -197,7 +208,8 @@ def scan_lake(
     """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged with texts
     that may contain a searched value.
 
-    Reads all texts once, a batch in memory per thread.
+    Reads all texts once, a batch in memory per thread. Repeated with the same prefilter, it reads
+    only files that were replaced or added since.
     """
     records: list[tuple[str, str, int]] = []
 
@@ -220,10 +232,14 @@ def scan_lake(
 
 
 def _in_file(path: Path, columns: list[str], prefilter: Prefilter) -> list[int]:
+    version = (path, path.stat().st_ino, path.stat().st_mtime_ns)
+    if version in prefilter.scanned:
+        return prefilter.scanned[version]
     numbers: set[int] = set()
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=["record_no", *columns]):
             for column in columns:
                 hits = prefilter.candidates(batch.column(column))
                 numbers.update(batch.column("record_no").take(pa.array(hits)).to_pylist())
-    return sorted(numbers)
+    prefilter.scanned[version] = sorted(numbers)
+    return prefilter.scanned[version]

@@ -22,6 +22,7 @@ from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
 from assets.ingest.mentions.spellings import OPAQUE, Spellings, tokens
+from assets.ingest.record_matching import OWN
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from schemas.token_rules import (
@@ -86,7 +87,7 @@ def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redact
     identifiers = listed_in(connection, texts, unreadable.to_pylist())
     if not identifiers:
         return None
-    spellings = Spellings(identifiers, _country(connection))
+    spellings = Spellings(map(as_mentioned, identifiers), _country(connection))
     candidates = rows.take(pa.array(Prefilter(spellings.fragments).candidates(texts)))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE spelled AS SELECT unnest($1::VARCHAR[]) AS identifier",
@@ -94,6 +95,11 @@ def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redact
     )
     records = attribute(connection, candidates, spellings)
     return Redaction(spellings, records) if records else None
+
+
+def as_mentioned(identifier: str) -> str:
+    """The identifier as texts have it, of one that is listed as an account's own."""
+    return identifier.removeprefix("own_")
 
 
 def _country(connection: duckdb.DuckDBPyConnection) -> str:
@@ -105,7 +111,8 @@ def listed_in(
     connection: duckdb.DuckDBPyConnection, texts: pa.Array, unreadable: Iterable[str] = ()
 ) -> set[str]:
     """The identifiers in texts that are on the list and have not come back; every token of those
-    that are `unreadable`.
+    that are `unreadable`. An account of two people is listed, and returned, as its own
+    (`record_matching.OWN`): it is redacted, and attributes nothing.
     """
     connection.register("texts", pa.table({"text": _decoded(texts)}))
     cut = [
@@ -154,7 +161,9 @@ def listed_in(
             FROM codes WHERE (sign <> '' AND compact) OR given = {_CHECK})
         SELECT DISTINCT identifier
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
-            FROM (SELECT DISTINCT identifier FROM named WHERE identifier IS NOT NULL))
+            FROM (SELECT identifier FROM named WHERE identifier IS NOT NULL
+                UNION SELECT 'own_' || identifier FROM named
+                    WHERE 'own_' || split_part(identifier, ':', 1) IN {OWN}))
         JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
     ).fetchall()
     return {identifier for (identifier,) in rows}

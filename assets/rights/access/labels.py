@@ -11,9 +11,23 @@ from typing import Any
 
 import yaml
 
+from assets.rights.access.redaction import REDACTED
 from schemas import eligibility, profiles
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language
+
+# Columns whose values are words of the register's own.
+_OF_CLOSED_LISTS = (
+    "kind",
+    "op",
+    "choice",
+    "status",
+    "birth_date_precision",
+    "channel",
+    "purpose",
+    "language",
+    "native_language",
+)
 
 
 @cache
@@ -33,6 +47,24 @@ def text(key: str, language: Language) -> str:
 def name(kind: str, key: str, language: Language) -> str:
     """What a table or column is called; the system's own name where the words have none."""
     return str(words()[kind].get(key, words()["texts"].get(key, {})).get(language, key))
+
+
+def value(column: str, stored: str, language: Language) -> str:
+    """What a word of a closed list is called; any other value as it is stored, with what is
+    redacted in it in the language.
+    """
+    if column in ("type", "subject_type"):
+        return name("columns", stored, language)
+    words_of = words()["values"]
+    known = words_of["language"] if column in ("language", "native_language") else words_of["any"]
+    if column in _OF_CLOSED_LISTS and stored in known:
+        return str(known[stored][language])
+    return redacted(stored, language)
+
+
+def redacted(text_with: str, language: Language) -> str:
+    """The text, with what is redacted in it marked in the language."""
+    return text_with.replace(REDACTED, text("redacted", language))
 
 
 def meaning(code: str, language: Language) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.documents import notice
-from assets.rights.access import archive, labels, page, portable, spreadsheets
+from assets.rights.access import archive, labels, page, portable, recipients, spreadsheets
 from assets.rights.access.gathering import Gathered, Row, gather, plain
 from assets.storage.data_root import DataRoot
 from schemas.policy.model import Policy
@@ -60,6 +60,7 @@ def access(
         **asdict(gathered),
         "language": chosen_language,
         "circumstances": circumstances(data_root.policy, chosen_language, now.date()),
+        "recipients": recipients.receiving(data_root.policy, gathered, chosen_language, now.date()),
     }
     files = {
         "access.html": page.html(data_root.policy, gathered, chosen_language, now),

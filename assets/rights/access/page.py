@@ -16,14 +16,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from assets.documents import notice
+from assets.documents import grammar, notice
 from assets.documents.grammar import day as day_in_words
 from assets.documents.pages import CONTENT_POLICY, STYLE
-from assets.rights.access import labels, spreadsheets
+from assets.rights.access import labels, recipients, spreadsheets
 from assets.rights.access.gathering import Gathered, Row
-from assets.rights.access.redaction import REDACTED
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(_DAY.pattern + r"T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
         title=text("title").format(register=policy.register_name.name[language]),
         made=text("made").format(day=day_in_words(now.date(), language), as_of=as_of),
         intro=text("intro"),
-        withheld=text("withheld").format(redacted=REDACTED, **gathered.withheld),
+        withheld=text("withheld").format(redacted=text("redacted"), **gathered.withheld),
         nothing=text("nothing"),
-        sections=_sections(policy, gathered, language),
+        sections=_sections(policy, gathered, language, now.date()),
         notice_title=text("notice"),
         notice=_notice(policy, language, now.date()),
     )
@@ -78,12 +80,14 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
 def _notice(policy: Policy, language: Language, today: date) -> str:
     """The notice without its title, its headings one level lower: parts of this page."""
     markdown = notice.markdown(policy, language, today).split("\n", 1)[1]
-    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(
-        re.sub(r"^#", "##", markdown, flags=re.MULTILINE)
+    return (
+        MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
+        .enable("table")
+        .render(re.sub(r"^#", "##", markdown, flags=re.MULTILINE))
     )
 
 
-def _sections(policy: Policy, gathered: Gathered, language: Language) -> list[Section]:
+def _sections(policy: Policy, gathered: Gathered, language: Language, today: date) -> list[Section]:
     nothing = labels.text("nothing", language)
 
     def section(key: str, grids: list[Grid], otherwise: str = nothing) -> Section:
@@ -118,6 +122,7 @@ def _sections(policy: Policy, gathered: Gathered, language: Language) -> list[Se
         section(
             "profile", _profile(policy, gathered, language), labels.text("no_profile", language)
         ),
+        section("received", _recipients(policy, gathered, language, today)),
         section("held", grids(gathered.retained)),
         section("statements", grids(gathered.statements)),
         section("records", [_record(policy, record, language) for record in gathered.records]),
@@ -191,6 +196,21 @@ def _profile(policy: Policy, gathered: Gathered, language: Language) -> list[Gri
     return [_grid(policy, labels.text("profile", language), rows, language)] if rows else []
 
 
+def _recipients(policy: Policy, gathered: Gathered, language: Language, today: date) -> list[Grid]:
+    rows = [
+        {
+            "recipient": row["name"],
+            "country": row["country"],
+            "purposes": grammar.joined(
+                [policy.purposes[name].name[language] for name in row["purposes"]], language
+            ),
+            "receives": row["receives"],
+        }
+        for row in recipients.receiving(policy, gathered, language, today)
+    ]
+    return [_grid(policy, labels.text("received", language), rows, language)] if rows else []
+
+
 def _record(policy: Policy, row: Row, language: Language) -> Grid:
     source = _value(policy, "source", row["source"], language)
     outcome = labels.name("texts", f"outcome_{row['outcome']}", language)
@@ -228,7 +248,10 @@ def _as_delivered(title: list[str], content: Any, language: Language) -> Grid:
     return Grid(
         " · ".join(title),
         header,
-        [[path, str(value)] for path, value in spreadsheets.leaves(content)],
+        [
+            [path, labels.redacted(str(value), language)]
+            for path, value in spreadsheets.leaves(content)
+        ],
     )
 
 
@@ -237,12 +260,25 @@ def _is_filled(value: Any) -> bool:
 
 
 def _value(policy: Policy, column: str, value: Any, language: Language) -> str:
+    """The value as a person reads it: what policy and labels name by its name, days and moments as
+    the language writes them, in the policy's time zone.
+    """
     if not _is_filled(value):
         return ""
     if isinstance(value, bool):
         return labels.text("yes" if value else "no", language)
-    if column in ("source", "overrides", "ended_by") and value in policy.sources:
-        return policy.sources[value].name[language]
-    if column == "purpose" and value in policy.purposes:
-        return policy.purposes[value].name[language]
-    return str(value)
+    text = str(value)
+    if column == "attribute":
+        return labels.name("columns", text, language)
+    if column in ("source", "overrides", "ended_by") and text in policy.sources:
+        return policy.sources[text].name[language]
+    if column == "purpose" and text in policy.purposes:
+        return policy.purposes[text].name[language]
+    return _dated(policy, text, language) or labels.value(column, text, language)
+
+
+def _dated(policy: Policy, text: str, language: Language) -> str:
+    """A day or moment in ISO 8601 in words; empty for any other text."""
+    if _MOMENT.fullmatch(text):
+        return grammar.moment(datetime.fromisoformat(text).astimezone(policy.zone), language)
+    return grammar.day(date.fromisoformat(text), language) if _DAY.fullmatch(text) else ""

@@ -1,10 +1,10 @@
 """What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on
 consent or contract.
 
-Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, in a column of
-a category that comes from that source and is derived from nothing. *On consent or contract*: one of
-the category's purposes has that basis, and the registrant has a contract or order, or has consented
-to that purpose. All of the register is processed automatically.
+Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, whichever of
+theirs it is, in a column of a category that is derived from nothing. *On consent or contract*: one
+of the category's purposes has that basis, and the registrant has a contract or order, or has
+consented to that purpose. All of the register is processed automatically.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _kept(
     values = {
         name: row[name]
         for name, declaration in declarations.items()
-        if row.get(name) is not None and _is_portable(policy, declaration, row["source"], purposes)
+        if row.get(name) is not None and _is_portable(policy, declaration, purposes)
     }
     if not values:
         return None
@@ -77,13 +77,9 @@ def _kept(
     }
 
 
-def _is_portable(policy: Policy, declaration: Declaration, source: str, purposes: set[str]) -> bool:
+def _is_portable(policy: Policy, declaration: Declaration, purposes: set[str]) -> bool:
     category = policy.categories[declaration.category]
-    provided = (
-        source in category.sources
-        and not category.derived_from
-        and not technical(policy, declaration.category)
-    )
+    provided = not category.derived_from and not technical(policy, declaration.category)
     return (
         provided
         and bool({"consent", "contract"} & set(declaration.bases))

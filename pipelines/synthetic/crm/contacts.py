@@ -377,6 +377,8 @@ def _write(
             _written_time(created, american),
         ),
         "Last Activity Date": only(has_activity, _written_time(active, american)),
+        # What the registrant did themselves; the company's own mails are in neither column.
+        "Recent Conversion Date": only(has_activity, _written_time(active, american)),
         "Contact owner": drawn(_OWNERS, 0.6),
         "Associated Company": company,
         "Street Address": only(has_address, line),
@@ -408,6 +410,7 @@ def _changed(chunk: Chunk, rng: np.random.Generator, contacts: _Contacts, rows: 
     seconds = chunk.days.day_no[day] * 86_400 - rng.integers(3_600, 80_000, count)
     columns["Job Title"] = pick(_TITLES, rng.integers(1, len(_TITLES), count))
     columns["Last Activity Date"] = _written_time(seconds, rng.random(count) < 0.3)
+    columns["Recent Conversion Date"] = columns["Last Activity Date"]
     columns["Phone Number"] = either(rng.random(count) < 0.4, empty(count), columns["Phone Number"])
     return _Contacts(
         contacts.who[rows],

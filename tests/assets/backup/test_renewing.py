@@ -18,7 +18,7 @@ from assets.requests import ledger
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied, files_containing
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.namesakes import LEAVES, STAYS
 
 
@@ -45,7 +45,7 @@ def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     request_id = ledger.receive(
         known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(known, [request_id])
+    find_cleared(known, [request_id])
     erasing.suppress(known, [request_id], TODAY)
     erasing.remove(known, [request_id], TODAY)
     return known.root

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from assets.backup import generations, rotation
-from assets.erasure.proof import certificate_pages, certificates
+from assets.erasure.proof import certificate_checks, certificate_pages, certificates
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import verify
 from assets.requests import ledger
@@ -140,7 +140,7 @@ def test_the_certificate_states_it_too(data_root: DataRoot) -> None:
     until = str(date(2026, 11, 23) + timedelta(DAYS))
     assert content["backups"] == {"generations": 1, "until": until}
     certificates.issue(data_root, content)
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
     for kind in ("md", "html"):
         assert (
             f"1, the last until {until}"

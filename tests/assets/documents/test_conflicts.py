@@ -111,7 +111,6 @@ MENDED: list[tuple[str, str, list[Change]]] = [
         "birth_date",
         [(("categories", "birth_date", "sources"), ["population_register", "crm", "self"])],
     ),
-    ("CONFLICT-COOKIES", "analytics", [(("purposes", "analytics", "bases"), ["consent"])]),
     (
         "CONFLICT-AGE",
         "products_and_services",
@@ -120,6 +119,20 @@ MENDED: list[tuple[str, str, list[Change]]] = [
     ("CONFLICT-DISCLOSURE", "targeted_advertising", [(("purposes", "targeted_advertising"), None)]),
     ("CONFLICT-NOT-REVIEWED", "version 2019-06-27", [(("version",), "2026-11-01")]),
 ]
+
+
+def test_counting_visits_without_a_consent_is_reported_with_the_reason() -> None:
+    reason = "counts only, on our own server"
+    use = {"by": "own_measurement", "reason": reason}
+    found = [
+        (conflict.subject, conflict.policy_text)
+        for conflict in conflicts.conflicts(
+            policy((("purposes", "analytics", "visits"), use)), TODAY
+        )
+        if conflict.code == "CONFLICT-COOKIES"
+    ]
+    assert found == [("analytics", reason)]
+    assert "CONFLICT-COOKIES" not in codes()
 
 
 class TestMending:

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from assets.erasure import erasing
-from assets.erasure.proof import certificates
+from assets.erasure.proof import certificate_checks, certificates
 from assets.requests import encrypted_identity, ledger
 from assets.storage import sessions
 from assets.storage.data_root import DataRoot
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
 from tests.support.queries import replace_connect
 from tests.support.registers import build
@@ -60,7 +61,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def carry_out(data_root: DataRoot, ids: list[str]) -> list[str]:
     """All steps but the rebuild of register and marts."""
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     erasing.suppress(data_root, ids, TODAY)
     erasing.remove(data_root, ids, TODAY)
     return ids
@@ -119,7 +120,7 @@ def test_closing_many_syncs_a_bounded_number_of_files_for_each(
     assert (len(closing.certificates), closing.unproven) == (MANY + 1, [])
     # A certificate with two pages, the request's file, and its key.
     assert work["synced"] < 5 * (MANY + 1) + 40
-    assert certificates.check(known_data_root) == []
+    assert certificate_checks.check(known_data_root) == []
     assert [
         request_id
         for request_id in ids
@@ -146,7 +147,7 @@ def test_what_has_not_been_through_every_step_is_not_closed(
     """
     ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
-        erasing.find(known_data_root, ids)
+        find_cleared(known_data_root, ids)
     with pytest.raises(ledger.RequestError, match="erasure_backfill"):
         erasing.close(known_data_root, ids, NOW)
     assert certificates.issued(known_data_root) == set()
@@ -187,12 +188,12 @@ def test_certificates_of_a_killed_run_are_not_reported_as_tampering(
         for path in certificates.folder(known_data_root).glob("Q*.json")
     }
     assert 0 < len(first) < len(ids)
-    assert {finding.code for finding in certificates.check(known_data_root)} <= {
+    assert {finding.code for finding in certificate_checks.check(known_data_root)} <= {
         "CERT-MISSING"
-    } or certificates.check(known_data_root) == []
+    } or certificate_checks.check(known_data_root) == []
     closing = erasing.close(known_data_root, ids, NOW + timedelta(minutes=5))
     assert len(closing.certificates) == len(ids)
-    assert certificates.check(known_data_root) == []
+    assert certificate_checks.check(known_data_root) == []
     assert all(
         (certificates.folder(known_data_root) / name).read_bytes() == content
         for name, content in first.items()

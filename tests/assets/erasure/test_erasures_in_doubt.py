@@ -15,7 +15,7 @@ import pytest
 
 from assets.erasure import abandoning, beginning, bystanders, decisions, erasing
 from assets.erasure.preview import preview
-from assets.erasure.proof import certificates, remaining
+from assets.erasure.proof import certificate_checks, certificates, remaining
 from assets.register import pair_cache, review
 from assets.register.pair_cache import Decision
 from assets.requests import ledger
@@ -23,6 +23,7 @@ from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, workflow
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW, TODAY, registrant_of
 from tests.support.population_register_messages import code, day, name, part, person
 from tests.support.registers import build, refresh, rows
@@ -123,7 +124,7 @@ def asked(data_root: DataRoot, *given: str, right: str = "erasure") -> Request:
 
 def erased(data_root: DataRoot, *request_ids: str) -> erasing.Closing:
     ids = list(request_ids)
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     begun = [
         request_id for request_id in ids if ledger.load(data_root, request_id).state == "erasing"
     ]
@@ -498,11 +499,11 @@ def test_a_request_without_a_match_waits_and_is_closed_as_such_without_a_certifi
 ) -> None:
     request = asked(data_root, "customer_number:C9999999")
     assert (request.state, request.resolved) == ("unclear", ())
-    assert erasing.find(data_root, [request.request_id]) == {request.request_id: 0}
+    assert find_cleared(data_root, [request.request_id]) == {request.request_id: 0}
     closed = workflow.close(data_root, request.request_id, NOW)
     assert (closed.state, closed.outcome) == ("closed", "nobody_found")
     assert certificates.issued(data_root) == set()
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
     [message] = (data_root.outbox / "messages").glob(f"{request.request_id}-*.json")
     assert json.loads(message.read_text())["kind"] == "nobody_found"
 
@@ -608,7 +609,7 @@ def test_a_grey_pair_with_one_half_requested_waits_and_stops_no_other(
         ledger.receive(data_root, "erasure", "written", [f"identity_code:{code}"], NOW)
         for code in (ALICE, MICHAEL)
     ]
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     requests = [ledger.load(data_root, request_id) for request_id in ids]
     assert [request.state for request in requests] == ["unclear", "erasing"]
     assert grey in requests[0].why
@@ -653,7 +654,7 @@ def test_going_on_without_the_other_half_is_on_the_certificate(
 def stuck(data_root: DataRoot) -> str:
     """Suppressed and removed, and not proven yet; two erasures share an identifier on the list."""
     request_id = asked(data_root, f"identity_code:{ALICE}").request_id
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     return request_id
@@ -667,7 +668,7 @@ def test_refusing_after_removal_reports_what_was_removed_and_lifts_the_suppressi
     assert (closed.state, closed.outcome, closed.why) == ("closed", "refused", "REQ-LEGAL-CLAIMS")
     assert (left.removed, left.lifted > 0) == (sum(closed.removed.values()), True)
     assert closed.removed["raw"] == 3
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
     deliver(data_root, NEXT, "contracts", CONTRACTS)
     basic_data(data_root, NEXT, [person(ALICE, name("Alice", "Testi"))])
     refresh(data_root, TODAY)
@@ -733,3 +734,81 @@ def test_it_is_not_widened_by_what_is_not_certain(data_root: DataRoot, stuck: st
     with pytest.raises(RequestError):
         decisions.correct(data_root, stuck, [f"contact_id:{BARE}"], NOW)
     assert ledger.load(data_root, stuck) == before
+
+
+def test_identifiers_that_only_a_quarantined_record_has_are_followed(data_root: DataRoot) -> None:
+    """The register knows an address from a consent; the contact with it was quarantined."""
+    consented = [
+        {
+            "event_ts": "2026-11-17T08:00:00Z", "subject_key_type": kind, "subject_key": value,
+            "purpose": "direct_marketing", "channel": channel, "status": "granted",
+            "source": "web-form", "evidence": f"by0{kind}", "text_version": "1", "language": "fi",
+        }
+        for kind, value, channel in (
+            ("email", QUARANTINED["email"], "email"),
+            ("phone", QUARANTINED["phone"], "sms"),
+        )
+    ]  # fmt: skip
+    put(data_root, "consents", NEXT, "consent_log", csv(consented), 2)
+    unreadable = f'{{"note": "unreadable0 {QUARANTINED["phone"].replace("+358", "0")}", "x": '
+    put(data_root, "credit_bureau", NEXT, "credit_reports", unreadable.encode(), 1)
+    refresh(data_root, TODAY)
+    ids = [registrant_of(data_root, QUARANTINED["email"])]
+    request = asked(data_root, f"email:{QUARANTINED['email']}")
+    assert request.registrants == tuple(ids)
+    assert {f"phone:{QUARANTINED['phone']}", f"contact_id:{QUARANTINED['contact_id']}"} <= {
+        *request.resolved
+    }
+    closing = erased(data_root, request.request_id)
+    assert (closing.unproven, len(closing.certificates)) == ([], 1)
+    left = payloads(data_root)
+    assert [mark for mark in ("by0email", "by0phone", "unreadable0", "Vain") if mark in left] == []
+
+
+def test_a_quarantined_record_of_another_party_adds_nothing(data_root: DataRoot) -> None:
+    """The wife's address stands in a quarantined contract with the husband's code."""
+    spouse = contract("S9", "500008888", "C9000009", THIRD, starts_on="no day at all")
+    deliver(data_root, NEXT, "contracts", [spouse])
+    rejected = contact("500007777", "Oma", "alice.testi@example.fi", created="no day at all")
+    deliver(data_root, NEXT, "contacts", [rejected])
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    named = {*request.resolved, *request.own}
+    assert (
+        named & {"contact_id:500008888", "contact_id:500007777", f"identity_code:{THIRD}"} == set()
+    )
+
+
+def test_an_account_of_two_people_is_redacted_where_a_third_mentions_it(
+    data_root: DataRoot,
+) -> None:
+    def noted(text: str) -> dict[str, str]:
+        return {**contact("500003", "Other", "third.other@example.fi"), "Notes": text}
+
+    deliver(data_root, NEXT, "contacts", [noted(f"note0before about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    assert f"contact_id:{CONTACT}" in request.own
+    assert erased(data_root, request.request_id).unproven == []
+    deliver(data_root, "2026-11-20", "contacts", [noted(f"note0after about {CONTACT} today")])
+    refresh(data_root, TODAY)
+    left = payloads(data_root)
+    assert "note0before about [redacted] today" in left
+    assert "note0after about [redacted] today" in left
+    assert f'"contact_id":"{CONTACT}","customer_number":"C1000002"' in left
+
+
+def test_a_mention_in_a_field_for_an_identifier_is_redacted_in_every_layer(
+    data_root: DataRoot,
+) -> None:
+    odd = [
+        contract(f"S7 {ALICE.lower()}", "500002", "C2000002", ""),
+        contract("S8", f"see {ALICE}", "C2000002", ""),
+    ]
+    deliver(data_root, NEXT, "contracts", odd)
+    refresh(data_root, TODAY)
+    request = asked(data_root, f"identity_code:{ALICE}")
+    closing = erased(data_root, request.request_id)
+    assert (closing.unproven, closing.findings) == ([], [])
+    numbers = {row["contract_number"] for row in rows(data_root, "FROM contracts")}
+    assert {"S7 [redacted]", "S8"} <= numbers

@@ -19,6 +19,7 @@ from assets.sources import consents, crm
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.support.registers import take_in
 
@@ -66,7 +67,7 @@ def data_root(known_data_root: DataRoot) -> DataRoot:
 def begin(data_root: DataRoot) -> str:
     given = [f"identity_code:{LEAVES.identity_code}"]
     request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     return request_id
 

@@ -22,6 +22,7 @@ from assets.sources import crm
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied, files_containing, ledger_entries, parquet_rows
 from tests.support.deliveries import csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.support.namesakes import Known
 from tests.support.registers import build, rows, take_in
@@ -43,7 +44,7 @@ def asked(data_root: DataRoot) -> str:
 def erased(data_root: DataRoot) -> certificates.Issued:
     request_id = asked(data_root)
     legal_holds.take_in(data_root, TODAY)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     build(data_root, TODAY)
@@ -162,7 +163,7 @@ def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(
 
 def test_an_order_beyond_its_retention_period_is_not_kept(data_root: DataRoot) -> None:
     request_id = asked(data_root)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY.replace(year=2033))
     build(data_root, TODAY)
@@ -173,7 +174,7 @@ def test_a_killed_removal_certifies_the_same_legal_holds(
     data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request_id = asked(data_root)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     real = legal_holds.remove_unless_retained
 

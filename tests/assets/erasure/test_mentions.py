@@ -14,13 +14,16 @@ from assets.backup import generations, renewing, restoring
 from assets.erasure import erasing
 from assets.erasure.proof import evidence
 from assets.ingest import deliveries
+from assets.ingest.mentions import scanning
+from assets.ingest.mentions.scanning import Prefilter
 from assets.ingest.mentions.spellings import Spellings
 from assets.requests import ledger
 from assets.staging import staged
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from tests.support.data_roots import copied
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.mentions_world import (
     ODD_DAY,
     STAY_REDACTED,
@@ -63,7 +66,7 @@ def asked(data_root: DataRoot) -> str:
     request_id = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     return request_id
 
@@ -245,3 +248,30 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
     assert (mine - theirs, theirs - mine) == ({}, {})
     assert evidence.gather(data_root, [request_id])[request_id].redacted == REDACTED
     assert staged.lost_by_key(data_root, deliveries.ledger(data_root)) == 0
+
+
+def test_a_scan_that_is_repeated_reads_only_files_that_were_replaced(
+    odd_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_root = DataRoot(copied(odd_root, tmp_path / "data"))
+    prefilter, read = Prefilter(all_spellings(data_root).fragments), list[Path]()
+    open_file = scanning.pq.ParquetFile
+
+    def counted(path: Path) -> object:
+        read.append(path)
+        return open_file(path)
+
+    monkeypatch.setattr(scanning.pq, "ParquetFile", counted)
+
+    def scanned() -> list[tuple[object, ...]]:
+        with connect(data_root) as connection:
+            scanning.scan_lake(data_root, connection, prefilter)
+            return sorted(connection.execute("FROM worth_reading").fetchall())
+
+    first = scanned()
+    files = len(read)
+    assert first
+    assert files == len(scanning.files_with_texts(data_root))
+    replaced = data_root.files("raw")[0]
+    replaced.write_bytes(replaced.read_bytes())
+    assert (scanned(), len(read)) == (first, files + 1)

@@ -64,9 +64,9 @@ def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
     )
     _insert(
         connection,
-        "visits (registrant_id, started_at, actions, contents_clicked)",
+        "visits (registrant_id, started_at, actions, contents_clicked, consented)",
         [
-            (person.registrant_id, visit.started_at, visit.actions, visit.clicks)
+            (person.registrant_id, visit.started_at, visit.actions, visit.clicks, ["profiling"])
             for person in everyone
             for visit in person.visits
         ],

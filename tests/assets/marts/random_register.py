@@ -25,6 +25,9 @@ TITLES = (
     "Ostaja",
     "myyjä",
     "IT-hankintapäällikkö",
+    "Ostopäällikkö",
+    "VD:n sihteeri",
+    "Assistant to the CEO",
     "CEO",
     "Senior Marketing Lead",
     "siivooja",
@@ -33,6 +36,7 @@ TITLES = (
 )
 ORIGINS = (
     "consents:web-form",
+    "consents:tcf2",
     "consents:prohibition-list-dm",
     "consents:vtj:SUORAMARKKINOINTIKIELTO",
     "crm:hs_email_optout",
@@ -181,8 +185,8 @@ def _belongings(
                 "order_number": f"T{registrant['registrant_id']}-{nth}",
                 "ordered_at": a_moment(rng, today) + timedelta(days=rng.choice((0, 0, 0, 3))),
                 "status": rng.choice(("placed", "delivered", "returned", "cancelled")),
-                "amount": Decimal("20.00"),
-                "currency": "EUR",
+                "amount": Decimal(rng.choice(("9.90", "200.00", "200.01"))),
+                "currency": rng.choice(("EUR", "EUR", "NOK")),
                 "items": 1,
             }
         )
@@ -197,6 +201,9 @@ def _belongings(
                 "searches": 0,
                 "contents_seen": 0,
                 "contents_clicked": 0,
+                "consented": rng.choice(
+                    ([], ["analytics"], ["profiling"], ["analytics", "products_and_services"])
+                ),
             }
         )
     if rng.random() < 0.2:
@@ -216,7 +223,7 @@ def _belongings(
 def _words(rng: random.Random, registrant: Row, today: date, log: list[Row]) -> None:
     for nth in range(rng.choice((0, 1, 1, 2, 3, 5))):
         choice = rng.choice((*STATUSES, "granted", "granted", "granted", "lifted"))
-        origin = rng.choice(ORIGINS if choice == "prohibited" else ORIGINS[:1])
+        origin = rng.choice(ORIGINS if choice == "prohibited" else ORIGINS[:2])
         about = rng.choice(
             ("direct_marketing", "direct_marketing", "targeted_advertising", *REGISTRANT_PURPOSES)
         )

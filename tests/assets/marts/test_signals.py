@@ -205,7 +205,7 @@ def test_a_company_s_address_is_open_and_a_named_contact_only_by_their_duties(
     assert reached(data_root) == {None, "Nimi2", "Nimi3"}
 
 
-def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(
+def test_a_child_becomes_of_age_on_the_day_and_a_consent_shows_no_age(
     data_root: DataRoot,
 ) -> None:
     born = {"1": "2008-11-20", "2": "2008-11-21", "3": "", "4": ""}
@@ -218,7 +218,7 @@ def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(
         [event(contact_id) for contact_id in "123"],
     )
     refresh(data_root)
-    assert reached(data_root) == {"Nimi1", "Nimi3"}
+    assert reached(data_root) == {"Nimi1"}
     assert "Nimi4" not in reached(data_root, "by_phone")
 
 
@@ -430,8 +430,8 @@ class TestExport:
     @pytest.fixture
     def published(self, data_root: DataRoot) -> DataRoot:
         events = [
-            event("1", channel="web", purpose="targeted_advertising"),
-            event("2", channel="web", purpose="targeted_advertising"),
+            event("1", channel="all", purpose="targeted_advertising"),
+            event("2", channel="all", purpose="targeted_advertising"),
         ]
         deliver_all(data_root, [contact("1"), contact("2")], events)
         refresh(data_root, TODAY, "targeted_advertising")

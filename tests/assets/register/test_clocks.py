@@ -191,5 +191,5 @@ def test_a_credit_mark_goes_with_whatever_ends_it_first(
         for name, day in (("remark_date", marked), ("paid_on", paid), ("expires_on", expires))
     }
     assert evaluated(
-        clocks.mark_expiry(), **columns, stated_at="TIMESTAMPTZ '2026-11-20 10:00:00+00'"
+        clocks.mark_expiry(POLICY), **columns, stated_at="TIMESTAMPTZ '2026-11-20 10:00:00+00'"
     ) == date.fromisoformat(expected)

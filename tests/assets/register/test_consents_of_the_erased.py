@@ -12,6 +12,7 @@ from assets.marts.building import mart_path
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW, SHARED, SPOUSES, TODAY, registrant_of
 from tests.support.registers import build, refresh, rows
 
@@ -47,7 +48,7 @@ def test_the_erasure_of_one_makes_nobody_else_a_recipient_of_marketing(
     before = marketed(data_root)
     assert spouse not in before
     request_id = ledger.receive(data_root, "erasure", "written", [leaving], NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     build(data_root, TODAY)

@@ -16,6 +16,7 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import find_cleared
 from tests.support.population_register_messages import (
     code,
     death,
@@ -271,7 +272,7 @@ class TestLeaving:
         asked = ledger.receive(
             world, "erasure", "written", [f"identity_code:{CODES['known']}"], now
         )
-        erasing.find(world, [asked])
+        find_cleared(world, [asked])
         erasing.suppress(world, [asked], now.date())
         erasing.remove(world, [asked], now.date())
         build(world)

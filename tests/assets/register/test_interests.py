@@ -44,8 +44,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as made:
         made.execute("SET TimeZone = 'UTC'")
         made.execute(
-            "CREATE TABLE registrant_visits (registrant_id VARCHAR, visit VARCHAR, "
-            "started_at TIMESTAMPTZ)"
+            "CREATE TABLE consented_visits (registrant_id VARCHAR, visit VARCHAR, "
+            "started_at TIMESTAMPTZ, consented VARCHAR[])"
         )
         made.execute(
             """CREATE TABLE statements_visit_actions (visit VARCHAR, url VARCHAR,
@@ -60,11 +60,12 @@ def visited(
     *actions: dict[str, str],
     registrant: str | None = "R",
     started: datetime | None = None,
+    consented: tuple[str, ...] = ("profiling",),
 ) -> None:
-    visit = f"1|{connection.execute('SELECT count(*) FROM registrant_visits').fetchone()}"
+    visit = f"1|{connection.execute('SELECT count(*) FROM consented_visits').fetchone()}"
     connection.execute(
-        "INSERT INTO registrant_visits VALUES (?, ?, ?)",
-        [registrant, visit, started or datetime(2026, 11, 1, 12, tzinfo=UTC)],
+        "INSERT INTO consented_visits VALUES (?, ?, ?, ?)",
+        [registrant, visit, started or datetime(2026, 11, 1, 12, tzinfo=UTC), list(consented)],
     )
     fields = (
         "url",

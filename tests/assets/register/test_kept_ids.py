@@ -19,6 +19,7 @@ from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 from tests.support.data_roots import mart_tables
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW, TODAY, registrant_of
 from tests.support.namesakes import contact, visit
 from tests.support.population_register_messages import code, day, home_address, name, part, person
@@ -118,7 +119,7 @@ def erase(data_root: DataRoot, *people: tuple[str, ...]) -> None:
         for person in people
         for given in ([f"identity_code:{person[0]}"], [f"user_id:{person[5]}"])
     ]
-    erasing.find(data_root, ids)
+    find_cleared(data_root, ids)
     assert {ledger.load(data_root, request_id).state for request_id in ids} == {"erasing"}
     erasing.suppress(data_root, ids, TODAY)
     erasing.remove(data_root, ids, TODAY)

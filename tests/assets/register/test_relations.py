@@ -20,6 +20,7 @@ from sqlglot import exp
 
 from assets.register import building, pair_cache, relation_graph, relations
 from assets.register.pair_cache import Decision
+from assets.requests import holds
 from assets.storage import sessions
 from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope
@@ -28,6 +29,7 @@ from tests.assets.rights.test_rectification import NEW_MAIL, rectify
 from tests.support.corrections import crm
 from tests.support.crm_people import key
 from tests.support.dated_records import deliver
+from tests.support.known_registrants import NOW
 from tests.support.registers import TODAY, take_in, typed
 
 LATER = date(2034, 7, 1)
@@ -127,6 +129,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     rectify(data_root, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 1", call_name="Aino")
     decision = Decision(*sorted((key("502"), key(OTHER))), same=True, decided_on=TODAY)
     pair_cache.decide(data_root, [decision])
+    holds.add(data_root, ["contact_id:502"], "HOLD-CLAIM", "legal", "tester", NOW, until=LATER)
     statements: list[Statement] = []
 
     @contextmanager

@@ -158,7 +158,7 @@ class TestForecast:
     def test_by_the_end_of_a_month_as_much_is_foreseen_as_a_simulation_says(
         self, data_root: DataRoot
     ) -> None:
-        due = forecast.simulate(data_root, date(2026, 11, 20))
+        due = forecast.simulate(data_root, date(2026, 11, 20)).due
         for last in (date(2026, 12, 31), date(2027, 11, 30), date(2028, 10, 31)):
             foreseen: dict[tuple[str, str], int] = {}
             for expiry in due:
@@ -185,14 +185,17 @@ class TestForecast:
         latest = forecast.latest(data_root)
         assert latest is not None
         assert latest[1] == forecast.simulate(data_root, date(2026, 11, 20))
-        assert [month for month, _, _ in forecast.bars(*latest)][::23] == ["2026-11", "2028-10"]
+        assert [month for month, _, _ in forecast.bars(latest[0], latest[1].due)][::23] == [
+            "2026-11",
+            "2028-10",
+        ]
 
     def test_the_chart_has_a_bar_for_every_count(self, data_root: DataRoot) -> None:
         latest = forecast.latest(data_root)
         assert latest is not None
-        picture = forecast.chart(*latest)
-        assert picture.count("<title>") == len(latest[1])
-        assert all(effect.rule in picture for effect in latest[1])
+        picture = forecast.chart(latest[0], latest[1].due)
+        assert picture.count("<title>") == len(latest[1].due)
+        assert all(effect.rule in picture for effect in latest[1].due)
 
     def test_a_shorter_period_is_supposed_without_touching_anything(
         self, data_root: DataRoot

@@ -16,6 +16,7 @@ from assets.sources import website
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.support.namesakes import visit
 from tests.support.registers import take_in
@@ -27,7 +28,7 @@ COOKIE, SHARED = "C0FFEE00C0FFEE01", "3F2504E0-4F89-11D3-9A0C-0305E82C3301"
 
 def erased(data_root: DataRoot, *given: str) -> None:
     request_id = ledger.receive(data_root, "erasure", "written", list(given), NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
 

@@ -28,6 +28,7 @@ from assets.rights import (
 from assets.rights.other_requests import Other
 from assets.storage.data_root import DataRoot
 from pipelines.cli.request_steps import request
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh, rows, typed
 
@@ -47,7 +48,7 @@ def data_root(known_data_root: DataRoot) -> DataRoot:
 def erasing(data_root: DataRoot) -> Request:
     """An erasure of LEAVES that has begun."""
     request_id = received(data_root, "erasure", THEIRS)
-    erasing_module.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     return ledger.load(data_root, request_id)
 
 
@@ -189,11 +190,13 @@ def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(data_root: Da
     left_behind.write_text(LEAVES.identity_code)
     assert erasing_module.close(data_root, steps, LATER).unproven == steps
     assert ledger.load(data_root, access).state == "received"
-    assert len(list(withheld_messages.folder(data_root).iterdir())) == 1
+    assert len(list(withheld_messages.folder(data_root).iterdir())) == 2
     left_behind.unlink()
     assert erasing_module.close(data_root, steps, LATER).unproven == []
     assert ledger.load(data_root, access).why == "REQ-ERASED"
-    assert list(withheld_messages.folder(data_root).iterdir()) == []
+    # What is left is the confirmation, which nobody has sent.
+    assert withheld_messages.waiting(data_root) == steps
+    assert len(list(withheld_messages.folder(data_root).iterdir())) == 1
 
 
 def test_an_erasure_that_is_certified_is_not_refused(
@@ -311,7 +314,8 @@ def test_ending_an_old_right_of_somebody_erased_writes_nothing(data_root: DataRo
     [done] = restriction_and_objection.apply(data_root, [asked], LATER)
     assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
     assert not list((data_root.inbox / "consents").rglob("*-*.csv"))
-    assert outbound_messages.waiting(data_root) == 0
+    [waits] = outbound_messages.folder(data_root).iterdir()
+    assert json.loads(waits.read_text())["kind"] == withheld_messages.CONFIRMATION
     assert workflow.close(data_root, restriction.request_id, LATER).state == "closed"
     assert registrant_of(data_root, STAYS.identity_code)
 

@@ -30,6 +30,7 @@ from tests.support.corrections import (
 )
 from tests.support.data_roots import copied, files_containing, mart_tables
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import find_cleared
 from tests.support.population_register_messages import (
     code,
     day,
@@ -298,7 +299,7 @@ def test_an_erasure_takes_the_corrections_along(known: DataRoot) -> None:
         [f"customer_number:{NUMBER}"],
         datetime(2026, 12, 21, tzinfo=UTC),
     )
-    erasing.find(known, [request_id])
+    find_cleared(known, [request_id])
     erasing.suppress(known, [request_id], OVER)
     erasing.remove(known, [request_id], OVER)
     build(known, OVER)

@@ -67,7 +67,7 @@ def test_an_extension_is_announced_within_the_first_month(data_root: DataRoot) -
     assert (str(extended.due_on(data_root)), channel) == ("2027-02-22", "email")
     [message] = messages(data_root)
     assert (message["kind"], message["to"]) == ("extension", LEAVES.email)
-    assert "2027-02-22" in message["text"]
+    assert "22.2.2027" in message["text"]
     with pytest.raises(RequestError, match="extended already"):
         workflow.extend(data_root, request_id, "number", NOW)
 
@@ -127,7 +127,7 @@ def test_a_refusal_states_the_ground_and_where_to_complain(data_root: DataRoot) 
     workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
     [message] = messages(data_root)
     assert (message["kind"], message["to"]) == ("refusal", LEAVES.email)
-    assert "GDPR 12(5)(b)" in message["text"]
+    assert "12 artiklan 5 kohdan b alakohta" in message["text"]
     assert "tietosuojaviranomaiselle" in message["text"]
     assert not encrypted_identity.key_path(data_root, request_id).exists()
 
@@ -177,3 +177,47 @@ def test_an_extended_request_is_not_overdue_before_its_new_day(data_root: DataRo
     workflow.extend(data_root, request_id, "complexity", NOW)
     assert workflow.owed(data_root, date(2026, 12, 20)).overdue == ()
     assert workflow.owed(data_root, date(2027, 1, 21)).overdue == (request_id,)
+
+
+def unresolved(data_root: DataRoot, given: str) -> str:
+    return ledger.receive(data_root, "access", "written", [given], NOW)
+
+
+@pytest.mark.parametrize("ground", refusable("erasure", ""))
+def test_a_refusal_gives_its_reason_in_plain_words_although_nobody_ran_find(
+    data_root: DataRoot, ground: str
+) -> None:
+    request_id = ledger.receive(
+        data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
+    workflow.refuse(data_root, request_id, ground, NOW)
+    [message] = messages(data_root)
+    reason = outbound_messages.words()["reasons"][ground][message["language"]]
+    assert reason in message["text"]
+    assert (message["to"], ground in message["text"]) == (LEAVES.email, False)
+    assert str(NOW.date()) not in message["text"]
+
+
+def test_who_is_not_known_is_refused_in_every_language_of_the_policy(data_root: DataRoot) -> None:
+    request_id = unresolved(data_root, "customer_number:C-NOBODY")
+    workflow.refuse(data_root, request_id, "REQ-NOT-IDENTIFIED", NOW)
+    [message] = messages(data_root)
+    reasons = outbound_messages.words()["reasons"]["REQ-NOT-IDENTIFIED"]
+    assert all(reasons[language] in message["text"] for language in data_root.policy.languages)
+
+
+def test_every_letter_and_reason_is_in_every_language() -> None:
+    words = outbound_messages.words()
+    assert set(GROUNDS) <= set(words["reasons"])
+    for kind in ("letters", "kept", "reasons"):
+        for texts in words[kind].values():
+            assert set(texts) == {"en", "fi", "sv"}
+
+
+def test_a_request_refused_in_part_is_not_closed_as_granted(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    workflow.decide(data_root, request_id, {"order": ("refused", "REQ-RIGHTS-OF-OTHERS")}, NOW)
+    assert workflow.close(data_root, request_id, NOW).outcome == "partly_refused"
+    [message] = messages(data_root)
+    assert message["kind"] == "partly_refused"
+    assert data_root.policy.categories["order"].name[message["language"]] in message["text"]  # type: ignore[index]

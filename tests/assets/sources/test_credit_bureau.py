@@ -171,6 +171,8 @@ class TestMarks:
         (report(purposeCode=""), "CREDIT-PURPOSE"),
         (report(purposeCode="Z"), "CREDIT-PURPOSE"),
         (report(purposeCode=["1"]), "CREDIT-PURPOSE"),
+        (report(purposeCode="8"), "CREDIT-OTHER-PURPOSE"),
+        (report(purposeCode=9), "CREDIT-OTHER-PURPOSE"),
         (report(dateOfBirth="1980-02-30"), "CREDIT-DATE"),
         (report(dateOfBirth="infinity"), "CREDIT-DATE"),
         (report(remarks=[{**PAID, "remarkDate": "14.5.2024"}]), "CREDIT-DATE"),

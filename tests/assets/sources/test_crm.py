@@ -141,12 +141,12 @@ class TestContact:
             "day",
         )
 
-    def test_the_last_contact_is_the_later_of_activity_and_creation(self) -> None:
+    def test_the_last_contact_is_the_latest_thing_that_the_registrant_did(self) -> None:
         done = stage(
             CONTACTS,
             [
-                contact(Create_Date="2020-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
-                contact(Create_Date="2025-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
+                contact(Create_Date="2020-01-01 10:00", Recent_Conversion_Date="3/15/2024 2:30 PM"),
+                contact(Create_Date="2025-01-01 10:00", Recent_Conversion_Date="3/15/2024 2:30 PM"),
                 contact(Create_Date="2025-01-01 10:00"),
             ],
         )
@@ -156,18 +156,28 @@ class TestContact:
             date(2025, 1, 1),
         ]
 
+    @pytest.mark.parametrize("active", ["2026-10-01 10:00", "2199-01-01 10:00", "yesterday"])
+    def test_the_companys_own_activity_is_no_contact(self, active: str) -> None:
+        """HubSpot's Last Activity Date also counts what the company sends; nothing hangs on it."""
+        row = contact(Create_Date="2020-01-01 10:00", Last_Activity_Date=active)
+        assert codes(CONTACTS, row) == set()
+        assert stage(CONTACTS, [row]).only("persons")["last_contact_on"] == date(2020, 1, 1)
+
     @pytest.mark.parametrize(
         "written",
         ["2023-06-31 10:00", "13/15/2024 2:30 PM", "15.3.2024", "3/15/24", "infinity", "yesterday"],
     )
-    @pytest.mark.parametrize("column", ["Create Date", "Last Activity Date", "Date of birth"])
+    @pytest.mark.parametrize("column", ["Create Date", "Recent Conversion Date", "Date of birth"])
     def test_a_date_that_cannot_be_read_has_a_code(self, column: str, written: str) -> None:
         assert codes(CONTACTS, contact() | {column: written}) == {"CRM-DATE"}
 
-    def test_a_contact_that_is_still_to_come_counts_from_its_delivery(self) -> None:
+    def test_a_contact_that_is_still_to_come_is_none(self) -> None:
         """It would keep the registrant until long after it."""
-        done = stage(CONTACTS, [contact(Last_Activity_Date="2199-01-01 10:00")])
-        assert done.only("persons")["last_contact_on"] == date(2026, 11, 20)
+        done = stage(
+            CONTACTS,
+            [contact(Create_Date="2020-01-01 10:00", Recent_Conversion_Date="2199-01-01 10:00")],
+        )
+        assert done.only("persons")["last_contact_on"] == date(2020, 1, 1)
 
     @pytest.mark.parametrize("written", [*NO_DATES, "9999-12-31", "12/31/9999"])
     def test_what_is_no_calendar_date_is_none_of_a_contact(self, written: str) -> None:

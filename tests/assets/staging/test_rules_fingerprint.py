@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from assets.staging.rules_fingerprint import code_of, rule_modules, rules_fingerprint
 
 RULE = '''"""What a rule does."""
@@ -28,6 +30,41 @@ def test_a_docstring_a_comment_and_the_layout_are_no_rules() -> None:
         .replace("  # strictly", "")
         .replace("LIMIT = 3\n\n", "LIMIT = 3\n")
     )
+
+
+COLUMN = """
+from schemas.columns import column, flag
+
+amount = column("order", "total in the currency", required=True, ge=0)
+dated = flag("ORDER-TIME")
+"""
+
+
+def test_what_a_column_means_is_no_rule() -> None:
+    assert code(COLUMN) == code(
+        COLUMN.replace("total in the currency", "what was paid").replace(
+            'flag("ORDER-TIME")', 'flag("ORDER-TIME", description="its time is readable")'
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "instead"),
+    [
+        ('"order"', '"contract"'),
+        ("required=True", "required=False"),
+        ("ge=0", "ge=1"),
+        ('"ORDER-TIME"', '"ORDER-AMOUNT"'),
+        ("amount", "total"),
+    ],
+)
+def test_what_a_column_requires_is_one(declared: str, instead: str) -> None:
+    assert code(COLUMN) != code(COLUMN.replace(declared, instead, 1))
+
+
+def test_arguments_of_another_function_of_that_name_are_rules() -> None:
+    other = COLUMN.replace("schemas.columns", "elsewhere")
+    assert code(other) != code(other.replace("total in the currency", "what was paid"))
 
 
 def test_a_limit_and_a_comparison_are() -> None:

@@ -349,7 +349,7 @@ def test_volumes_are_those_of_the_plan(tmp_path: Path) -> None:
     planned = {
         "perustiedot": 7_000, "muutokset": 800, "contacts": 6_000, "contracts": 3_500,
         "orders": 6_000,
-        "visits": 12_000, "consent_log": 5_000, "credit_reports": 1_200,
+        "visits": 12_000, "consent_log": 12_500, "credit_reports": 1_200,
     }  # fmt: skip
     for dataset, expected in planned.items():
         assert counts[dataset] == pytest.approx(expected, rel=0.15)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.erasure.proof import certificate_binding, certificates
+from assets.erasure.proof import certificate_binding, certificate_checks, certificates
 from assets.erasure.proof.certificates import content_of, issue
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
@@ -78,7 +78,7 @@ def codes(data_root: DataRoot) -> dict[str, set[str]]:
 
 def test_an_untouched_list_is_no_finding(data_root: DataRoot) -> None:
     assert codes(data_root) == {}
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []
 
 
 def test_neither_certificate_nor_page_contains_a_hash_of_the_list(data_root: DataRoot) -> None:
@@ -124,7 +124,7 @@ def test_hashes_may_leave_when_their_review_is_due(data_root: DataRoot) -> None:
 def test_an_exchanged_pepper_is_reported(data_root: DataRoot) -> None:
     (data_root.secrets / "pepper").write_bytes(b"x" * 32)
     assert codes(data_root) == {"CERT-PEPPER": {"Q1", "Q2"}}
-    assert "CERT-PEPPER" in {finding.code for finding in certificates.check(data_root)}
+    assert "CERT-PEPPER" in {finding.code for finding in certificate_checks.check(data_root)}
 
 
 def test_a_certificate_of_the_first_format_is_whole_and_bound_to_nothing(
@@ -136,4 +136,4 @@ def test_a_certificate_of_the_first_format_is_whole_and_bound_to_nothing(
     )
     first = {name: value for name, value in content.items() if name not in ("remains", "redacted")}
     issue(data_root, {**first, "format": 1})
-    assert certificates.check(data_root) == []
+    assert certificate_checks.check(data_root) == []

@@ -12,8 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from assets.erasure.legal_holds import Retained
 from assets.erasure.proof import certificates, chain_heads
-from assets.erasure.proof.certificates import Retained, check, content_of, issue, path_of
+from assets.erasure.proof.certificate_checks import check
+from assets.erasure.proof.certificates import content_of, issue, path_of
 from assets.erasure.proof.chain_heads import Head
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.findings import Finding
@@ -180,6 +182,19 @@ def forget_the_last(data_root: DataRoot, other: Path) -> None:
     chain.write_bytes(certificates.canonical({**noted, "length": 2}))
 
 
+def cut_log(data_root: DataRoot) -> None:
+    lines = chain_heads.log_path(data_root).read_bytes().splitlines(keepends=True)
+    chain_heads.log_path(data_root).write_bytes(b"".join(lines[:-1]))
+
+
+def another_key(data_root: DataRoot, other: Path) -> None:
+    stranger = DataRoot(other / "data")
+    stranger.create()
+    certified(stranger, "Q1")
+    key = (certificates.folder(stranger) / chain_heads.PUBLIC_KEY).read_bytes()
+    (certificates.folder(data_root) / chain_heads.PUBLIC_KEY).write_bytes(key)
+
+
 ATTACKS: dict[str, tuple[Callable[[DataRoot, Path], object], set[str]]] = {
     "a value is changed": (
         lambda data_root, _: edited(
@@ -245,6 +260,21 @@ ATTACKS: dict[str, tuple[Callable[[DataRoot, Path], object], set[str]]] = {
         ),
         {"CERT-HEADS"},
     ),
+    "the last line of the log is cut": (
+        lambda data_root, _: cut_log(data_root),
+        {"CERT-HEADS"},
+    ),
+    "the copy of the head is an older one": (
+        lambda data_root, _: (data_root.root / "backups" / chain_heads.COPY).write_bytes(
+            chain_heads.log_path(data_root).read_bytes().splitlines(keepends=True)[1]
+        ),
+        {"CERT-HEADS"},
+    ),
+    "the copy of the head is removed": (
+        lambda data_root, _: (data_root.root / "backups" / chain_heads.COPY).unlink(),
+        {"CERT-HEADS"},
+    ),
+    "the public key is another's": (another_key, {"CERT-HEADS"}),
     "two are swapped": (lambda data_root, _: swap(data_root), {"CERT-ORDER"}),
     "another register's is added": (insert, {"CERT-INSERTED"}),
 }
@@ -333,11 +363,23 @@ def test_a_suppression_without_request_and_certificate_shows(data_root: DataRoot
 
 
 def test_a_torn_line_of_the_log_is_mended_by_the_next(data_root: DataRoot) -> None:
+    chain = certificates.folder(data_root) / "chain.json"
+    before = chain.read_bytes()
+    certified(data_root, "Q4")
+    chain.write_bytes(before)
     path = chain_heads.log_path(data_root)
     path.write_bytes(path.read_bytes()[:-20])
     assert check(data_root) == []
-    certified(data_root, "Q4")
-    assert [head.request_id for head in chain_heads.read(data_root)] == [*IDS, "Q4"]
+    certified(data_root, "Q5")
+    assert [head.request_id for head in chain_heads.read(data_root)] == [*IDS, "Q4", "Q5"]
+    assert check(data_root) == []
+
+
+def test_a_copy_of_the_head_that_a_kill_left_out_is_written_when_the_run_is_repeated(
+    data_root: DataRoot,
+) -> None:
+    (data_root.root / "backups" / chain_heads.COPY).unlink()
+    certified(data_root, "Q3")
     assert check(data_root) == []
 
 

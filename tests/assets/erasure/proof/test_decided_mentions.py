@@ -21,7 +21,7 @@ from assets.storage.data_root import DataRoot
 from pipelines.cli.near_matches import near_matches_command
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.mentions_world import texts_in_lake
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver
 from tests.support.registers import build, refresh
@@ -70,7 +70,7 @@ def data_root(unproven: tuple[Path, str, str], tmp_path: Path) -> DataRoot:
 
 
 def erased(data_root: DataRoot, request_id: str) -> erasing.Closing:
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     build(data_root, TODAY)

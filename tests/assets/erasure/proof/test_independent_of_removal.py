@@ -18,10 +18,11 @@ from assets.erasure.proof import certificates
 from assets.erasure.proof.identifiers_of_others import ANOTHERS, SHARED
 from assets.erasure.proof.verification import EMBEDDED, TOO_SHORT, verify
 from assets.requests import ledger
+from assets.storage.canonical_json import parse_canonical
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
 from tests.support.namesakes import SHARED as MAILBOX
 from tests.support.registers import build, refresh
@@ -31,7 +32,7 @@ def removed(data_root: DataRoot, *given: str) -> str:
     """Take an erasure as far as to its proof."""
     named = [f"identity_code:{LEAVES.identity_code}"]
     request_id = ledger.receive(data_root, "erasure", "written", named, NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     request = ledger.load(data_root, request_id)
     ledger.save(data_root, replace(request, given=(*request.given, *given)))
     erasing.suppress(data_root, [request_id], TODAY)
@@ -157,7 +158,7 @@ def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_pat
     )
     closing = erasing.close(data_root, [request_id], NOW)
     assert (closing.findings, closing.unproven) == ([], [])
-    issued = certificates.parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
+    issued = parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
     remains = {entry["reason"]: entry["count"] for entry in issued["certificate"]["remains"]}
     assert {remains[reason] for reason in (ANOTHERS, SHARED, TOO_SHORT)} == {1}
     assert remains["not decided: nobody has said whether they are the registrant's"] == 1

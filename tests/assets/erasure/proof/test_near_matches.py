@@ -19,7 +19,7 @@ from assets.rights import lookup
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
-from tests.support.erasing import NOW, TODAY
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
 from tests.support.registers import refresh
 
@@ -104,7 +104,7 @@ def test_only_what_was_decided_is_removed_and_the_rest_is_counted(data_root: Dat
     first, second, *others = (match["reference"] for match in near(data_root, request_id))
     near_matches.decide(data_root, request_id, [first], "remove", NOW)
     near_matches.decide(data_root, request_id, [second], "keep", NOW)
-    erasing.find(data_root, [request_id])
+    find_cleared(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)
     request = ledger.load(data_root, request_id)

@@ -51,3 +51,12 @@ def test_a_short_id_of_letters_and_digits_is_a_whole_word() -> None:
     assert spelling is not None
     assert [text for text in ("aino-l77", "/u/AINO_L77/x") if not spelling.is_in(text)] == []
     assert [text for text in ("AINO-L771", "xaino-l77", "aino l77") if spelling.is_in(text)] == []
+
+
+def test_digits_that_are_all_of_a_field_are_neither_found_nor_forgotten() -> None:
+    spelling = spelling_of("phone:+358401234567")
+    assert spelling is not None
+    assert not spelling.is_in('{"Meter":"401234567"}')
+    assert spelling.is_field_number_of('{"Meter":"401234567"}')
+    assert not spelling.is_field_number_of('{"Meter":"040 1234567"}')
+    assert not spelling.is_field_number_of('{"Meter":"14012345678"}')

@@ -25,6 +25,7 @@ KNOWN = (
     "customer_number:70045",
     "contact_id:880001112223",
     "visitor_id:a1a1a1a1a1a1a1a1",
+    "email:mäki.k@example.fi",
 )
 SPELLINGS = Spellings(KNOWN, "FI")
 SURE = [
@@ -69,6 +70,8 @@ SURE = [
     ("customer-C7000001.html", 4),
     ("880001112223", 6),
     ("A1A1A1A1A1A1A1A1", 7),
+    ("ma\u0308ki.k@example.fi", 8),
+    ("M\u00e4ki.k@example.fi", 8),
 ]
 UNSURE = [("401234567", 2), ("70045", 5)]
 NOT_THEIRS = [

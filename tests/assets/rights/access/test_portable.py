@@ -145,12 +145,6 @@ def test_the_policy_decides_and_no_list() -> None:
     assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}
     assert (
         portable(
-            changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)
-        )
-        == {}
-    )  # type: ignore[arg-type]
-    assert (
-        portable(
             changed("categories", "contact", "purposes", value=["legal_claims"]),
             someone(**CONTRACT),
         )
@@ -164,3 +158,16 @@ def test_what_was_taken_back_is_not_taken() -> None:
     gathered = someone(**CONTRACT)
     gathered.statements["contact_points"][0]["op"] = "retract"
     assert portable(POLICY, gathered) == {}
+
+
+def test_what_the_registrant_gave_through_any_source_of_theirs_is_taken() -> None:
+    """The policy has dates of birth from the population register and the registrant; one that came
+    by the CRM is theirs all the same.
+    """
+    gathered = someone(contracts=[{"contract_number": "1"}])
+    born = {"record_key": "k", "stated_at": "2026-11-17", "birth_date": "1990-01-01", "op": "state"}
+    gathered.statements = {
+        "persons": [{"source": source, **born} for source in ("crm", "population_register")]
+    }
+    assert "crm" not in POLICY.categories["birth_date"].sources
+    assert [row["source"] for row in portable(POLICY, gathered)["persons"]] == ["crm"]

@@ -146,3 +146,24 @@ def test_what_is_nested_where_a_text_belongs_is_withheld(value: object) -> None:
     )
     assert kept == {"creditClass": None, "remarks": None, "scale": "1"}
     assert len(fields) == 2
+
+
+def test_titles_of_own_pages_own_systems_and_own_homes_are_handed_out() -> None:
+    by_name = {(source, dataset.name): dataset for source, dataset in DATASETS}
+    visit = {
+        "operatingSystem": "Windows 10",
+        "actionDetails": [{"pageTitle": "Sopimus", "title": "Sopimus"}],
+    }
+    home = {
+        "tietoryhmat": [
+            {"tietoryhma": "VAKINAINEN_KOTIMAINEN_OSOITE", "rakennustunnus": "103456789A"},
+            {"tietoryhma": "HUOLTAJA", "rakennustunnus": "199999999X"},
+        ]
+    }
+    kept, fields = redaction.disclosed(by_name["website", "visits"], json.dumps(visit))
+    assert (kept, fields) == (visit, [])
+    kept, fields = redaction.disclosed(
+        by_name["population_register", "perustiedot"], json.dumps(home)
+    )
+    assert "103456789A" in json.dumps(kept)
+    assert "199999999X" not in json.dumps(kept)

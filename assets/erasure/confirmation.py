@@ -1,0 +1,92 @@
+"""The confirmation of an erasure: written while the register still knows how the registrant is
+reached, before anything is removed (GDPR 12(3), 12(4)).
+
+It says what a statute makes us keep and until when. The sender may take it from the outbox during
+the run. What nobody has taken is encrypted before the proof, which searches the outbox, and waits
+under a key of its own until it is sent (`take`) or the policy's `requests.messages_kept` is over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from assets.documents import grammar
+from assets.erasure import legal_holds
+from assets.erasure.matching import concerned, find_matched_records, load_requests
+from assets.erasure.proof import evidence
+from assets.requests import ledger
+from assets.requests.ledger import Request
+from assets.rights import outbound_messages, workflow
+from assets.rights.withheld_messages import CONFIRMATION
+from assets.sources.source import STATEMENT_MACROS
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
+
+WRITTEN = "confirmation_written"
+
+
+def write(data_root: DataRoot, erasures: Sequence[Request], now: datetime, today: date) -> None:
+    """Write the confirmation of each erasure that has begun and has none yet. Repeatable.
+
+    Cost: one look at the identifiers of every delivery, and a closer one at those that match.
+    """
+    waiting = [
+        request
+        for request in erasures
+        if not any(event["what"] == WRITTEN for event in request.events)
+    ]
+    retained = _retained(data_root, waiting, today) if waiting else {}
+    for request in waiting:
+        reached = workflow.reach(data_root, request)
+        outbound_messages.destroy(data_root, [request.request_id], CONFIRMATION)
+        outbound_messages.write(
+            data_root, request, reached, CONFIRMATION, now,
+            kept=_kept(data_root, retained.get(request.request_id, {})),
+            number=request.request_id,
+        )  # fmt: skip
+        ledger.note(data_root, request.request_id, WRITTEN, now, reached.channel)
+
+
+def _retained(
+    data_root: DataRoot, erasures: Sequence[Request], today: date
+) -> dict[str, dict[str, tuple[int, date]]]:
+    """Return by request and rule how many rows a statute retains, and until when."""
+    counts: Counter[tuple[str, str]] = Counter()
+    until: dict[tuple[str, str], date] = {}
+    with connect(data_root) as connection:
+        connection.execute(STATEMENT_MACROS)
+        load_requests(connection, erasures)
+        for entry in concerned(data_root, connection):
+            if not find_matched_records(data_root, connection, entry):
+                continue
+            legal_holds.find_retained(data_root, connection, entry, today)
+            evidence.find_requests_of_records(data_root, connection, entry)
+            for request_id, rule, rows, last in connection.execute(
+                """SELECT request_id, rule, count(*), max(until)
+                FROM retained JOIN record_requests USING (record_no) GROUP BY ALL"""
+            ).fetchall():
+                counts[request_id, rule] += rows
+                until[request_id, rule] = max(last, until.get((request_id, rule), last))
+    listed: dict[str, dict[str, tuple[int, date]]] = {}
+    for (request_id, rule), rows in counts.items():
+        listed.setdefault(request_id, {})[rule] = (rows, until[request_id, rule])
+    return listed
+
+
+def _kept(data_root: DataRoot, rules: Mapping[str, tuple[int, date]]) -> dict[str, str]:
+    """Return in each language what is kept, under which statute, until when."""
+    words, policy = outbound_messages.words()["kept"], data_root.policy
+    return {
+        language: " ".join(
+            str(words["orders"][language]).format(
+                rows=rows,
+                until=grammar.day(until, language),
+                statute=policy.retention[rule].source or rule,
+            )
+            for rule, (rows, until) in sorted(rules.items())
+        )
+        or str(words["nothing"][language])
+        for language in policy.languages
+    }

@@ -1,0 +1,373 @@
+"""Holds: what stays past its time, of which person and category, until when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from assets.erasure import erasing
+from assets.register import building
+from assets.requests import encrypted_identity, holds, ledger
+from assets.retention import forecast, overdue_check, registrant_dates, sweep
+from assets.rights import holding, lookup, verification
+from assets.storage.data_root import DataRoot
+from pipelines.cli.hold import hold as hold_command
+from pipelines.cli.marts import why
+from tests.support import population_register_messages as messages
+from tests.support.dated_records import contract, visit
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import NOW
+from tests.support.marketing import contact as any_contact
+from tests.support.marketing import event
+from tests.support.registers import build, rows, settle, take_in, typed
+
+# Last contact on 12 November 2023: their time is over on 12 November 2026.
+BEFORE, DUE = date(2026, 11, 11), date(2026, 11, 12)
+CODE = messages.code("010170-945")
+
+
+def contact(number: str, **fields: str) -> dict[str, str]:
+    """A contact who is of age; the number is too high for a birth year of its own."""
+    return any_contact(number, Date_of_birth="1970-01-02", **fields)
+
+
+def person(number: str, **fields: str) -> dict[str, str]:
+    return {
+        **contact(number), "Create Date": "2023-11-12 10:00", "Last Activity Date": "",
+        "Customer number": f"C{number}",
+        **{name.replace("_", " "): value for name, value in fields.items()},
+    }  # fmt: skip
+
+
+def export(data_root: DataRoot, day: str, *people: dict[str, str]) -> None:
+    put(data_root, "crm", day, "contacts", csv(list(people)), len(people))
+
+
+def known(data_root: DataRoot) -> set[str]:
+    return {row["customer_number"] for row in rows(data_root, "SELECT * FROM registrants")}
+
+
+def night(data_root: DataRoot, day: date) -> set[str]:
+    """The customer numbers that are left after a night."""
+    take_in(data_root, day)
+    build(data_root, day)
+    return known(data_root)
+
+
+@pytest.fixture
+def before(data_root: DataRoot) -> DataRoot:
+    """Two people on the day before their time is over."""
+    export(data_root, "2026-11-09", person("801"), person("802"))
+    assert night(data_root, BEFORE) == {"C801", "C802"}
+    return data_root
+
+
+def on_hold(data_root: DataRoot, number: str = "801", **more: object) -> str:
+    identifiers = holding.identifiers_of(data_root, "", [f"customer_number:C{number}"])
+    return holds.add(
+        data_root,
+        identifiers,
+        "HOLD-CLAIM",
+        "legal, case 7",
+        "tester",
+        NOW,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def received(data_root: DataRoot, right: str, **more: str) -> str:
+    request_id = ledger.receive(
+        data_root,
+        right,
+        "written",
+        ["customer_number:C801"],
+        NOW,
+        **more,  # type: ignore[arg-type]
+    )
+    lookup.record(data_root, [request_id], NOW)
+    return request_id
+
+
+def changed(data_root: DataRoot, request_id: str, **values: object) -> None:
+    with ledger.changing(data_root):
+        request = replace(ledger.load(data_root, request_id), **values)  # type: ignore[arg-type]
+        ledger.save(data_root, request)
+
+
+# --- what holds, and ends by itself -------------------------------------------------------------
+
+
+def test_without_a_hold_both_leave(before: DataRoot) -> None:
+    assert night(before, DUE) == set()
+
+
+@pytest.mark.clause("P9.1")
+@pytest.mark.parametrize("right", ["access", "portability", "rectification"])
+def test_an_open_request_holds_until_it_is_closed(before: DataRoot, right: str) -> None:
+    request_id = received(before, right)
+    assert night(before, DUE) == {"C801"}
+    assert night(before, date(2026, 12, 1)) == {"C801"}
+    with ledger.changing(before):
+        ledger.close(before, ledger.load(before, request_id), NOW)
+    assert night(before, date(2026, 12, 2)) == set()
+
+
+def test_a_verified_access_request_holds(before: DataRoot) -> None:
+    request_id = received(before, "access")
+    verification.verified(before, request_id, "identity_document", NOW)
+    assert night(before, DUE) == {"C801"}
+
+
+@pytest.mark.parametrize(
+    ("state", "right", "purpose"),
+    [
+        ("in_force", "restriction", ""),
+        ("applying", "restriction", ""),
+        ("weighing", "objection", "analytics"),
+    ],
+)
+@pytest.mark.clause("P9.4", "P9.6")
+def test_a_restriction_and_an_objection_being_weighed_hold(
+    before: DataRoot, state: str, right: str, purpose: str
+) -> None:
+    request_id = received(before, right, **({"purpose": purpose} if purpose else {}))
+    changed(before, request_id, state=state)
+    assert night(before, DUE) == {"C801"}
+    with ledger.changing(before):
+        ledger.close(before, ledger.load(before, request_id), NOW, "lifted")
+    assert night(before, date(2026, 11, 13)) == set()
+
+
+def test_a_restriction_that_a_source_has_stated_holds_until_it_is_lifted(
+    before: DataRoot,
+) -> None:
+    for day, status, left in (
+        ("2026-11-12", "restricted", {"C801"}),
+        ("2026-11-20", "lifted", set()),
+    ):
+        stated = event("801", status, "all", f"{day}T09:00:00Z", purpose="legal_claims")
+        put(before, "consents", day, "consent_log", csv([stated]), 1)
+        assert night(before, date.fromisoformat(day)) == left
+
+
+@pytest.mark.parametrize(
+    ("right", "purpose"), [("withdrawal", "direct_marketing"), ("erasure", "")]
+)
+def test_what_needs_no_data_to_be_answered_holds_nothing(
+    before: DataRoot, right: str, purpose: str
+) -> None:
+    received(before, right, **({"purpose": purpose} if purpose else {}))
+    assert night(before, DUE) == set()
+
+
+def test_a_hold_by_command_ends_by_command_and_what_was_due_goes_the_next_night(
+    before: DataRoot,
+) -> None:
+    hold_id = on_hold(before)
+    assert night(before, DUE) == {"C801"}
+    holds.end(before, hold_id, "tester", NOW)
+    assert not building.up_to_date(before, DUE)
+    assert night(before, date(2026, 11, 13)) == set()
+
+
+def test_a_hold_ends_on_its_day(before: DataRoot) -> None:
+    """Until 5 December: on the 4th the person is there, in the night of the 5th they go."""
+    hold_id = on_hold(before, until=date(2027, 12, 5))
+    assert night(before, date(2027, 12, 4)) == {"C801"}
+    assert night(before, date(2027, 12, 5)) == set()
+    [hold] = holds.every(before)
+    assert (hold.hold_id, hold.ended_by, hold.identifiers) == (hold_id, "date", ())
+
+
+def test_who_ended_it_stays_on_record_and_what_identifies_the_person_does_not(
+    before: DataRoot,
+) -> None:
+    hold_id = on_hold(before)
+    key = encrypted_identity.key_path(before, hold_id)
+    written = (holds.folder(before) / f"{hold_id}.json").read_text()
+    assert key.exists()
+    assert "C801" not in written
+    holds.end(before, hold_id, "liisa", NOW)
+    assert not key.exists()
+    [hold] = holds.every(before)
+    assert (hold.ground, hold.owner, hold.ended_by) == ("HOLD-CLAIM", "legal, case 7", "liisa")
+    with pytest.raises(holds.HoldError, match="has ended already"):
+        holds.end(before, hold_id, "liisa", NOW)
+
+
+def test_nothing_goes_while_the_key_of_a_hold_is_missing(before: DataRoot) -> None:
+    hold_id = on_hold(before)
+    encrypted_identity.destroy(before, [hold_id])
+    with pytest.raises(holds.HoldError, match="bring them back"):
+        settle(before, DUE)
+
+
+# --- whom it follows ----------------------------------------------------------------------------
+
+
+def test_a_hold_follows_its_person_through_a_merge(data_root: DataRoot) -> None:
+    """Two contacts become one by the identity code of their contracts; both have long been over."""
+    export(data_root, "2026-11-09", person("801"), person("802"))
+    assert night(data_root, BEFORE) == {"C801", "C802"}
+    on_hold(data_root, "801")
+    agreed = [
+        {**contract(f"K-{number}", f"C{number}", "2023-01-31"), "contact_id": number,
+            "identity_code": CODE}
+        for number in ("801", "802")
+    ]  # fmt: skip
+    put(data_root, "crm", "2026-11-12", "contracts", csv(agreed), 2)
+    export(data_root, "2026-11-12", person("801", Email="sama@example.fi"),
+        person("802", Email="sama@example.fi", First_Name="Nimi801",
+        ))  # fmt: skip
+    take_in(data_root, DUE)
+    settle(data_root, DUE)
+    assert {row["value"] for row in rows(data_root, "SELECT * FROM identifiers")} >= {
+        "801",
+        "C801",
+    }
+    contracts = rows(data_root, "SELECT contract_number FROM contracts")
+    assert {row["contract_number"] for row in contracts} == {"K-801", "K-802"}
+
+
+def test_a_merge_tonight_keeps_what_would_have_left_tonight(data_root: DataRoot) -> None:
+    """A visit of the person under a hold, as it turns out on the night in which it is over."""
+    signed_in = {
+        **visit(1, "c000000000000001", datetime(2024, 10, 12, 9, tzinfo=UTC)), "userId": "C899",
+    }  # fmt: skip
+    put(data_root, "website", "2026-11-09", "visits", json.dumps([signed_in]).encode(), 1)
+    export(data_root, "2026-11-09", person("801"))
+    assert night(data_root, BEFORE) >= {"C801"}
+    on_hold(data_root)
+    # The CRM gives the contact the other number.
+    export(data_root, "2026-11-12", person("801", Customer_number="C899"))
+    take_in(data_root, DUE)
+    settle(data_root, DUE)
+    assert [row["visit"] for row in rows(data_root, "SELECT visit FROM visits")] == ["1|1"]
+    assert overdue_check.overdue(data_root, DUE)["staged"] == 0
+
+
+def test_every_part_of_a_split_that_has_one_of_the_identifiers_stays_on_hold(
+    before: DataRoot,
+) -> None:
+    """Contact and customer number are of one person, and then of two."""
+    on_hold(before)
+    export(before, "2026-11-12", person("801", Customer_number="C888"),
+        person("803", Customer_number="C801", Email="toinen@example.fi"))  # fmt: skip
+    assert night(before, DUE) >= {"C801", "C888"}
+
+
+# --- what it covers -----------------------------------------------------------------------------
+
+
+def visited(data_root: DataRoot) -> None:
+    signed_in = {
+        **visit(1, "c000000000000001", datetime(2024, 10, 12, 9, tzinfo=UTC)), "userId": "C801",
+    }  # fmt: skip
+    put(data_root, "website", "2026-11-09", "visits", json.dumps([signed_in]).encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("categories", "visits"), [((), 1), (("website",), 1), (("contract", "order"), 0)]
+)
+def test_what_has_a_clock_of_its_own_stays_where_the_hold_covers_it(
+    data_root: DataRoot, categories: tuple[str, ...], visits: int
+) -> None:
+    """The visit of 12 October 2024 is over on 12 November 2026."""
+    visited(data_root)
+    export(data_root, "2026-11-09", person("801"))
+    night(data_root, BEFORE)
+    on_hold(data_root, categories=categories)
+    assert night(data_root, DUE) == {"C801"}
+    assert len(rows(data_root, "SELECT visit FROM visits")) == visits
+    assert set(overdue_check.overdue(data_root, DUE).values()) == {0}
+    before_again = rows(data_root, "SELECT * FROM registrants")
+    settle(data_root, DUE)
+    assert rows(data_root, "SELECT * FROM registrants") == before_again
+
+
+def test_a_hold_needs_a_ground_an_owner_and_a_category_of_the_policy(before: DataRoot) -> None:
+    named = ["customer_number:C801"]
+    for ground, owner, more, message in (
+        ("HOLD-REQUEST", "legal", {}, "no ground"),
+        ("HOLD-CLAIM", " ", {}, "owner"),
+        ("HOLD-CLAIM", "legal", {"categories": ["kontract"]}, "no category"),
+        ("HOLD-CLAIM", "legal", {"until": NOW.date()}, "ended already"),
+    ):
+        with pytest.raises(holds.HoldError, match=message):
+            holds.add(before, named, ground, owner, "tester", NOW, **more)  # type: ignore[arg-type]
+
+
+# --- erasure ------------------------------------------------------------------------------------
+
+
+def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataRoot) -> None:
+    hold_id = on_hold(before)
+    request_id = received(before, "erasure")
+    erasing.find(before, [request_id])
+    waiting = ledger.load(before, request_id)
+    assert (waiting.state, waiting.waits_for) == ("unclear", (hold_id,))
+    assert hold_id in waiting.why
+    assert ledger.pending(before) == []
+    holds.end(before, hold_id, "tester", NOW)
+    assert ledger.pending(before) == [request_id]
+    erasing.find(before, [request_id])
+    assert ledger.load(before, request_id).state == "erasing"
+
+
+def test_the_persons_own_requests_do_not_stop_their_erasure(before: DataRoot) -> None:
+    received(before, "access")
+    request_id = received(before, "erasure")
+    erasing.find(before, [request_id])
+    assert ledger.load(before, request_id).state == "erasing"
+
+
+# --- what people are shown ----------------------------------------------------------------------
+
+
+def test_the_forecast_shows_what_is_on_hold_apart_and_when_it_goes(before: DataRoot) -> None:
+    on_hold(before)
+    on_hold(before, "802", until=date(2027, 2, 10))
+    found = forecast.simulate(before, DUE)
+    going = {(due.month, due.rule) for due in found.due if due.category == "registrant_id"}
+    assert going == {("2027-02", "RET-PROSPECT-3Y")}
+    assert {(each.ground, each.rule, each.rows) for each in found.on_hold} == {
+        ("HOLD-CLAIM", "RET-PROSPECT-3Y", 1)
+    }
+    assert sweep.simulate(before, DUE) == []
+
+
+def test_why_shows_the_hold_and_when_the_time_is_over(before: DataRoot) -> None:
+    hold_id = on_hold(before, categories=("contract",))
+    assert night(before, DUE) == {"C801"}
+    [row] = rows(before, "SELECT registrant_id FROM registrants")
+    shown = registrant_dates.explain(before, row["registrant_id"], DUE)
+    assert (shown.rule, shown.started, shown.due) == ("RET-PROSPECT-3Y", date(2023, 11, 12), DUE)
+    assert [(each.hold, each.ground, each.categories) for each in shown.holds] == [
+        (hold_id, "HOLD-CLAIM", ("contract",))
+    ]
+    shown_to_people = typed(before, why, row["registrant_id"], "customer_care")
+    assert f"{hold_id}  HOLD-CLAIM" in shown_to_people.output
+    machine = json.loads(typed(before, why, row["registrant_id"], "contracts", "--json").output)
+    assert machine["retention"]["due"] == str(DUE)
+    assert "C801" not in shown_to_people.output
+
+
+def test_the_commands_add_list_and_end(before: DataRoot) -> None:
+    added = typed(before, hold_command, "add", "--customer-number", "C801",
+        "--ground", "HOLD-AUTHORITY", "--owner", "court of Helsinki")  # fmt: skip
+    hold_id = added.output.strip()
+    assert added.exit_code == 0
+    request_id = received(before, "access")
+    listed = typed(before, hold_command, "list", "--json")
+    assert {(row["hold_id"], row["ground"]) for row in json.loads(listed.output)} == {
+        (hold_id, "HOLD-AUTHORITY"),
+        (request_id, "HOLD-REQUEST"),
+    }
+    assert "C801" not in listed.output
+    assert typed(before, hold_command, "end", hold_id).exit_code == 0
+    assert typed(before, hold_command, "end", hold_id).exit_code == 1
+    assert typed(before, hold_command, "add", "--customer-number", "C999",
+        "--ground", "HOLD-CLAIM", "--owner", "legal").exit_code == 1  # fmt: skip
