@@ -51,7 +51,7 @@ def erased_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def data_root(erased_root: Path, tmp_path: Path) -> DataRoot:
+def erased_data_root(erased_root: Path, tmp_path: Path) -> DataRoot:
     return DataRoot(copied(erased_root, tmp_path / "data"))
 
 
@@ -61,20 +61,23 @@ def registrants(data_root: DataRoot) -> list[dict[str, Any]]:
     )
 
 
-def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(data_root: DataRoot) -> None:
-    assert sign(data_root, contract("K-990001", "2026-12-09")) == [0]
-    build(data_root, LATER)
-    back = registrants(data_root)
+def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(
+    erased_data_root: DataRoot,
+) -> None:
+    assert sign(erased_data_root, contract("K-990001", "2026-12-09")) == [0]
+    build(erased_data_root, LATER)
+    back = registrants(erased_data_root)
     assert len(back) == 1
     assert (back[0]["given_names"], back[0]["birth_date"], back[0]["email"]) == (None, None, None)
     assert [
         contract["contract_number"]
-        for contract in rows(data_root, "FROM contracts")
+        for contract in rows(erased_data_root, "FROM contracts")
         if contract["registrant_id"] == back[0]["registrant_id"]
     ] == ["K-990001"]
     assert (
         files_containing(
-            data_root.root, [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number]
+            erased_data_root.root,
+            [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number],
         )
         == []
     )
@@ -82,9 +85,9 @@ def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(data_root
 
 @pytest.mark.parametrize("starts_on", ["2026-11-20", "2026-01-01", "soon"])
 def test_a_contract_that_does_not_start_after_the_day_of_the_erasure_stays_out(
-    data_root: DataRoot, starts_on: str
+    erased_data_root: DataRoot, starts_on: str
 ) -> None:
-    assert sign(data_root, contract("K-990001", starts_on)) == [1]
+    assert sign(erased_data_root, contract("K-990001", starts_on)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -98,76 +101,76 @@ def test_a_contract_that_does_not_start_after_the_day_of_the_erasure_stays_out(
     ],
 )
 def test_a_contract_that_was_agreed_before_and_starts_after_the_erasure_stays_out(
-    data_root: DataRoot, updated_at: str, kept_out: list[int]
+    erased_data_root: DataRoot, updated_at: str, kept_out: list[int]
 ) -> None:
     agreed = {**contract("K-990001", "2026-12-09"), "updated_at": updated_at}
-    assert sign(data_root, agreed) == kept_out
+    assert sign(erased_data_root, agreed) == kept_out
 
 
 @pytest.mark.parametrize("starts_on", ["2026-12-11", "2027-06-01"])
 def test_a_start_that_is_still_to_come_does_not_show_when_a_contract_was_agreed(
-    data_root: DataRoot, starts_on: str
+    erased_data_root: DataRoot, starts_on: str
 ) -> None:
-    assert sign(data_root, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
-    assert sign(data_root, contract("K-990002", starts_on), day="2026-12-09") == [0]
+    assert sign(erased_data_root, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
+    assert sign(erased_data_root, contract("K-990002", starts_on), day="2026-12-09") == [0]
 
 
 def test_a_contract_known_before_the_erasure_stays_out_whatever_its_date(
-    data_root: DataRoot,
+    erased_data_root: DataRoot,
 ) -> None:
-    assert sign(data_root, contract(LEAVES.contract_number, "2026-12-09")) == [1]
+    assert sign(erased_data_root, contract(LEAVES.contract_number, "2026-12-09")) == [1]
 
 
 def test_deliveries_of_other_sources_stay_out_when_the_person_has_come_back(
-    data_root: DataRoot,
+    erased_data_root: DataRoot,
 ) -> None:
-    sign(data_root, contract("K-990001", "2026-12-09"))
-    deliver(data_root.root, "2026-12-09", "2026-12-10")
-    take_in(data_root, LATER)
-    build(data_root, LATER)
-    assert [registrant["given_names"] for registrant in registrants(data_root)] == [None]
-    with connect(data_root) as connection:
-        identifiers.prepare(data_root, connection)
-        assert identifiers.in_lake(data_root, connection) == []
+    sign(erased_data_root, contract("K-990001", "2026-12-09"))
+    deliver(erased_data_root.root, "2026-12-09", "2026-12-10")
+    take_in(erased_data_root, LATER)
+    build(erased_data_root, LATER)
+    assert [registrant["given_names"] for registrant in registrants(erased_data_root)] == [None]
+    with connect(erased_data_root) as connection:
+        identifiers.prepare(erased_data_root, connection)
+        assert identifiers.in_lake(erased_data_root, connection) == []
 
 
-def test_the_proof_still_finds_what_was_erased(data_root: DataRoot, tmp_path: Path) -> None:
-    sign(data_root, contract("K-990001", "2026-12-09"))
-    build(data_root, LATER)
-    assert [finding.code for finding in verify(data_root).failures()] == []
-    day = data_root.lake / "raw/crm" / FIRST_DAY
-    new_file = next((data_root.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
-    with connect(data_root) as connection:
+def test_the_proof_still_finds_what_was_erased(erased_data_root: DataRoot, tmp_path: Path) -> None:
+    sign(erased_data_root, contract("K-990001", "2026-12-09"))
+    build(erased_data_root, LATER)
+    assert [finding.code for finding in verify(erased_data_root).failures()] == []
+    day = erased_data_root.lake / "raw/crm" / FIRST_DAY
+    new_file = next((erased_data_root.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
+    with connect(erased_data_root) as connection:
         connection.execute(
             f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{new_file}"
             f"')) TO '{day / 'again.parquet'}'"
         )
-        identifiers.prepare(data_root, connection)
+        identifiers.prepare(erased_data_root, connection)
         assert [
-            finding.where for finding in identifiers.in_lake(data_root, connection, ["raw"])
+            finding.where for finding in identifiers.in_lake(erased_data_root, connection, ["raw"])
         ] == ["raw.raw"]
 
 
-def test_a_person_who_has_come_back_can_be_erased_again(data_root: DataRoot) -> None:
-    sign(data_root, contract("K-990001", "2026-11-21"))
-    build(data_root, LATER)
-    erased(data_root)
-    assert registrants(data_root) == []
-    assert files_containing(data_root.root, [*LEAVES.identifiers, "K-990001"]) == []
+def test_a_person_who_has_come_back_can_be_erased_again(erased_data_root: DataRoot) -> None:
+    sign(erased_data_root, contract("K-990001", "2026-11-21"))
+    build(erased_data_root, LATER)
+    erased(erased_data_root)
+    assert registrants(erased_data_root) == []
+    assert files_containing(erased_data_root.root, [*LEAVES.identifiers, "K-990001"]) == []
     assert sign(
-        data_root,
+        erased_data_root,
         contract("K-990001", "2026-11-21"),
         contract("K-990002", "2026-11-20"),
         day="2026-12-08",
     ) == [2]
 
 
-def test_a_backup_of_what_came_back_keeps_it(data_root: DataRoot) -> None:
-    sign(data_root, contract("K-990001", "2026-12-09"))
-    build(data_root, LATER)
-    generation = generations.make(data_root, None, NOW).name
-    restoring.restore(data_root, None, generation, LATER)
-    assert len(registrants(data_root)) == 1
+def test_a_backup_of_what_came_back_keeps_it(erased_data_root: DataRoot) -> None:
+    sign(erased_data_root, contract("K-990001", "2026-12-09"))
+    build(erased_data_root, LATER)
+    generation = generations.make(erased_data_root, None, NOW).name
+    restoring.restore(erased_data_root, None, generation, LATER)
+    assert len(registrants(erased_data_root)) == 1
 
 
 def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(
