@@ -28,6 +28,9 @@ from schemas.policy.model import Policy
 from schemas.register import Eligibility, KnownBy, Membership, Registrants
 from schemas.staged import MarketingChoices
 
+NOT_YET_KNOWN = ("ADM-UNREACHABLE", "ADM-AGE-UNKNOWN")
+"""Rules that keep somebody out for as long as their address or their age is not known."""
+
 WITHOUT_PURPOSE = Relation(
     name="without_purpose",
     summary="Registrants that are eligible for no purpose, since when, and when they expire.",
@@ -46,15 +49,20 @@ WITHOUT_PURPOSE = Relation(
 def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `without_purpose`, from `registrants` and `admission`.
 
-    A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody
-    by ends no purpose: a consent stays for the day on which there is.
+    <<<<<<< HEAD
+        A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody
+        by ends no purpose: a consent stays for the day on which there is.
+    =======
+        A channel where a rule keeps them out is none; but what is not known yet ends no purpose
+        (`NOT_YET_KNOWN`): a consent stays for the day on which it is.
+    >>>>>>> law-a
     """
     connection.execute(
         WITHOUT_PURPOSE.create_table(
             f"""WITH judged AS (
                 SELECT registrant_id, purpose, channel,
                     bool_or(effect = 'in')
-                        AND NOT bool_or(effect = 'out' AND code <> 'ADM-UNREACHABLE')
+                        AND NOT bool_or(effect = 'out' AND code NOT IN {NOT_YET_KNOWN})
                         AS eligible,
                     max(since) FILTER (effect = 'out') AS refused_on
                 FROM admission GROUP BY ALL),
