@@ -49,13 +49,8 @@ WITHOUT_PURPOSE = Relation(
 def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `without_purpose`, from `registrants` and `admission`.
 
-    <<<<<<< HEAD
-        A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody
-        by ends no purpose: a consent stays for the day on which there is.
-    =======
-        A channel where a rule keeps them out is none; but what is not known yet ends no purpose
-        (`NOT_YET_KNOWN`): a consent stays for the day on which it is.
-    >>>>>>> law-a
+    A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody
+    by ends no purpose: a consent stays for the day on which there is.
     """
     connection.execute(
         WITHOUT_PURPOSE.create_table(
