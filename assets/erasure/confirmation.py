@@ -2,8 +2,9 @@
 reached, before anything is removed (GDPR 12(3), 12(4)).
 
 It says what a statute makes us keep and until when. The sender may take it from the outbox during
-the run. What nobody has taken is encrypted before the proof, which searches the outbox, and waits
-under a key of its own until it is sent (`take`) or the policy's `requests.messages_kept` is over.
+the run. What nobody has taken leaves the outbox before the proof, which searches it, and waits
+encrypted, under a key of its own, until it is sent (`take`) or the policy's
+`requests.messages_kept` is over.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from assets.erasure import legal_holds
 from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.erasure.proof import evidence
 from assets.requests import ledger
-from assets.requests.ledger import Request
-from assets.rights import outbound_messages, workflow
+from assets.requests.ledger import Request, with_event
+from assets.rights import outbound_messages, withheld_messages, workflow
 from assets.rights.withheld_messages import CONFIRMATION
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
@@ -37,16 +38,30 @@ def write(data_root: DataRoot, erasures: Sequence[Request], now: datetime, today
         for request in erasures
         if not any(event["what"] == WRITTEN for event in request.events)
     ]
-    retained = _retained(data_root, waiting, today) if waiting else {}
-    for request in waiting:
-        reached = workflow.reach(data_root, request)
-        outbound_messages.destroy(data_root, [request.request_id], CONFIRMATION)
+    if not waiting:
+        return
+    retained = _retained(data_root, waiting, today)
+    each_reached = workflow.reach_each(data_root, waiting)
+    outbound_messages.destroy(data_root, each_reached, CONFIRMATION)
+    written = [
         outbound_messages.write(
-            data_root, request, reached, CONFIRMATION, now,
+            data_root, request, each_reached[request.request_id], CONFIRMATION, now,
             kept=_kept(data_root, retained.get(request.request_id, {})),
             number=request.request_id,
-        )  # fmt: skip
-        ledger.note(data_root, request.request_id, WRITTEN, now, reached.channel)
+        )
+        for request in waiting
+    ]  # fmt: skip
+    withheld_messages.copy(
+        data_root, [outbound_messages.path_of(data_root, message_id) for message_id in written]
+    )
+    with ledger.changing(data_root):
+        ledger.save(
+            data_root,
+            *(
+                with_event(ledger.load(data_root, request_id), WRITTEN, now, reached.channel)
+                for request_id, reached in each_reached.items()
+            ),
+        )
 
 
 def _retained(

@@ -200,7 +200,7 @@ def hold(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> dic
     for erasure, others in ids.items():
         for path in outbound_messages.of_requests(data_root, [erasure, *others]):
             messages.setdefault(path, set()).add(erasure)
-    withheld_messages.hold(data_root, messages)
+    withheld_messages.hold(data_root, ids, messages)
     _discard_set_aside(data_root, erasures, as_it_came=True)
     return ids
 

@@ -28,7 +28,7 @@ import yaml
 
 from assets.documents import grammar
 from assets.register.building import TABLES, read_register
-from assets.requests.ledger import Request, RequestError
+from assets.requests.ledger import Request
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
@@ -61,43 +61,61 @@ class Reached:
     language: str
 
 
-def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: str = "") -> Reached:
-    """The registrant's contact that was on file before the request came, e-mail first unless
-    `wanted` is phone; else a letter.
-
-    Raises RequestError, without a value, when the wanted one is not there.
+@dataclass(frozen=True)
+class OnFile:
+    """The language of a registrant, and by channel the contact that was on file before a request
+    came.
     """
+
+    language: str
+    contacts: Mapping[str, str]
+
+    def reached(self, wanted: str = "") -> Reached:
+        """Return the contact to write to, e-mail first unless one is `wanted`; else a letter."""
+        kinds = (wanted,) if wanted else ("email", "phone")
+        channel = next((kind for kind in kinds if kind in self.contacts), "letter")
+        return Reached(channel, self.contacts.get(channel, ""), self.language)
+
+
+def on_file(
+    data_root: DataRoot, asked: Iterable[tuple[Request, str]]
+) -> dict[tuple[str, str], OnFile]:
+    """Return by request id and registrant id what is on file of the registrant.
+
+    One query for any number of pairs.
+    """
+    pairs = [(request.request_id, request.received_at, who) for request, who in asked]
+    if not pairs:
+        return {}
     with connect(data_root) as connection:
         for table in ("registrants", "membership"):
             read_register(data_root, connection, table, TABLES[table])
         create_staged_view(data_root, connection, ContactPoints)
-        row = connection.execute(
-            """WITH earlier AS (
-                SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI
-                    JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
-                WHERE stated_at < $1::TIMESTAMPTZ AND op = 'state')
-            SELECT language, email, phone, (SELECT list(kind || ':' || match_key)
-                FROM earlier), email_canonical(email), phone_canonical(phone)
-            FROM registrants WHERE registrant_id = $2""",
-            [request.received_at, registrant_id],
-        ).fetchone()
-    language, email, phone, earlier, *keys = row or (None, None, None, None, None, None)
-    known = dict(zip(("email", "phone"), keys, strict=True))
-    language = language if language in data_root.policy.languages else data_root.policy.languages[0]
-    there = {
-        kind: value
-        for kind, value in (("email", email), ("phone", phone))
-        if value and f"{kind}:{known[kind]}" in (earlier or [])
-    }
-    for kind in (wanted,) if wanted else ("email", "phone"):
-        if kind in there:
-            return Reached(kind, there[kind], language)
-    if wanted:
-        raise RequestError(
-            f"the registrant has no {wanted} that was on file before the request came: verify "
-            "in another way"
+        rows = connection.execute(
+            """WITH asked AS (
+                SELECT unnest($1::VARCHAR[]) AS request_id,
+                    unnest($2::TIMESTAMPTZ[]) AS received_at,
+                    unnest($3::VARCHAR[]) AS registrant_id),
+            earlier AS (
+                SELECT request_id, registrant_id, list(DISTINCT kind || ':' || match_key) AS points
+                FROM asked JOIN membership USING (registrant_id)
+                JOIN staged_contact_points AS point USING (person_key)
+                WHERE point.stated_at < received_at AND op = 'state' GROUP BY ALL)
+            SELECT request_id, asked.registrant_id, language,
+                CASE WHEN list_contains(points, 'email:' || email_canonical(email)) THEN email END,
+                CASE WHEN list_contains(points, 'phone:' || phone_canonical(phone)) THEN phone END
+            FROM asked LEFT JOIN registrants USING (registrant_id)
+            LEFT JOIN earlier USING (request_id, registrant_id)""",
+            [list(column) for column in zip(*pairs, strict=True)],
+        ).fetchall()
+    languages = data_root.policy.languages
+    return {
+        (request_id, registrant_id): OnFile(
+            language if language in languages else languages[0],
+            {kind: to for kind, to in (("email", email), ("phone", phone)) if to},
         )
-    return Reached("letter", "", language)
+        for request_id, registrant_id, language, email, phone in rows
+    }
 
 
 def write(
@@ -128,9 +146,7 @@ def write(
         "made_at": now.isoformat(timespec="seconds"),
         "about": [_about(data_root, registrant) for registrant in request.registrants],
     }  # fmt: skip
-    write_all(
-        {folder(data_root) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
-    )
+    write_all({path_of(data_root, message_id): json.dumps(message, ensure_ascii=False).encode()})
     return message_id
 
 
@@ -159,6 +175,11 @@ def _text(
 def folder(data_root: DataRoot) -> Path:
     """Where messages wait to be sent."""
     return data_root.outbox / "messages"
+
+
+def path_of(data_root: DataRoot, message_id: str) -> Path:
+    """The file of a message."""
+    return folder(data_root) / f"{message_id}.json"
 
 
 def _about(data_root: DataRoot, registrant_id: str) -> str:
@@ -239,6 +260,10 @@ def destroy(data_root: DataRoot, request_ids: Iterable[str], kind: str = "") -> 
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is
     named.
     """
-    for path in of_requests(data_root, request_ids):
-        if not kind or json.loads(path.read_text())["kind"] == kind:
-            remove(path)
+    remove(
+        *(
+            path
+            for path in of_requests(data_root, request_ids)
+            if not kind or json.loads(path.read_text())["kind"] == kind
+        )
+    )

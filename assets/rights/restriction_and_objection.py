@@ -302,7 +302,9 @@ def announce_lifting(data_root: DataRoot, request_id: str, now: datetime) -> str
                 "nobody in the register is known by what the request says; close it with "
                 "`register request close`"
             )
-        reached = outbound_messages.on_file(data_root, request, request.registrants[0])
+        about = (request, request.registrants[0])
+        [on_file] = outbound_messages.on_file(data_root, [about]).values()
+        reached = on_file.reached()
         outbound_messages.write(data_root, request, reached, "lifting", now)
         ledger.save(data_root, with_event(request, "lifting_announced", now, reached.channel))
     return reached.channel

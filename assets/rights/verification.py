@@ -68,11 +68,12 @@ def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str =
             raise RequestError(
                 f"{CODES_IN_ALL} codes have been sent for this request: verify in another way"
             )
-        reached = outbound_messages.on_file(data_root, request, registrant_id, wanted)
+        [on_file] = outbound_messages.on_file(data_root, [(request, registrant_id)]).values()
+        reached = on_file.reached(wanted)
         if reached.channel == "letter":
             raise RequestError(
-                "the registrant has no e-mail address or phone that was on file before the "
-                "request came: verify in another way"
+                f"the registrant has no {wanted or 'e-mail address or phone'} that was on file "
+                "before the request came: verify in another way"
             )
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         until = now + VALID

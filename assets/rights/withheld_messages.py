@@ -2,12 +2,15 @@
 
     `requests/held-messages/<message key>.json`   `{"by": ids of erasures, "confirms": id of the
     erasure that it confirms, if it does, "sealed": name and content}`
+    `requests/held-messages/copy-<message key>.json`   the same of a confirmation that waits in the
+    outbox
 
 A message names its recipient, and the proof searches the outbox. But an erasure that cannot be
 proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,
 each under a key of its own, until the erasure is certified (`destroy`) or refused (`put_back`).
 Only the confirmation of an erasure outlives it: until it is sent (`take`), or for as long as the
-policy keeps messages (`expire`).
+policy keeps messages (`expire`). It is encrypted when it is written (`copy`), so that closing many
+erasures writes nothing more for each; a refused erasure has nothing to confirm (`put_back`).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +26,7 @@ from typing import Any
 
 from assets.requests import encrypted_identity
 from assets.rights import outbound_messages
-from assets.storage.atomic_files import remove, write_all
+from assets.storage.atomic_files import remove, sync, write_all
 from assets.storage.data_root import DataRoot
 
 CONFIRMATION = "erasure"
@@ -35,27 +38,38 @@ def folder(data_root: DataRoot) -> Path:
     return data_root.requests / "held-messages"
 
 
-def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
+def copy(data_root: DataRoot, confirmations: Iterable[Path]) -> None:
+    """Encrypt a copy of confirmations in the outbox, for `hold` to keep. Repeatable."""
+    write_all(_encrypted(data_root, dict.fromkeys(confirmations, ()), _copy_path))
+
+
+def hold(
+    data_root: DataRoot, erasures: Iterable[str], messages: Mapping[Path, Iterable[str]]
+) -> None:
     """Encrypt messages and take them out of the outbox. Repeatable.
+
+    Of a confirmation the copy is kept; it is destroyed if the message has been sent meanwhile.
 
     Args:
         data_root: The data root.
+        erasures: The ids of the erasures that are about to be proven.
         messages: The files of the messages, each with the ids of the erasures that concern it.
     """
-    by_key = {_key_name(path): path for path in messages}
-    contents = {
-        key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
-        for key, path in by_key.items()
+    there, proving = {_copy_path(data_root, _key_name(path)) for path in messages}, set(erasures)
+    copies = [
+        path for path, entry in _every(data_root, "copy-M*.json") if entry["confirms"] in proving
+    ]
+    _forget(data_root, [path for path in copies if path not in there])
+    kept = [path for path in copies if path in there]
+    for path in kept:
+        path.replace(_path(data_root, _key_of(path)))
+    if kept:
+        sync(folder(data_root))
+    new = {
+        path: by for path, by in messages.items() if not _path(data_root, _key_name(path)).exists()
     }
-    locked = encrypted_identity.encrypt(data_root, contents)
-    write_all(
-        {
-            _path(data_root, key): _written(set(messages[path]), locked[key], _confirms(path))
-            for key, path in by_key.items()
-        }
-    )
-    for path in messages:
-        remove(path)
+    write_all(_encrypted(data_root, new, _path))
+    remove(*messages)
 
 
 def destroy(data_root: DataRoot, erasures: Iterable[str]) -> None:
@@ -104,17 +118,22 @@ def expire(data_root: DataRoot, today: date) -> int:
 
 
 def put_back(data_root: DataRoot, erasure: str) -> int:
-    """Put the messages that an erasure holds back into the outbox, and return how many.
+    """Put the messages that a refused erasure holds back into the outbox, and return how many.
 
-    What another erasure holds, too, stays. Killed in between, the same again has the same end.
+    What another erasure holds, too, stays. Its confirmation is destroyed, as it was refused.
+    Killed in between, the same again has the same end.
     """
     files: dict[Path, bytes] = {}
     done: list[Path] = []
+    confirmations: list[Path] = []
     for path, entry in _every(data_root):
         if erasure not in entry["by"]:
             continue
+        if entry.get("confirms"):
+            confirmations.append(path)
+            continue
         if others := set(entry["by"]) - {erasure}:
-            files[path] = _written(others, entry["sealed"], entry.get("confirms", ""))
+            files[path] = _written(others, entry["sealed"])
             continue
         done.append(path)
         if message := encrypted_identity.decrypt(data_root, path.stem, entry["sealed"]):
@@ -122,20 +141,41 @@ def put_back(data_root: DataRoot, erasure: str) -> int:
                 message["content"]
             )
     write_all(files)
-    _forget(data_root, done)
+    outbound_messages.destroy(data_root, [erasure], CONFIRMATION)
+    confirmations += [
+        path for path, entry in _every(data_root, "copy-M*.json") if entry["confirms"] == erasure
+    ]
+    _forget(data_root, [*done, *confirmations])
     return len(done)
 
 
-def _every(data_root: DataRoot) -> list[tuple[Path, dict[str, Any]]]:
-    return [
-        (path, json.loads(path.read_bytes())) for path in sorted(folder(data_root).glob("M*.json"))
-    ]
+def _every(data_root: DataRoot, names: str = "M*.json") -> list[tuple[Path, dict[str, Any]]]:
+    return [(path, json.loads(path.read_bytes())) for path in sorted(folder(data_root).glob(names))]
 
 
-def _forget(data_root: DataRoot, paths: Iterable[Path]) -> None:
-    for path in paths:
-        encrypted_identity.destroy(data_root, [path.stem])
-        remove(path)
+def _forget(data_root: DataRoot, paths: Sequence[Path]) -> None:
+    encrypted_identity.destroy(data_root, map(_key_of, paths))
+    remove(*paths)
+
+
+def _encrypted(
+    data_root: DataRoot,
+    messages: Mapping[Path, Iterable[str]],
+    path_of: Callable[[DataRoot, str], Path],
+) -> dict[Path, bytes]:
+    """Return the files of the messages, encrypted; a confirmation is its own erasure's alone."""
+    by_key = {_key_name(path): path for path in messages}
+    contents = {
+        key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
+        for key, path in by_key.items()
+    }
+    locked = encrypted_identity.encrypt(data_root, contents)
+    files = {}
+    for key, path in by_key.items():
+        confirms = _confirms(path)
+        by = {confirms} if confirms else set(messages[path])
+        files[path_of(data_root, key)] = _written(by, locked[key], confirms)
+    return files
 
 
 def _key_name(message: Path) -> str:
@@ -144,6 +184,14 @@ def _key_name(message: Path) -> str:
 
 def _path(data_root: DataRoot, key: str) -> Path:
     return folder(data_root) / f"{key}.json"
+
+
+def _copy_path(data_root: DataRoot, key: str) -> Path:
+    return folder(data_root) / f"copy-{key}.json"
+
+
+def _key_of(path: Path) -> str:
+    return path.stem.removeprefix("copy-")
 
 
 def _written(by: set[str], locked: str, confirms: str = "") -> bytes:

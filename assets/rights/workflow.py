@@ -8,7 +8,7 @@ extension its reason, and a notice to the registrant within the first month (GDP
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -28,6 +28,9 @@ from schemas.requests import (
     refusable,
 )
 from schemas.vocabulary import Language
+
+UNKNOWN = outbound_messages.Reached("letter", "", outbound_messages.SEVERAL)
+"""How a registrant is reached who is not certainly known, in all languages of the policy."""
 
 
 def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
@@ -74,32 +77,53 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
 
 
 def reach(data_root: DataRoot, request: Request) -> outbound_messages.Reached:
-    """Return how the registrant is reached, looked up now if nobody has yet.
+    """Return how the registrant of a request is reached, looked up now if nobody has yet."""
+    if not request.registrants and not request.without_key:
+        resolution = lookup.find(data_root, [request])[request.request_id]
+        request = replace(
+            request, registrants=resolution.registrants, candidates=resolution.candidates
+        )
+    return reach_each(data_root, [request])[request.request_id]
+
+
+def reach_each(
+    data_root: DataRoot, requests: Sequence[Request]
+) -> dict[str, outbound_messages.Reached]:
+    """Return by request id how its registrant is reached. One query for any number of requests.
 
     Who is not certainly known gets a letter to the request's origin: in the language of all the
     registrants that it may mean, else in all languages of the policy.
     """
-    if request.without_key:
-        return _unknown()
-    registrants, candidates = request.registrants, request.candidates
-    if not registrants:
-        resolution = lookup.find(data_root, [request])[request.request_id]
-        registrants, candidates = resolution.registrants, resolution.candidates
-    if len(registrants) == 1:
-        return outbound_messages.on_file(data_root, request, registrants[0])
-    languages = {
-        outbound_messages.on_file(data_root, request, str(candidate["registrant_id"])).language
-        for candidate in candidates
+    meant = {
+        (request.request_id, registrant): request
+        for request in requests
+        if not request.without_key
+        for registrant in request.registrants
+        or [str(candidate["registrant_id"]) for candidate in request.candidates]
     }
-    return (
-        outbound_messages.Reached("letter", "", languages.pop())
-        if len(languages) == 1
-        else _unknown()
+    on_file = outbound_messages.on_file(
+        data_root, [(request, registrant) for (_, registrant), request in meant.items()]
     )
+    known: dict[str, list[outbound_messages.OnFile]] = {
+        request.request_id: [] for request in requests
+    }
+    for (request_id, _), contact in on_file.items():
+        known[request_id].append(contact)
+    return {
+        request.request_id: _reached(request, known[request.request_id]) for request in requests
+    }
 
 
-def _unknown() -> outbound_messages.Reached:
-    return outbound_messages.Reached("letter", "", outbound_messages.SEVERAL)
+def _reached(
+    request: Request, known: Sequence[outbound_messages.OnFile]
+) -> outbound_messages.Reached:
+    """Return how the registrant is reached, by what is on file of each that is meant."""
+    if len(request.registrants) == 1 and known:
+        return known[0].reached()
+    languages = set() if request.registrants else {contact.language for contact in known}
+    return (
+        outbound_messages.Reached("letter", "", languages.pop()) if len(languages) == 1 else UNKNOWN
+    )
 
 
 def decide(
@@ -313,7 +337,7 @@ def _close_nobody_found(data_root: DataRoot, request: Request, now: datetime) ->
     erased or certified.
     """
     outbound_messages.destroy(data_root, [request.request_id])
-    outbound_messages.write(data_root, request, _unknown(), "nobody_found", now)
+    outbound_messages.write(data_root, request, UNKNOWN, "nobody_found", now)
     ledger.close(data_root, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
 
 

@@ -92,8 +92,10 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove(path: Path) -> None:
-    """Unlink a file, and make that durable."""
-    path.unlink(missing_ok=True)
-    if path.parent.exists():
-        sync(path.parent)
+def remove(*paths: Path) -> None:
+    """Unlink files, and make that durable with one sync of each folder."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in paths}:
+        if folder.exists():
+            sync(folder)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from assets.erasure import erasing, legal_holds
+from assets.erasure import abandoning, erasing, legal_holds
 from assets.requests import ledger
-from assets.rights import withheld_messages
+from assets.rights import other_requests, withheld_messages
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import files_containing
 from tests.support.erasing import find_cleared
@@ -67,6 +67,29 @@ def test_what_nobody_sent_is_encrypted_and_handed_out_once(data_root: DataRoot) 
     assert message is not None
     assert message["to"] == LEAVES.email
     assert withheld_messages.take(data_root, request_id) is None
+    assert list(withheld_messages.folder(data_root).iterdir()) == []
+
+
+def test_a_confirmation_that_was_sent_is_not_handed_out_again(data_root: DataRoot) -> None:
+    request_id = begun(data_root)
+    for path in (data_root.outbox / "messages").glob("*.json"):
+        path.unlink()
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
+    erasing.close(data_root, [request_id], NOW)
+    assert withheld_messages.waiting(data_root) == []
+    assert list(withheld_messages.folder(data_root).iterdir()) == []
+
+
+@pytest.mark.parametrize("proof_was_tried", [False, True])
+def test_a_refused_erasure_confirms_nothing(data_root: DataRoot, proof_was_tried: bool) -> None:
+    request_id = begun(data_root)
+    if proof_was_tried:
+        other_requests.hold(data_root, [ledger.load(data_root, request_id)], NOW)
+        assert waiting(data_root) == []
+    abandoning.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
+    assert "erasure" not in {message["kind"] for message in waiting(data_root)}
     assert list(withheld_messages.folder(data_root).iterdir()) == []
 
 
