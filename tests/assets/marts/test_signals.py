@@ -538,9 +538,13 @@ class TestExport:
     def test_a_recipient_not_named_for_the_purpose_gets_nothing(
         self, published: DataRoot, tmp_path: Path, recipient: str, message: str
     ) -> None:
+        policy = published.policy
+        provider = policy.recipients["it_operations"].model_copy(update={"purposes": ("contracts",)})
+        recipients = {**policy.recipients, "it_operations": provider}
+        data_root = DataRoot(published.root, policy.model_copy(update={"recipients": recipients}))
         with pytest.raises(audience_export.ExportError, match=message):
             audience_export.export(
-                published, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY
+                data_root, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY
             )
 
     @pytest.mark.parametrize("cell", ["=1+1", "+358", "-1", "@x", "\tx", "\rx"])

@@ -620,7 +620,7 @@ class TestWhole:
     def test_nobody_at_all(self, connection, world):
         clusters, report = clusters_of(connection, world)
         assert clusters == {}
-        assert asdict(report) | {"passes": []} == asdict(
+        assert asdict(report) | {"blocking_rules": []} == asdict(
             LinkReport(links=dict.fromkeys(LINK_RULES, 0))
         )
 
