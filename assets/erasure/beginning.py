@@ -10,17 +10,12 @@ from datetime import date, datetime
 
 from assets.erasure import bystanders, safeguards
 from assets.register import holds as register_holds
-from assets.register import no_purpose
-from assets.register.building import TABLES, read_register
 from assets.requests import holds, ledger
 from assets.requests.ledger import Request
 from assets.rights import lookup
-from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import create_staged_view
 from assets.storage.sessions import connect
 from schemas.holds import BY_COMMAND
-from schemas.staged import MarketingChoices
 
 
 def guard(
@@ -105,12 +100,7 @@ def _on_hold(
     if not holds.in_force(data_root, today):
         return {}
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
-        read_register(data_root, connection, "membership", TABLES["membership"])
-        create_staged_view(data_root, connection, MarketingChoices)
-        register_holds.load(data_root, connection, today)
-        no_purpose.read_identifiers(data_root, connection)
-        register_holds.find_registrants(connection)
+        register_holds.find_published(data_root, connection, today)
         rows = connection.execute(
             """SELECT DISTINCT registrant_id, hold FROM registrants_on_hold
             WHERE list_contains($1::VARCHAR[], ground)""",

@@ -18,7 +18,8 @@ from assets.erasure.matching import concerned, find_matched_records, load_reques
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_matching import PARTY, STRONG, WITH_OWN
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.lake_rewrite import staged_files

@@ -13,7 +13,8 @@ from datetime import datetime
 
 from assets.erasure import bystanders, safeguards
 from assets.ingest import suppression
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import grey_pairs, unregistered

@@ -32,7 +32,8 @@ from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register import lasting_refusals
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, other_requests, recipient_notices

@@ -17,7 +17,8 @@ from assets.erasure.matching import concerned, find_matched_records
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.marts.building import mart_path
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.rights.recipient_notices import KEYS
 from assets.sources.source import STATEMENT_MACROS

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import ACTIVE_CONTRACTS, UNVERIFIED, Request
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 import duckdb
 
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 

@@ -21,7 +21,7 @@ from assets.marts.queries import QUERIES
 from assets.marts.reidentification import Match, matches
 from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
-from assets.register.building import read_register
+from assets.register.published_tables import read_register
 from assets.storage.atomic_files import sync, writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from assets.marts.coarsening import classes
+from assets.marts.coarsening import classes, period
 from assets.storage.quoting import literal
 from schemas.columns import (
     TableModel,
@@ -37,12 +37,7 @@ _FAMILIES = {
     "TIMESTAMPTZ": "day",
     "BOOLEAN": "flag",
 }
-_GRAINS = {
-    "day": "strftime({0}, '%Y-%m-%d')",
-    "month": "strftime({0}, '%Y-%m')",
-    "quarter": "strftime({0}, '%Y') || '-Q' || quarter({0})",
-    "year": "strftime({0}, '%Y')",
-}
+_GRAINS = {"day": "strftime({0}, '%Y-%m-%d')", **period("{0}")}
 _NUMBER_IN_TEXT = r"(?:^|[^0-9.-])(-?[0-9]+(?:\.[0-9]+)?)(?:[^0-9.-]|$)"
 _DAY_IN_TEXT = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
 

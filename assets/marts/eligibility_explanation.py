@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from assets.register.build_state import STATE
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.safe_errors import PlainError

@@ -50,11 +50,10 @@ from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
 from schemas import retention
-from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
 
@@ -173,18 +172,6 @@ def _evaluate(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date
                 f"SELECT {distinct} {columns} FROM {relation}"
             )
     eligibility.evaluate(connection, policy, today)
-
-
-def read_register(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
-) -> None:
-    """Make the register's table a view of its name; an empty table where there is no file."""
-    path = data_root.register(table)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
-        if path.exists()
-        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
-    )
 
 
 def resolve(

@@ -25,12 +25,17 @@ from datetime import date
 import duckdb
 
 from assets.ingest.record_matching import DECISIVE
+from assets.register.published_tables import read_register
 from assets.requests import holds, ledger
+from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from schemas.register import KnownBy, Membership
 from schemas.requests import UNCONDITIONAL
+from schemas.staged import MarketingChoices
 
 PERSONS_ON_HOLD = Relation(
     name="persons_on_hold",
@@ -246,7 +251,12 @@ def _identifiers(connection: duckdb.DuckDBPyConnection, known: Iterable[HoldInFo
     ]
     connection.execute(HOLD_IDENTIFIERS.create_empty())
     if rows:
-        connection.executemany("INSERT INTO hold_identifiers VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.execute(
+            """INSERT INTO hold_identifiers SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]),
+                unnest($3::VARCHAR[]), unnest($4::VARCHAR[]), unnest($5::VARCHAR[][]),
+                unnest($6::BOOLEAN[])""",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -292,6 +302,24 @@ def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
             FROM named JOIN (
                 SELECT DISTINCT hold, ground, until, category FROM persons_on_hold) USING (hold)"""
         )
+    )
+
+
+def find_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make `persons_on_hold` and `registrants_on_hold`, by the register as last built."""
+    connection.execute(STATEMENT_MACROS)
+    read_register(data_root, connection, "membership", Membership)
+    create_staged_view(data_root, connection, MarketingChoices)
+    load(data_root, connection, today)
+    read_identifiers(data_root, connection)
+    find_registrants(connection)
+
+
+def read_identifiers(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registrant_identifiers` of what is published, as `find_registrants` reads it."""
+    read_register(data_root, connection, "identifiers", KnownBy)
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW registrant_identifiers AS SELECT * FROM identifiers"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.sessions import connect

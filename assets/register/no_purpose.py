@@ -16,17 +16,14 @@ import duckdb
 
 from assets.register import holds
 from assets.register.clocks import code, due
-from assets.sources.source import STATEMENT_MACROS
+from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
-from schemas.columns import TableModel, duckdb_columns, table_name
+from schemas.columns import table_name
 from schemas.policy.model import Policy
-from schemas.register import Eligibility, KnownBy, Membership, Registrants
-from schemas.staged import MarketingChoices
+from schemas.register import Eligibility, Registrants
 
 NOT_YET_KNOWN = ("ADM-UNREACHABLE", "ADM-AGE-UNKNOWN")
 """Rules that keep somebody out for as long as their address or their age is not known."""
@@ -83,38 +80,14 @@ def counts(data_root: DataRoot, today: date) -> dict[str, int]:
     By the register as last built.
     """
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
-        for model in (Registrants, Eligibility, Membership):
-            read_published(data_root, connection, model)
-        create_staged_view(data_root, connection, MarketingChoices)
-        holds.load(data_root, connection, today)
-        read_identifiers(data_root, connection)
-        holds.find_registrants(connection)
+        for model in (Registrants, Eligibility):
+            read_register(data_root, connection, table_name(model), model)
+        holds.find_published(data_root, connection, today)
         find(connection, data_root.policy, today)
         return {
             "without_purpose": count(connection, "SELECT count(*) FROM without_purpose"),
             "past_their_time": count(connection, f"SELECT count(*) FROM ({leaving(today)})"),
         }
-
-
-def read_identifiers(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `registrant_identifiers` of what is published, as `holds.find_registrants` reads it."""
-    read_published(data_root, connection, KnownBy)
-    connection.execute(
-        "CREATE OR REPLACE TEMP VIEW registrant_identifiers AS SELECT * FROM identifiers"
-    )
-
-
-def read_published(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, model: type[TableModel]
-) -> None:
-    """Make the published table a view of its name; empty before the first build."""
-    path = data_root.register(table_name(model))
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table_name(model)} AS SELECT * FROM {parquet(path)}"
-        if path.exists()
-        else f"CREATE OR REPLACE TEMP TABLE {table_name(model)} ({duckdb_columns(model)})"
-    )
 
 
 def leaving(today: date) -> str:

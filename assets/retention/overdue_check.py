@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from assets.ingest import deliveries
 from assets.ingest.raw_files import raw_path
-from assets.register import holds, no_purpose
+from assets.register import holds
 from assets.register.building import TABLES
 from assets.register.clocks import (
     clocked,
@@ -98,7 +98,7 @@ def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today
 def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     for table, model in TABLES.items():
         _read(data_root, connection, table, model)
-    no_purpose.read_identifiers(data_root, connection)
+    holds.read_identifiers(data_root, connection)
     holds.find_registrants(connection)
     policy = data_root.policy
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::TIMESTAMPTZ")

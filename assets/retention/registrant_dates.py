@@ -13,12 +13,11 @@ import duckdb
 from assets.register import holds, no_purpose
 from assets.register.clocks import code, due
 from assets.register.expired_registrants import STARTED
-from assets.sources.source import STATEMENT_MACROS
+from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import create_staged_view
 from assets.storage.sessions import connect
-from schemas.register import Eligibility, Membership, Registrants
-from schemas.staged import MarketingChoices
+from schemas.columns import table_name
+from schemas.register import Eligibility, Registrants
 from schemas.vocabulary import AppliesTo
 
 
@@ -48,13 +47,9 @@ class RegistrantDates:
 def explain(data_root: DataRoot, registrant_id: str, today: date) -> RegistrantDates:
     """Return a registrant's dates; all are empty of one that the register does not have."""
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
-        for model in (Registrants, Eligibility, Membership):
-            no_purpose.read_published(data_root, connection, model)
-        create_staged_view(data_root, connection, MarketingChoices)
-        holds.load(data_root, connection, today)
-        no_purpose.read_identifiers(data_root, connection)
-        holds.find_registrants(connection)
+        for model in (Registrants, Eligibility):
+            read_register(data_root, connection, table_name(model), model)
+        holds.find_published(data_root, connection, today)
         no_purpose.find(connection, data_root.policy, today)
         policy = data_root.policy
         rules: dict[AppliesTo, str] = {"customers": "has_contract", "prospects": "NOT has_contract"}

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from assets.register import holds as register_holds
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import holds
 from assets.requests.ledger import Request
 from assets.rights import lookup

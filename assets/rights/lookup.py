@@ -23,7 +23,8 @@ from typing import Any
 import duckdb
 
 from assets.ingest.record_matching import STRONG
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, State, with_event
 from assets.rights import browsers, grey_pairs, in_doubt, registrant_identifiers, unregistered

@@ -27,7 +27,8 @@ from typing import Any
 import yaml
 
 from assets.documents import grammar
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot

@@ -32,7 +32,8 @@ from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path
 from assets.marts.profiles import subjects
 from assets.register import disclosures
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import encrypted_identity, notice_ledger
 from assets.requests.ledger import Request
 from assets.requests.notice_ledger import Notice

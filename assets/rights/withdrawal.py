@@ -20,7 +20,8 @@ from datetime import datetime
 import duckdb
 
 from assets.ingest import deliveries, suppression
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests.ledger import RequestError
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot

@@ -22,7 +22,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view

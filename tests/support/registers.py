@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from assets.ingest import raw
 from assets.ingest.restaging import staged_again
 from assets.marts import building as marts
-from assets.register import building, eligibility
+from assets.register import building, eligibility, published_tables
 from assets.retention import sweep
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
@@ -73,7 +73,7 @@ def evaluate_eligibility(data_root: DataRoot, today: date) -> None:
     """Eligibility by the register's tables as they are on the disk, without a build."""
     with connect(data_root) as connection:
         for table in eligibility.READ:
-            building.read_register(data_root, connection, table, building.TABLES[table])
+            published_tables.read_register(data_root, connection, table, building.TABLES[table])
         eligibility.evaluate(connection, data_root.policy, today)
         copy_parquet(connection, "FROM admission ORDER BY ALL", data_root.register("admission"))
 

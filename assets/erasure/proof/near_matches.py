@@ -30,7 +30,8 @@ from assets.erasure.proof.byte_search import PARQUET_ROWS
 from assets.erasure.proof.spellings import SHORTEST, squeeze
 from assets.erasure.proof.text_search import BETWEEN, Forms, readable
 from assets.ingest.raw_files import raw_path
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.storage.data_root import DataRoot

@@ -16,7 +16,8 @@ import duckdb
 from assets.ingest import deliveries, record_matching
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder

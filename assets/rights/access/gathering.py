@@ -22,7 +22,8 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.marts import eligibility_explanation, profile_explanation
 from assets.register import information_duty
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.rights.access import belonging, redaction
 from assets.rights.access.belonging import Delivered, Own
 from assets.rights.access.redaction import REDACTED, Redaction

@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from assets.register.building import TABLES, read_register
+from assets.register.building import TABLES
+from assets.register.published_tables import read_register
 from assets.rights.access.belonging import Own
 from assets.sources.source import Dataset
 from assets.storage.data_root import DataRoot

@@ -539,7 +539,8 @@ class TestExport:
         self, published: DataRoot, tmp_path: Path, recipient: str, message: str
     ) -> None:
         policy = published.policy
-        provider = policy.recipients["it_operations"].model_copy(update={"purposes": ("contracts",)})
+        contracts_only = {"purposes": ("contracts",)}
+        provider = policy.recipients["it_operations"].model_copy(update=contracts_only)
         recipients = {**policy.recipients, "it_operations": provider}
         data_root = DataRoot(published.root, policy.model_copy(update={"recipients": recipients}))
         with pytest.raises(audience_export.ExportError, match=message):

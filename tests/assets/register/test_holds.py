@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from assets.erasure import erasing
 from assets.register import building
 from assets.requests import encrypted_identity, holds, ledger
 from assets.retention import forecast, overdue_check, registrant_dates, sweep
@@ -19,6 +18,7 @@ from pipelines.cli.marts import why
 from tests.support import population_register_messages as messages
 from tests.support.dated_records import contract, visit
 from tests.support.deliveries import csv, put
+from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW
 from tests.support.marketing import contact as any_contact
 from tests.support.marketing import event
@@ -306,21 +306,21 @@ def test_a_hold_needs_a_ground_an_owner_and_a_category_of_the_policy(before: Dat
 def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataRoot) -> None:
     hold_id = on_hold(before)
     request_id = received(before, "erasure")
-    erasing.find(before, [request_id])
+    find_cleared(before, [request_id])
     waiting = ledger.load(before, request_id)
     assert (waiting.state, waiting.waits_for) == ("unclear", (hold_id,))
     assert hold_id in waiting.why
     assert ledger.pending(before) == []
     holds.end(before, hold_id, "tester", NOW)
     assert ledger.pending(before) == [request_id]
-    erasing.find(before, [request_id])
+    find_cleared(before, [request_id])
     assert ledger.load(before, request_id).state == "erasing"
 
 
 def test_the_persons_own_requests_do_not_stop_their_erasure(before: DataRoot) -> None:
     received(before, "access")
     request_id = received(before, "erasure")
-    erasing.find(before, [request_id])
+    find_cleared(before, [request_id])
     assert ledger.load(before, request_id).state == "erasing"
 
 
