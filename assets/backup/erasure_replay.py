@@ -91,8 +91,9 @@ def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
     visits = staged.staged_folder(data_root, entry) / f"{table_name(Visits)}.parquet"
     if visits.exists():
         queries.append(
-            f"""SELECT record_no FROM {parquet(visits)} WHERE user_id IS NULL
-            AND suppression_token('{OWN_BROWSER}:' || visitor_id) IN (SELECT token FROM suppressed)"""
+            f"""SELECT record_no FROM {parquet(visits)}
+            WHERE user_id IS NULL AND suppression_token('{OWN_BROWSER}:' || visitor_id) IN (
+                SELECT token FROM suppressed)"""
         )
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":

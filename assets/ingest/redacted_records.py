@@ -22,8 +22,9 @@ def identified_again(
 ) -> pa.Table:
     """Return rows of raw whose `payload` was redacted with what intake makes of that payload.
 
-    What is left of a redacted field identifies nobody. A record on which our code raised at intake, or of a dataset that is no more, is not identified
-    anew: its identifiers stay as they are given.
+    What is left of a redacted field identifies nobody. A record on which our code raised at intake,
+    or of a dataset that is no more, is not identified again: its identifiers stay as they are
+    given.
 
     Args:
         connection: Has the macros of statements. Its temporary tables stay as they are.

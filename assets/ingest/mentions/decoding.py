@@ -57,8 +57,8 @@ def decode(text: str) -> Decoded:
 
 def readings(text: str) -> list[Decoded]:
     """Return the text as programs read it, and, where that differs, as a person does: unfolded from
-    quoted-printable and HTML, with signs instead of words, ASCII letters, and a spreadsheet's numbers
-    in digits.
+    quoted-printable and HTML, with signs instead of words, ASCII letters, and numbers of
+    spreadsheets in digits.
     """
     unescaped = _unescaped(text)
     plain = unescaped if unescaped.text.isascii() else _plain(unescaped)
