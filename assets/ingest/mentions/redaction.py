@@ -23,6 +23,14 @@ MARK = "[redacted]"
 _SEVERAL = re.compile(r"[\s,;]")
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 
+# In which fields it may stand, and how an identifier shows what it is. Digits alone may be any
+# number.
+_SHOWS_ITS_KIND = (
+    (("email", "user_id"), re.compile("@")),
+    (("phone",), re.compile(r"^\+[0-9]")),
+    ((), re.compile(r"^[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Z]$", re.IGNORECASE)),
+)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -103,10 +111,19 @@ class Redaction:
 
 
 def record_of(identifiers: Iterable[str], faults: Iterable[str]) -> Record:
-    """A record as raw has it."""
+    """A record as raw has it. An address, a phone or a code in a field for something else is no
+    identifier of the record's own, where it shows what it is.
+    """
     pairs = [identifier.partition(":") for identifier in identifiers]
     return Record(
-        frozenset(value for kind, _, value in pairs if kind != "identity_code"),
+        frozenset(
+            value
+            for kind, _, value in pairs
+            if kind != "identity_code"
+            and not any(
+                kind not in fields and form.search(value) for fields, form in _SHOWS_ITS_KIND
+            )
+        ),
         not list(faults),
         frozenset(value for kind, _, value in pairs if kind == "identity_code"),
     )

@@ -19,10 +19,10 @@ from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
-from tests.support.erasing import NOW, TODAY, erased, find_cleared
+from tests.support.erasing import NOW, TODAY, find_cleared
 from tests.support.known_registrants import registrant_of
 from tests.support.namesakes import LEAVES, contact
-from tests.support.registers import refresh
+from tests.support.registers import build, refresh
 
 DAY = "2026-11-19"
 ADDRESS = LEAVES.email.upper()
@@ -73,6 +73,15 @@ def in_lake(data_root: DataRoot, day: str = DAY) -> str:
     return "\n".join(lines)
 
 
+def suppressed(data_root: DataRoot) -> str:
+    """Erase as far as the suppression list; return the request's id."""
+    given = [f"identity_code:{LEAVES.identity_code}"]
+    request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
+    find_cleared(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
+    return request_id
+
+
 @pytest.fixture(scope="module")
 def misplaced_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copied(known_root, tmp_path_factory.mktemp("misplaced") / "data")
@@ -86,7 +95,11 @@ def misplaced_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def after(misplaced_root: Path, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     data_root = DataRoot(copied(misplaced_root, tmp_path_factory.mktemp("erased") / "data"))
-    erased(data_root)
+    request_id = suppressed(data_root)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
+    closing = erasing.close(data_root, [request_id], NOW)
+    assert (len(closing.certificates), closing.unproven) == (1, []), closing.message()
     return data_root
 
 
@@ -134,11 +147,7 @@ def test_staging_that_was_killed_is_done_by_the_next_removal(
     misplaced_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_root = DataRoot(copied(misplaced_root, tmp_path / "killed"))
-    request_id = ledger.receive(
-        data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
-    )
-    find_cleared(data_root, [request_id])
-    erasing.suppress(data_root, [request_id], TODAY)
+    request_id = suppressed(data_root)
     with monkeypatch.context() as patched:
         patched.setattr(staged, "stage_again", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
