@@ -50,6 +50,7 @@ _TOKENS = {
         "true",
     ),
     "parted_id": (PARTED_ID, "true"),
+    "spreadsheet": (SPREADSHEET, "true"),
     "joined_id": (JOINED_ID, "true"),
 }
 _READ_OTHERWISE = (
@@ -138,6 +139,7 @@ def listed_in(
             [list(column) for column in zip(*sorted(more), strict=True)],
         )
     for name, query in (
+        ("spreadsheet_numbers", _SPREADSHEET_NUMBERS),
         ("numbers", _NUMBERS),
         ("phones", _PHONES),
         ("codes", _CODES),
@@ -171,6 +173,13 @@ def listed_in(
     return {identifier for (identifier,) in rows}
 
 
+# `spreadsheet_numbers(digits)`: those of which a spreadsheet has dropped no digit.
+_SPREADSHEET_NUMBERS = """SELECT DISTINCT mantissa[1] || substr(mantissa, 3) AS digits
+    FROM (
+        SELECT split_part(lower(token), 'e', 1) AS mantissa,
+            TRY_CAST(ltrim(split_part(lower(token), 'e', 2), '+') AS INTEGER) AS exponent
+        FROM cut WHERE kind = 'spreadsheet')
+    WHERE strlen(mantissa) = exponent + 2"""
 # `numbers(number, rest)`: what may be one number of a number token; `rest` goes on to its end.
 _NUMBERS = f"""SELECT DISTINCT array_to_string(list_slice(groups, first, last), '') AS number,
         last = len(groups) OR last = first + {_MOST_GROUPS - 1} AS rest
@@ -186,7 +195,8 @@ _NUMBERS = f"""SELECT DISTINCT array_to_string(list_slice(groups, first, last), 
         OR groups[first][1] IN ('+', '0', '3', '4')"""
 _PHONES = """SELECT number FROM numbers
     WHERE regexp_full_match(number, '(?:\\+|00?|358|46)[1-9][0-9]{5,15}')
-    UNION SELECT token FROM cut WHERE kind = 'phone'"""
+    UNION SELECT token FROM cut WHERE kind = 'phone'
+    UNION SELECT '+' || digits FROM spreadsheet_numbers"""
 _ENDS = ", ".join(
     f"regexp_replace({ended}, {literal(DOT)}, '.', 'g')"
     for ended in ("domain", "parts[1]", "parts[1] || '.' || parts[2]")
@@ -211,6 +221,7 @@ _IDS = """SELECT token, false AS parted
     UNION SELECT regexp_replace(token, '[^0-9A-Za-z]', '', 'g'), true
     FROM cut WHERE kind = 'parted_id'
         AND NOT regexp_matches(token, '^0|^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}')
+    UNION SELECT digits, false FROM spreadsheet_numbers
     UNION SELECT unnest([regexp_replace(token, '[._/#]', '-'),
         regexp_replace(token, '[./#-]', '_')]), false
     FROM cut WHERE kind = 'joined_id' AND strlen(token) BETWEEN 5 AND 64"""

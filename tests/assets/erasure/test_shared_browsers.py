@@ -61,9 +61,9 @@ def shared(shared_root: Path, tmp_path: Path) -> DataRoot:
 def in_register(data_root: DataRoot) -> dict[str, str]:
     """The visits, with the registrant to whom each is attributed, if any."""
     return {
-        row["visit"].rpartition("/")[2]: row["registrant_id"]
+        row["visit"].rpartition("|")[2]: row["registrant_id"]
         for row in rows(data_root, "SELECT visit, registrant_id FROM visits")
-        if row["visit"].rpartition("/")[2].startswith("8")
+        if row["visit"].rpartition("|")[2].startswith("8")
     }
 
 
