@@ -38,6 +38,7 @@ from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
+from assets.storage import suppression_state
 from assets.storage.atomic_files import remove, sync
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
@@ -77,7 +78,11 @@ def ingest(
     Args:
         days: The delivery days; None for all.
         only: The datasets; None for all. Deliveries of others go on waiting.
+
+    Raises:
+        PepperError, SuppressionStateError: What keeps the erased out is not as recorded.
     """
+    suppression_state.check(data_root)
     done = Ingested()
     deliveries.tidy(data_root, source.name)
     remove_mistaken(data_root, source.name)

@@ -21,6 +21,7 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+from assets.storage import suppression_state
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.secrets import create_pepper
 from schemas.policy.loader import load_policy
@@ -57,7 +58,8 @@ class DataRoot:
         )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_pepper(self)
+        if create_pepper(self):
+            suppression_state.begin(self)
 
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data.

@@ -49,14 +49,19 @@ def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) 
         The number of rows.
     """
     with writing(path) as unfinished:
-        copied = connection.execute(
-            f"""COPY ({query}) TO {literal(unfinished)} (
-                FORMAT parquet,
-                COMPRESSION zstd,
-                COMPRESSION_LEVEL 1,
-                ROW_GROUP_SIZE {ROW_GROUP}
-            )"""
-        ).fetchone()
+        return copy_rows(connection, query, unfinished)
+
+
+def copy_rows(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write a query's rows to the file at `path`, as `copy_parquet` does, but not atomically."""
+    copied = connection.execute(
+        f"""COPY ({query}) TO {literal(path)} (
+            FORMAT parquet,
+            COMPRESSION zstd,
+            COMPRESSION_LEVEL 1,
+            ROW_GROUP_SIZE {ROW_GROUP}
+        )"""
+    ).fetchone()
     return int(copied[0]) if copied else 0
 
 

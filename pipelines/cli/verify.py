@@ -37,7 +37,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     from assets.erasure.proof import certificate_checks, certificates
     from assets.erasure.proof.verification import HOW, verify
     from assets.requests import ledger
-    from pipelines.writer_lock import writer
+    from pipelines.writer_lock import check_suppressions, writer
 
     data_root = existing_data_root()
     if is_empty(data_root):
@@ -49,8 +49,11 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     data_root.create()
     if chain:
         elsewhere = _head_in_dagster(data_root)
+        findings = certificate_checks.check(data_root, elsewhere)
+        if not findings:
+            check_suppressions(data_root)
         _print(
-            certificate_checks.check(data_root, elsewhere),
+            findings,
             [
                 [
                     "certificates",

@@ -89,6 +89,15 @@ def read(data_root: DataRoot) -> list[Head]:
     return [_head(data_root, line) for line in _lines(log_path(data_root))]
 
 
+def last(data_root: DataRoot) -> Head | None:
+    """Return the last head in the log, if it is what was written; the others are not read."""
+    lines = _lines(log_path(data_root))
+    try:
+        return _head(data_root, lines[-1]) if lines else None
+    except NotCanonicalError:
+        return None
+
+
 def is_public_key(data_root: DataRoot) -> bool:
     """Return whether the file of the public key is the register's: with another one, a forged log
     would pass for signed.
