@@ -27,7 +27,7 @@ from assets.register import building as register
 from assets.register.corrections import LET_GO
 from assets.requests import encrypted_identity
 from assets.retention import sweep
-from assets.storage import suppression_state
+from assets.storage import recorded_files, suppression_state
 from assets.storage.atomic_files import remove, writing
 from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
 from assets.storage.data_root import DataRoot
@@ -112,6 +112,8 @@ def prepare(
     new.create()
     # Made with the pepper of a new data root; the restored one has its own.
     remove(*suppression_state.places(new))
+    shutil.rmtree(new.lake)
+    new.lake.mkdir(mode=0o700)
     _link_request_keys(data_root, new)
     requests_from = _unpack_all(data_root, folder, generation, new)
     _bring_corrections(data_root, new)
@@ -143,7 +145,19 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
         lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS),
     )
     suppression_state.record_copy(new)
+    # Their folders have files of both generations.
+    for name in _CORRECTIONS:
+        for recorded in (new.root / name).rglob("*") if (new.root / name).is_dir() else ():
+            if recorded.is_dir() and (folder / recorded_files.SUMS).exists():
+                recorded_files.record(recorded)
+    _record_let_go(new)
     return newest
+
+
+def _record_let_go(new: DataRoot) -> None:
+    """Record what was taken from elsewhere into a folder with files of the generation."""
+    if (new.lake / recorded_files.SUMS).exists():
+        recorded_files.record(new.lake, [LET_GO])
 
 
 def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
@@ -158,6 +172,7 @@ def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
             shutil.copytree(current, restored)
         elif current.exists():
             shutil.copy2(current, restored)
+    _record_let_go(new)
 
 
 def _copy_pepper(data_root: DataRoot, new: DataRoot) -> None:

@@ -19,6 +19,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
 from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
@@ -200,6 +201,7 @@ def rewrite(
     ).fetchone() or (0, 0)
     if kept == before and {columns, texts, keys} == {"*"}:
         return 0
+    recorded_files.check(path)
     changed = f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before))"
     written = copy_parquet(connection, f"SELECT {columns} FROM {changed} WHERE {keep}", path)
     if written != kept:

@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
+from assets.storage.recorded_files import writing
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 
 ROW_GROUP = 122_880

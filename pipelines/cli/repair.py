@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,10 @@ from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    from assets.backup.repairing import Step
+    from assets.storage.data_root import DataRoot
 
 
 @click.command()
@@ -22,22 +28,80 @@ from pipelines.cli.output import as_json, table
 )
 @MACHINE
 def repair(write: bool, folder: Path | None, machine: bool) -> None:
-    """List what is lost or damaged and from what it can be put right, and put it right with --yes.
+    """List what is lost or damaged and from what it can be made again; with --yes, do it.
 
-    Pepper and suppression list come back from the newest backup that has them exactly as recorded.
+    Staged is made again from raw, register and marts from staged. What cannot be made again comes
+    back from the newest backup that has it exactly as recorded. In a data root from before files
+    were recorded, --yes also records them.
     """
-    from assets.backup.suppression_copies import restore_lost
+    from assets.backup import repairing
+    from assets.backup.damage import examine
     from pipelines.writer_lock import check_suppressions, writer
 
     data_root = existing_data_root()
     with writer(data_root, checked=False):
-        copies = restore_lost(data_root, folder, write=write)
-    rows = [[path, f"backup {generation}"] for path, generation in sorted(copies.items())]
-    if machine:
-        as_json({"written": write, "files": dict(sorted(copies.items()))})
-    elif rows:
-        click.echo(table(["file", "put back from"], rows))
-    if write or not copies:
-        check_suppressions(data_root)
+        as_of = _last_build(data_root)
+        steps = repairing.plan(data_root, examine(data_root).damages, folder)
+        recorded = 0
+        if write:
+            build_again = repairing.carry_out(data_root, steps, folder)
+            check_suppressions(data_root)
+            recorded = 0 if data_root.is_recorded else repairing.record_all(data_root)
+            if build_again:
+                _build(data_root, as_of)
+        left = examine(data_root).damages if write else [step.damage for step in steps]
+    _print(data_root, steps, recorded, machine=machine)
+    if not left:
         return
-    raise CommandError(f"{len(rows)} files are to be put back: `register repair --yes`")
+    if write:
+        raise CommandError(
+            f"{len(left)} files are still lost or damaged, first {left[0].code} {left[0].path}: no "
+            "backup in the folder has them as recorded"
+        )
+    possible = sum(step.is_possible for step in steps)
+    raise CommandError(
+        f"{len(left)} files are lost or damaged; `register repair --yes` puts {possible} right"
+    )
+
+
+def _last_build(data_root: DataRoot) -> date:
+    """Return the day as of which the register was built last, so that it is the same again."""
+    from assets.register import build_state
+    from assets.storage.recorded_files import DamagedFileError
+
+    today = datetime.now(data_root.policy.zone).date()
+    try:
+        return date.fromisoformat(build_state.read(data_root).get("as_of", str(today)))
+    except DamagedFileError:
+        return today
+
+
+def _build(data_root: DataRoot, as_of: date) -> None:
+    from pipelines.cli.refresh import dagster, execute
+
+    instance, job = dagster()
+    execute(job("retention"), instance, as_of, {})
+
+
+def _print(data_root: DataRoot, steps: list[Step], recorded: int, *, machine: bool) -> None:
+    if machine:
+        as_json(
+            {
+                "steps": [
+                    {**vars(step.damage), "action": step.action, "generation": step.generation}
+                    for step in steps
+                ],
+                "recorded": recorded,
+            }
+        )
+        return
+    if steps:
+        rows = [
+            [step.damage.code, step.damage.path, step.action, step.generation or "-"]
+            for step in steps
+        ]
+        click.echo(table(["rule", "file", "what is done", "from backup"], rows))
+    elif data_root.is_recorded:
+        click.echo("Nothing is lost or damaged.")
+    if recorded:
+        click.echo(f"Recorded {recorded} files that had no record yet.")

@@ -1,9 +1,10 @@
 """A certificate is bound to what keeps the erased out: to the pepper, and to the suppression list.
 
 A certificate contains a fingerprint of the pepper and a tag of each hash that the list had for its
-request, both keyed with the pepper, and the number, size and hash of the list as it was then. The list may grow, its rows may be replaced when somebody comes
-back, and leave when their review is due; what shows is a hash that was lost before, and a pepper
-that was exchanged. Without the pepper, a tag reveals nothing. Older certificates are not bound.
+request, both keyed with the pepper, and the number, size and hash of the list as it was then. The
+list may grow, its rows may be replaced when somebody comes back, and leave when their review is
+due; what shows is a hash that was lost before, a pepper that was exchanged, and a list with a lower
+number. Without the pepper, a tag reveals nothing. Older certificates are not bound.
 """
 
 from __future__ import annotations
