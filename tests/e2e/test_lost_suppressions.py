@@ -11,29 +11,27 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from assets.backup import generations
+from assets.backup.suppression_copies import restore_lost
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
+from pipelines.writer_lock import writer
+from tests.support import erasing
 from tests.support.commands import register
 from tests.support.data_roots import copied, files_containing
 from tests.support.erasing import cleared
+from tests.support.known_registrants import NOW
 from tests.support.namesakes import AGAIN, LEAVES, SHARED, STAYS, deliver
+from tests.support.registers import take_in
 
 PEPPER, LIST, STATE = "secrets/pepper", "requests/suppressions.parquet", "suppressions.json"
 
 
-def erase(root: Path, *identifier: str) -> None:
-    asked = register(root, "request", "erasure", "--channel", "written", *identifier)
-    assert (asked.code, asked.err) == (0, "")
-    cleared(DataRoot(root), [asked.out.strip()])
-    ended = register(root, "erase", "--as-of", AGAIN)
-    assert (ended.code, ended.err) == (0, "")
-
-
 @pytest.fixture(scope="module")
-def earlier(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with one erasure, of another person."""
-    root = copied(namesakes_root, tmp_path_factory.mktemp("earlier") / "data")
-    erase(root, "--identity-code", STAYS.identity_code)
+    root = copied(known_root, tmp_path_factory.mktemp("earlier") / "data")
+    erasing.erased(DataRoot(root), f"identity_code:{STAYS.identity_code}")
     return root
 
 
@@ -41,8 +39,8 @@ def earlier(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def erased(earlier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same after a second erasure and a backup, with everything delivered again."""
     root = copied(earlier, tmp_path_factory.mktemp("erased") / "data")
-    erase(root, "--identity-code", LEAVES.identity_code)
-    assert register(root, "backup").code == 0
+    erasing.erased(DataRoot(root))
+    generations.make(DataRoot(root), None, NOW)
     deliver(root, AGAIN, AGAIN)
     return root
 
@@ -106,35 +104,49 @@ DAMAGES: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
 }
 
 
+def refused(root: Path, *command: str) -> str:
+    """What the command, which must end with 1 and one line, writes to stderr."""
+    ended = register(root, *command)
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1), command
+    return ended.err
+
+
 @pytest.mark.clause("P10.1")
 @pytest.mark.parametrize("name", DAMAGES)
-def test_nothing_is_written_and_nobody_comes_back(
+def test_nothing_is_taken_in_and_nobody_comes_back(
     erased: Path, earlier: Path, tmp_path: Path, name: str
 ) -> None:
     root = copied(erased, tmp_path / "data")
     path, damage = DAMAGES[name]
     damage(root, earlier)
-    lake = sorted(file for file in (root / "lake").rglob("*") if file.is_file())
+    lake = sorted((root / "lake").rglob("*"))
+    why = refused(root, "refresh", "--as-of", AGAIN)
+    assert f"restore {path}; `register repair` puts it back from backup 20" in why
+    assert register(root, "verify").code == 1
+    assert sorted((root / "lake").rglob("*")) == lake
+    assert set(restore_lost(DataRoot(root), write=True)) == {path}
+    take_in(DataRoot(root))
+    assert files_containing(root / "lake", LEAVES.identifiers) == []
+    assert files_containing(root / "lake", [SHARED]) != []
+
+
+def test_no_command_writes_until_it_is_repaired(erased: Path, tmp_path: Path) -> None:
+    root = copied(erased, tmp_path / "data")
+    (root / LIST).unlink()
     for command in (
-        ("refresh", "--as-of", AGAIN),
         ("retention", "--as-of", AGAIN),
         ("backup",),
         ("verify",),
-        ("verify", "--certificates"),
+        ("restore", next((root / "backups").glob("*.backup")).stem, "--as-of", AGAIN),
+        ("verify", "--files"),
     ):
-        ended = register(root, *command)
-        assert ended.code == 1, command
-        if command[0] != "verify":
-            assert len(ended.err.splitlines()) == 1, command
-            assert f"restore {path}; `register repair` puts it back from backup 20" in ended.err
-    assert sorted(file for file in (root / "lake").rglob("*") if file.is_file()) == lake
-    assert files_containing(root / "lake", LEAVES.identifiers) == []
+        assert "CERT-SUPPRESSION" in refused(root, *command)
+    assert register(root, "verify", "--certificates").code == 1
     listed = register(root, "repair")
-    assert (listed.code, path in listed.out) == (1, True)
+    assert (listed.code, LIST in listed.out, (root / LIST).exists()) == (1, True, False)
     assert register(root, "repair", "--yes").code == 0
     assert register(root, "refresh", "--as-of", AGAIN).code == 0
     assert files_containing(root / "lake", LEAVES.identifiers) == []
-    assert files_containing(root / "lake", [SHARED]) != []
     assert register(root, "verify").code == 0
 
 
@@ -147,9 +159,7 @@ def test_a_list_lost_with_every_record_of_it_is_noticed_by_the_certificates(
     for piece in pieces:
         for name in names.get(piece, [PEPPER]):
             (root / name).unlink()
-    ended = register(root, "refresh", "--as-of", AGAIN)
-    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
-    assert "nothing is written" in ended.err
+    assert "nothing is written" in refused(root, "refresh", "--as-of", AGAIN)
     assert files_containing(root / "lake", LEAVES.identifiers) == []
     assert register(root, "verify").code == 1
 
@@ -158,8 +168,7 @@ def test_without_a_backup_the_line_says_so(erased: Path, tmp_path: Path) -> None
     root = copied(erased, tmp_path / "data")
     shutil.rmtree(root / "backups")
     (root / LIST).unlink()
-    ended = register(root, "refresh", "--as-of", AGAIN)
-    assert (ended.code, "no backup in the data root has it" in ended.err) == (1, True)
+    assert "no backup in the data root has it" in refused(root, "refresh", "--as-of", AGAIN)
 
 
 def test_an_erasure_is_refused_and_its_request_goes_on_waiting(
@@ -177,24 +186,15 @@ def test_an_erasure_is_refused_and_its_request_goes_on_waiting(
     assert not (root / LIST).exists()
 
 
-def test_a_restore_is_refused_while_the_list_is_lost(erased: Path, tmp_path: Path) -> None:
-    root = copied(erased, tmp_path / "data")
-    (root / LIST).unlink()
-    generation = next((root / "backups").glob("*.backup")).stem
-    ended = register(root, "restore", generation, "--as-of", AGAIN)
-    assert (ended.code, "CERT-SUPPRESSION" in ended.err) == (1, True)
-
-
 def test_an_older_data_root_begins_its_state_with_its_next_write(
     erased: Path, tmp_path: Path
 ) -> None:
     root = copied(erased, tmp_path / "data")
     for folder in ("requests", "secrets"):
         (root / folder / STATE).unlink()
-    for certificate in (root / "requests" / "certificates").glob("Q*.json"):
-        certificate.unlink()
-    (root / "requests" / "certificates" / "heads.jsonl").unlink()
-    assert register(root, "refresh", "--as-of", AGAIN).code == 0
+    shutil.rmtree(root / "requests" / "certificates")
+    with writer(DataRoot(root)):
+        take_in(DataRoot(root))
     assert files_containing(root / "lake", LEAVES.identifiers) == []
     assert (root / "requests" / STATE).read_bytes() == (root / "secrets" / STATE).read_bytes()
 
