@@ -148,7 +148,7 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
     # Their folders have files of both generations.
     for name in _CORRECTIONS:
         for recorded in (new.root / name).rglob("*") if (new.root / name).is_dir() else ():
-            if recorded.is_dir() and (folder / recorded_files.SUMS).exists():
+            if recorded.is_dir() and (recorded / recorded_files.SUMS).exists():
                 recorded_files.record(recorded)
     _record_let_go(new)
     return newest

@@ -45,6 +45,7 @@ class SuppressionStateError(PlainError):
     """Pepper or list are not as recorded: nothing may be written.
 
     Attributes:
+        code: The rule code.
         path: What is to be restored, below the data root.
     """
 
@@ -53,6 +54,7 @@ class SuppressionStateError(PlainError):
             f"{code}: {path} {what}; nothing is written, because people who were erased would "
             f"come back with their next delivery: restore {path}"
         )
+        self.code = code
         self.path = path
 
 
