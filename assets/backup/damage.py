@@ -8,22 +8,24 @@ and certificates are compared with what is recorded of them elsewhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.erasure.proof import certificate_checks, suppression_check
+from assets.erasure.proof import certificate_checks, chain_heads, suppression_check
 from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
+from assets.marts.building import mart_path
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import RECORDED, DataRoot
-from assets.storage.recorded_files import SUMS, DamagedFileError, Record, fault, files_of, read
+from assets.storage.recorded_files import SUMS, DamagedFileError, Record, fault, read
 from assets.storage.secrets import PepperError
 from assets.storage.suppression_state import PEPPER_PATH, SuppressionStateError
+from schemas.marts import MARTS
 
 DELIVERED = ("raw", "staged", "quarantine", "deliveries")
 
@@ -58,8 +60,11 @@ def examine(data_root: DataRoot) -> Examined:
     compared: Counter[str] = Counter()
     unrecorded: Counter[str] = Counter()
     damages: set[Damage] = set()
-    for folder in _folders(data_root):
-        damages |= set(_in_folder(data_root, folder, compared, unrecorded))
+    files: dict[Path, list[Path]] = {folder: [] for folder in _folders(data_root)}
+    for path in vouched_for(data_root):
+        files[path.parent].append(path)
+    for folder, present in files.items():
+        damages |= set(_in_folder(data_root, folder, present, compared, unrecorded))
     entries, unreadable = _entries(data_root)
     damages |= {_damage(data_root, "FILE-CHANGED", path) for path in unreadable}
     if data_root.is_recorded:
@@ -76,6 +81,22 @@ def examine(data_root: DataRoot) -> Examined:
     return Examined(sorted(damages), compared, unrecorded)
 
 
+def vouched_for(data_root: DataRoot) -> Iterator[Path]:
+    """Yield the files that are recorded by their folders, in a data root where every file is."""
+    for layer in DELIVERED:
+        depth = "*/*/*/*.parquet" if layer == "staged" else "*/*/*.*"
+        yield from _visible((data_root.lake / layer).glob(depth))
+    yield from _visible(data_root.lake.glob("*.parquet"))
+    yield from _visible((data_root.lake / "register").glob("*.*"))
+    yield from (path for path in (mart_path(data_root, mart) for mart in MARTS) if path.exists())
+    for folder in (data_root.requests, chain_heads.folder(data_root)):
+        yield from _visible(folder.glob("Q*.*"))
+
+
+def _visible(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if not path.name.startswith(".") and path.is_file())
+
+
 def _folders(data_root: DataRoot) -> list[Path]:
     """Return the folders that vouch for their files, or should."""
     records = {
@@ -83,20 +104,22 @@ def _folders(data_root: DataRoot) -> list[Path]:
         for root in (data_root.lake, data_root.requests, data_root.marts)
         for path in root.rglob(SUMS)
     }
-    layers = (data_root.lake / layer for layer in DELIVERED)
-    holding = {path.parent for layer in layers for path in layer.rglob("*.*") if path.is_file()}
-    return sorted({*records, *holding, data_root.lake / "register", data_root.marts})
+    return sorted({*records, *(path.parent for path in vouched_for(data_root))})
 
 
 def _in_folder(
-    data_root: DataRoot, folder: Path, compared: Counter[str], unrecorded: Counter[str]
+    data_root: DataRoot,
+    folder: Path,
+    files: list[Path],
+    compared: Counter[str],
+    unrecorded: Counter[str],
 ) -> Iterator[Damage]:
     record = read(folder)
     layer = _place(data_root, folder / SUMS)[0]
-    present = {path.name for path in files_of(folder)}
+    present = {path.name for path in files}
     if record.is_damaged:
         yield _damage(data_root, "FILE-CHANGED", folder / SUMS)
-    if data_root.is_recorded and present and not (folder / SUMS).exists() and _vouches(layer):
+    if data_root.is_recorded and present and not (folder / SUMS).exists():
         yield _damage(data_root, "FILE-MISSING", folder / SUMS)
         return
     for name in sorted({*present, *record.accepted}):
@@ -105,20 +128,12 @@ def _in_folder(
             compared[layer] += 1
             if code := fault(path, record):
                 yield _damage(data_root, code, path)
-        elif _vouches(layer) and _is_of_layer(path):
+        else:
             unrecorded[layer] += 1
             if data_root.is_recorded and not record.is_damaged:
                 yield _damage(data_root, "FILE-UNRECORDED", path)
             elif not _is_readable(path):
                 yield _damage(data_root, "FILE-CHANGED", path)
-
-
-def _vouches(layer: str) -> bool:
-    return layer in (*DELIVERED, "register", "marts")
-
-
-def _is_of_layer(path: Path) -> bool:
-    return path.suffix in (".parquet", ".duckdb", ".json")
 
 
 def _is_readable(path: Path) -> bool:
@@ -147,13 +162,13 @@ def _without_folder(data_root: DataRoot, entries: list[Entry]) -> Iterator[Damag
     """Yield what a whole lost folder would have had: nothing else records it."""
     for entry in entries:
         raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
-        if not (raw.parent / SUMS).exists() and not raw.parent.is_dir():
+        if not (raw.parent / SUMS).exists() and not raw.exists():
             yield _damage(data_root, "FILE-MISSING", raw)
         quarantine = quarantine_path(data_root, entry)
         if entry.staged_with and not entry.removing:
             if not (staged_folder(data_root, entry) / SUMS).exists():
                 yield _damage(data_root, "FILE-MISSING", staged_folder(data_root, entry))
-            if not quarantine.parent.is_dir():
+            if not (quarantine.parent / SUMS).exists() and not quarantine.exists():
                 yield _damage(data_root, "FILE-MISSING", quarantine)
 
 

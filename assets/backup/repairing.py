@@ -18,7 +18,7 @@ from typing import IO
 import pyarrow.parquet as pq
 
 from assets.backup import intact_copies, suppression_copies
-from assets.backup.damage import DELIVERED, Damage, record_of
+from assets.backup.damage import Damage, record_of, vouched_for
 from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
@@ -145,8 +145,8 @@ def carry_out(data_root: DataRoot, steps: Iterable[Step], folder: Path | None = 
         {(data_root.root / step.damage.path).parent for step in done if step.action == RECORD}
     ):
         accepted = recorded_files.read(parent).accepted
-        names = [path.name for path in recorded_files.files_of(parent)]
-        recorded_files.record(parent, [name for name in names if name not in accepted])
+        present = (path.name for path in vouched_for(data_root) if path.parent == parent)
+        recorded_files.record(parent, [name for name in present if name not in accepted])
     if any(_name(step.damage) == RECORDED for step in done):
         data_root.note_recorded()
     entries = {
@@ -179,17 +179,22 @@ def record_all(data_root: DataRoot) -> int:
     Returns:
         The number of files that had no record.
     """
+    folders: dict[Path, list[str]] = {}
+    for path in vouched_for(data_root):
+        folders.setdefault(path.parent, []).append(path.name)
+    for entry in deliveries.ledger(data_root):
+        # Also of deliveries without a file: that there is none is then known to be right.
+        raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+        parents = [raw.parent, quarantine_path(data_root, entry).parent]
+        if entry.staged + entry.quarantined + entry.duplicates == 0:
+            parents.append(staged_folder(data_root, entry))
+        for parent in parents:
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folders.setdefault(parent, [])
     count = 0
-    layers = [data_root.lake / layer for layer in DELIVERED]
-    folders = {path.parent for layer in layers for path in layer.rglob("*.*") if path.is_file()}
-    for parent in sorted({*folders, data_root.lake / "register", data_root.marts}):
-        if parent.is_dir():
-            accepted = recorded_files.read(parent).accepted
-            names = [
-                path.name for path in recorded_files.files_of(parent) if path.name not in accepted
-            ]
-            if names or not (parent / SUMS).exists():
-                count += recorded_files.record(parent, names)
+    for parent, names in sorted(folders.items()):
+        accepted = recorded_files.read(parent).accepted
+        count += recorded_files.record(parent, [name for name in names if name not in accepted])
     data_root.note_recorded()
     return count
 

@@ -208,8 +208,9 @@ def check(*paths: Path, whole: bool = True) -> None:
     """
     records: dict[Path, Record] = {}
     for path in paths:
-        known = records.setdefault(path.parent, read(path.parent))
-        if code := fault(path, known, whole=whole):
+        if path.parent not in records:
+            records[path.parent] = read(path.parent)
+        if code := fault(path, records[path.parent], whole=whole):
             raise DamagedFileError(code, path)
 
 
