@@ -65,7 +65,7 @@ def examine(data_root: DataRoot) -> Examined:
         files[path.parent].append(path)
     for folder, present in files.items():
         damages |= set(_in_folder(data_root, folder, present, compared, unrecorded))
-    entries, unreadable = _entries(data_root)
+    entries, unreadable = _entries(data_root, {each.path for each in damages})
     damages |= {_damage(data_root, "FILE-CHANGED", path) for path in unreadable}
     if data_root.is_recorded:
         damages |= set(_without_folder(data_root, entries))
@@ -77,7 +77,9 @@ def examine(data_root: DataRoot) -> Examined:
         if (each.source, each.day, each.delivery) not in named
     }
     damages |= set(_suppressions(data_root))
-    damages |= set(_certificates(data_root))
+    # What certificates are compared with; a damaged one is named as a file.
+    if not any(each.path.startswith(("secrets/", "requests/")) for each in damages):
+        damages |= set(_certificates(data_root))
     return Examined(sorted(damages), compared, unrecorded)
 
 
@@ -147,10 +149,14 @@ def _is_readable(path: Path) -> bool:
     return True
 
 
-def _entries(data_root: DataRoot) -> tuple[list[Entry], list[Path]]:
-    """Return the ledger's entries, and the files of those that cannot be read."""
+def _entries(data_root: DataRoot, damaged: set[str]) -> tuple[list[Entry], list[Path]]:
+    """Return the ledger's entries that are not damaged, and the files of those that cannot be
+    read.
+    """
     entries, unreadable = [], []
     for path in sorted((data_root.lake / "deliveries").glob("*/*/*.json")):
+        if str(path.relative_to(data_root.root)) in damaged:
+            continue
         try:
             entries.append(deliveries.parsed(path))
         except DamagedFileError:
@@ -201,12 +207,9 @@ def _certificates(data_root: DataRoot) -> Iterator[Damage]:
     try:
         for finding in certificate_checks.check(data_root):
             path = f"requests/certificates/{finding.request_id}".rstrip("/")
-            if finding.code not in ("CERT-PEPPER", "CERT-SUPPRESSION"):
-                yield Damage(finding.code, path, "certificates", request_id=finding.request_id)
+            yield Damage(finding.code, path, "certificates", request_id=finding.request_id)
     except DamagedFileError as error:
         yield _damage(data_root, error.code, error.path)
-    except PepperError:
-        return  # `_suppressions` names it
 
 
 def _damage(data_root: DataRoot, code: str, path: Path) -> Damage:
