@@ -1,7 +1,7 @@
 """Every kind of file cut, changed by a bit, and deleted: it is noticed and named, and what can be
 made again is, to the same rows.
 
-A few files of each kind, by seed; with CAMPAIGN=1 every file.
+A few files of each kind, by seed; with EVERY_FILE=1 (`make campaign`) every one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.support.namesakes import AGAIN, STAYS, contact
 from tests.support.registers import build
 
 SEED = 16
-EVERYTHING = "CAMPAIGN" in os.environ
+EVERYTHING = "EVERY_FILE" in os.environ
 KINDS = {
     "raw": "lake/raw/*/*/*.parquet",
     "staged": "lake/staged/*/*/*/*.parquet",
