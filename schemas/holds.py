@@ -36,6 +36,10 @@ GROUNDS: dict[str, HoldGround] = {
         "GDPR 18(1)-(2)",
         "the registrant has had the processing restricted: the data is stored until it is lifted",
     ),
+    "HOLD-ERASURE": HoldGround(
+        "GDPR 17(3), 18(2)",
+        "an erasure waits for a hold: until then the data is used for legal claims only",
+    ),
     "HOLD-OBJECTION": HoldGround(
         "GDPR 18(1)(d), 21(1)", "an objection of the registrant is being weighed"
     ),

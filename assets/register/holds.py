@@ -10,6 +10,9 @@ the identifiers. Three kinds are one relation:
   marketing need no data to be answered;
 - a restriction in force that a source has stated (GDPR 18).
 
+An erasure that waits for added holds covers what they cover, and restricts (`choices`): what is not
+erased yet is used for legal claims only.
+
 What a hold does: registrants do not leave; their visits, cookies, orders and credit data stay past
 their own clocks, where the hold covers their category. Nothing else waits: raw and quarantine go by
 their own periods, what was corrected and what is protected goes at once.
@@ -105,6 +108,7 @@ _OF_REQUESTS = {
     "restriction": "HOLD-RESTRICTION",
     "objection": "HOLD-OBJECTION",
 }
+WAITING_ERASURE = "HOLD-ERASURE"
 STATED = "restricted"
 """In the place of a hold's id: a source has stated the restriction."""
 
@@ -134,7 +138,7 @@ def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
         HoldInForce(hold.hold_id, hold.ground, hold.until, hold.categories, hold.identifiers)
         for hold in holds.in_force(data_root, today)
     ]
-    return [*added, *of_requests(data_root)]
+    return [*added, *of_requests(data_root), *_of_waiting_erasures(data_root, added)]
 
 
 def of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
@@ -164,6 +168,29 @@ def of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
         )
 
 
+def _of_waiting_erasures(data_root: DataRoot, added: list[HoldInForce]) -> Iterator[HoldInForce]:
+    """Yield for each erasure that waits for holds its registrant, with what the holds cover."""
+    if not any(_waits(request) for request in ledger.every(data_root, opened=False)):
+        return
+    covered = {hold.hold: hold.categories for hold in added}
+    for request in ledger.every(data_root):
+        waited_for = [covered[hold] for hold in request.waits_for if hold in covered]
+        if not _waits(request) or not waited_for:
+            continue
+        categories = {category for several in waited_for for category in several}
+        yield HoldInForce(
+            request.request_id,
+            WAITING_ERASURE,
+            None,
+            tuple(sorted(categories)) if all(waited_for) else (),
+            tuple(sorted({*request.resolved, *request.own})),
+        )
+
+
+def _waits(request: ledger.Request) -> bool:
+    return request.right == "erasure" and request.state == "unclear" and bool(request.waits_for)
+
+
 def _holds(request: ledger.Request) -> bool:
     if request.state == "closed" or request.right not in _OF_REQUESTS:
         return False
@@ -177,7 +204,7 @@ def fingerprint(data_root: DataRoot, today: date) -> str:
         *(
             request.request_id
             for request in ledger.every(data_root, opened=False)
-            if _holds(request)
+            if _holds(request) or _waits(request)
         ),
     ]
     return hashlib.sha256("|".join(names).encode()).hexdigest()
