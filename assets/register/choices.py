@@ -252,18 +252,12 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
     )
 
 
-_OWN_WORD = f"""NOT (starts_with(origin, 'population_register:')
-            OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
-            OR origin = 'crm:global_bounce')"""
-"""SQL: the registrant refused, and no register, list or mail server."""
-
-
 def _in_force(today: date) -> str:
     """SQL: whether a compared choice is in force on the day; null counts as not."""
     oldest_ban = f"(DATE '{today}' - INTERVAL {LIST_YEARS} YEAR)::DATE"
     return f"""CASE
         WHEN statement.delivery_id = '{WAITING_ID}' THEN true
-        WHEN remembered AND choice <> 'withdrawn' AND {_OWN_WORD}
+        WHEN remembered AND choice <> 'withdrawn' AND {lasting_refusals.OWN_WORD}
             AND coalesce(said_at < granted_last, false) THEN false
         WHEN choice = 'granted' THEN counts AND made_on <= DATE '{today}'
             AND said_at = granted_last AND coalesce(said_at > withdrawn_last, true)

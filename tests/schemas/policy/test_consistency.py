@@ -310,7 +310,12 @@ def test_a_mistake_is_one_fault_with_its_line(
 # A part, what is put there, the place of the only fault, and what the message has.
 CONTRADICTORY = [
     # A clause is of the section that the part of the file expresses.
-    ("sources.crm.clause", "P4.1", "sources.crm.clause", "P4.1 is not about this: providing"),
+    (
+        "sources.credit_bureau.clause",
+        "P4.1",
+        "sources.credit_bureau.clause",
+        "P4.1 is not about this: providing",
+    ),
     ("categories.name.clause", "P9.1", "categories.name.clause", "an item of P4 or P5 or P6 or P8"),
     ("purposes.contracts.clause", "P8.2", "purposes.contracts.clause", "an item of P4"),
     ("recipients.it_operations.clause", "P3", "recipients.it_operations.clause", "an item of P7"),
@@ -325,7 +330,7 @@ CONTRADICTORY = [
     # What one part says, another does not undo.
     (
         "categories.technical.retention",
-        ["RET-RAW-13M"],
+        ["RET-IP-30D"],
         "categories.technical.retention",
         "write [with_row]",
     ),
