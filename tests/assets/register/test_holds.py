@@ -310,6 +310,10 @@ def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataR
     waiting = ledger.load(before, request_id)
     assert (waiting.state, waiting.waits_for) == ("unclear", (hold_id,))
     assert hold_id in waiting.why
+    [letter] = [json.loads(path.read_text())
+        for path in (before.outbox / "messages").glob("*.json")]  # fmt: skip
+    assert (letter["kind"], letter["to"]) == ("erasure_waits", "n801@example.fi")
+    assert "17 artiklan 3 kohdan e alakohta" in letter["text"]
     assert ledger.pending(before) == []
     holds.end(before, hold_id, "tester", NOW)
     assert ledger.pending(before) == [request_id]
