@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
 ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run check test thorough seconds bench ui lint documents lock clean
+.PHONY: run check test thorough seconds campaign bench ui lint documents lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -25,6 +25,12 @@ thorough: $(READY)
 # After a change of how long tests take: tests/seconds.json, by which the slowest begin first.
 seconds: $(READY)
 	$(BIN)/pytest $(ON_TWO) --measure
+
+# An hour of kills, interrupts and full disks at random moments of every command that writes, and
+# each file of a small data root damaged in turn.
+campaign: $(READY)
+	$(BIN)/python -m tests.campaign
+	EVERY_FILE=1 $(BIN)/pytest tests/e2e/test_damaged_files.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

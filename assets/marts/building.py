@@ -7,7 +7,6 @@ open keeps reading that file.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -15,14 +14,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.marts import eligible
+from assets.marts import differencing, eligible
 from assets.marts.profiles import under_floor
 from assets.marts.queries import QUERIES
 from assets.marts.reidentification import Match, matches
 from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
-from assets.storage.atomic_files import sync, writing
+from assets.storage import recorded_files
+from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
@@ -176,6 +176,16 @@ def reidentified(data_root: DataRoot, purpose: str) -> list[Match]:
     return matches(data_root, purpose, files) if purpose in files else []
 
 
+def differences_of_few(data_root: DataRoot, purpose: str) -> dict[str, int]:
+    """Return the number of groups per table by which the candidate and the published mart differ
+    in fewer registrants than the floor; nothing before the first publication.
+    """
+    published, candidate = mart_path(data_root, purpose), candidate_path(data_root, purpose)
+    if purpose not in PSEUDONYMOUS or not (published.exists() and candidate.exists()):
+        return {}
+    return differencing.small_differences(data_root, purpose, published, candidate)
+
+
 def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Replace the published mart by the candidate; nothing to do if it is published already.
 
@@ -194,10 +204,7 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
     candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
-    sync(candidate)
-    os.replace(candidate, published)
-    sync(published.parent)
-    sync(candidate.parent)
+    recorded_files.move(candidate, published)
     build_state.note_published(data_root, purpose)
     return rows(data_root, purpose)
 

@@ -13,6 +13,9 @@ the identifiers. Three kinds are one relation:
 While the key of one is missing, nobody can tell whose data it is about: then everybody is under a
 hold, of the ground `HOLD-UNREADABLE`, until the key is back or the hold or request has ended.
 
+An erasure that waits for added holds covers what they cover, and restricts (`choices`): what is not
+erased yet is used for legal claims only.
+
 What a hold does: registrants do not leave; their visits, cookies, orders and credit data stay past
 their own clocks, where the hold covers their category. Nothing else waits: raw and quarantine go by
 their own periods, what was corrected and what is protected goes at once.
@@ -116,6 +119,7 @@ _OF_REQUESTS = {
     "restriction": "HOLD-RESTRICTION",
     "objection": "HOLD-OBJECTION",
 }
+WAITING_ERASURE = "HOLD-ERASURE"
 STATED = "restricted"
 """In the place of a hold's id: a source has stated the restriction."""
 UNREADABLE = "unreadable"
@@ -147,7 +151,7 @@ def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
         for hold in holds.every(data_root)
         if hold.in_force(today) and not hold.without_key
     ]
-    return [*added, *_of_requests(data_root)]
+    return [*added, *_of_requests(data_root), *_of_waiting_erasures(data_root, added)]
 
 
 def unreadable(data_root: DataRoot, today: date) -> list[str]:
@@ -186,6 +190,29 @@ def _of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
         )
 
 
+def _of_waiting_erasures(data_root: DataRoot, added: list[HoldInForce]) -> Iterator[HoldInForce]:
+    """Yield for each erasure that waits for holds its registrant, with what the holds cover."""
+    if not any(_waits(request) for request in ledger.every(data_root, opened=False)):
+        return
+    covered = {hold.hold: hold.categories for hold in added}
+    for request in ledger.every(data_root):
+        waited_for = [covered[hold] for hold in request.waits_for if hold in covered]
+        if not _waits(request) or not waited_for or request.without_key:
+            continue
+        categories = {category for several in waited_for for category in several}
+        yield HoldInForce(
+            request.request_id,
+            WAITING_ERASURE,
+            None,
+            tuple(sorted(categories)) if all(waited_for) else (),
+            tuple(sorted({*request.resolved, *request.own})),
+        )
+
+
+def _waits(request: ledger.Request) -> bool:
+    return request.right == "erasure" and request.state == "unclear" and bool(request.waits_for)
+
+
 def _holds(request: ledger.Request) -> bool:
     if request.state == "closed" or request.right not in _OF_REQUESTS:
         return False
@@ -193,10 +220,13 @@ def _holds(request: ledger.Request) -> bool:
 
 
 def fingerprint(data_root: DataRoot, today: date) -> str:
-    """Return a hash of which holds and requests hold on the day, and which can be read, without
-    opening any.
+    """Return a hash of which holds and requests hold on the day, which erasures wait, and which of
+    them can be read, without opening any.
     """
-    names = [*_names(data_root, today), "", *unreadable(data_root, today)]
+    waiting = [
+        request.request_id for request in ledger.every(data_root, opened=False) if _waits(request)
+    ]
+    names = [*_names(data_root, today), "", *waiting, "", *unreadable(data_root, today)]
     return hashlib.sha256("|".join(names).encode()).hexdigest()
 
 

@@ -21,6 +21,7 @@ from assets.ingest.raw_files import raw_path
 from assets.ingest.redacted_records import identified_again
 from assets.sources.all_sources import SOURCES
 from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
@@ -224,6 +225,7 @@ def rewrite(
     ).fetchone() or (0, 0)
     if kept == before and {columns, texts, keys} == {"*"}:
         return 0
+    recorded_files.check(path)
     changed = (
         f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before)) AS changed"
     )

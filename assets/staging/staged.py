@@ -32,6 +32,7 @@ from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
 from assets.storage.queries import count
@@ -109,6 +110,7 @@ def quarantine_path(data_root: DataRoot, entry: Entry) -> Path:
 def _stage_delivery(
     data_root: DataRoot, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
 ) -> Entry:
+    recorded_files.check(raw)
     deliveries.enter(data_root, replace(entry, staged_with=""))
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()

@@ -136,7 +136,7 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     data_root = DataRoot(data_root_path())
     data_root.create()
     today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
-    with writer(data_root):
+    with writer(data_root, checked=False):
         done = put_back(data_root, folder, generation, today)
     if machine:
         as_json(vars(done))

@@ -375,11 +375,55 @@ def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataR
     waiting = ledger.load(before, request_id)
     assert (waiting.state, waiting.waits_for) == ("unclear", (hold_id,))
     assert hold_id in waiting.why
+    [letter] = [json.loads(path.read_text())
+        for path in (before.outbox / "messages").glob("*.json")]  # fmt: skip
+    assert (letter["kind"], letter["to"]) == ("erasure_waits", "n801@example.fi")
+    assert "17 artiklan 3 kohdan e alakohta" in letter["text"]
     assert ledger.pending(before) == []
     holds.end(before, hold_id, "tester", NOW)
     assert ledger.pending(before) == [request_id]
     find_cleared(before, [request_id])
     assert ledger.load(before, request_id).state == "erasing"
+
+
+def purposes_of(data_root: DataRoot, number: str) -> set[str]:
+    """The purposes that the person is eligible for."""
+    query = f"""SELECT purpose FROM admission JOIN registrants USING (registrant_id)
+        WHERE customer_number = 'C{number}' GROUP BY purpose, channel
+        HAVING bool_or(effect = 'in') AND NOT bool_or(effect = 'out')"""
+    return {row["purpose"] for row in rows(data_root, query)}
+
+
+@pytest.mark.clause("P9.1", "P9.4")
+@pytest.mark.parametrize("categories", [(), ("contract", "order")])
+def test_what_waits_for_a_hold_is_used_for_legal_claims_only(
+    before: DataRoot, categories: tuple[str, ...]
+) -> None:
+    """Whatever the hold covers; until the erasure goes on, or is closed."""
+    used = purposes_of(before, "801")
+    assert "customer_care" in used
+    hold_id = on_hold(before, categories=categories)
+    request_id = received(before, "erasure")
+    find_cleared(before, [request_id])
+    assert not building.up_to_date(before, BEFORE)
+    settle(before, BEFORE)
+    assert purposes_of(before, "801") <= {"legal_claims"}
+    assert purposes_of(before, "802") == used
+    holds.end(before, hold_id, "tester", NOW)
+    settle(before, BEFORE)
+    assert purposes_of(before, "801") == used
+
+
+def test_an_erasure_that_waits_keeps_no_more_than_the_hold_it_waits_for(
+    data_root: DataRoot,
+) -> None:
+    visited(data_root)
+    export(data_root, "2026-11-09", person("801"))
+    night(data_root, BEFORE)
+    on_hold(data_root, categories=("contract",))
+    find_cleared(data_root, [received(data_root, "erasure")])
+    assert night(data_root, DUE) == {"C801"}
+    assert rows(data_root, "SELECT visit FROM visits") == []
 
 
 def test_the_persons_own_requests_do_not_stop_their_erasure(before: DataRoot) -> None:

@@ -1,0 +1,102 @@
+"""The commands that a campaign disturbs, each with a data root that is ready for it and with what
+an undisturbed run leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assets.ingest.deliveries import Entry
+from assets.storage.data_root import DataRoot
+from tests.support.commands import AS_OF, LAST_DAY, Ended, register
+from tests.support.data_roots import contents, copied, ledger_entries, parquet_rows
+from tests.support.erasing import cleared
+
+SAMPLE = ("--seed", "16", "--days", "3", "--last-day", LAST_DAY)
+NAMES = ("refresh", "erase", "retention", "backup", "restore")
+LATER = ("--as-of", "2028-11-20")  # what is past its period by then is swept
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command leaves: rows of every table, and the ledger of deliveries."""
+
+    contents: dict[str, list[tuple[Any, ...]]]
+    ledger: list[Entry]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, the data root that it starts from, and what it leaves there undisturbed.
+
+    Attributes:
+        seconds: How long the undisturbed run took.
+        room: By how many bytes the data root grew with it.
+    """
+
+    name: str
+    ready: Path
+    arguments: tuple[str, ...]
+    seconds: float
+    room: int
+    outcome: Outcome
+
+
+def outcome(root: Path) -> Outcome:
+    return Outcome(contents(root), ledger_entries(root))
+
+
+def size(root: Path) -> int:
+    """Bytes of all files under the root, in blocks of 4 KiB as a file system counts them."""
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in files)
+
+
+def prepare(folder: Path, registrants: int, names: Collection[str] = NAMES) -> list[Step]:
+    """Make the data roots of the steps so named in the folder, by the commands themselves."""
+    sampled = folder / "sampled"
+    _run(sampled, "sample", "--registrants", str(registrants), *SAMPLE)
+    steps = [_step(folder, "refresh", sampled, "refresh", *AS_OF)]
+    if set(names) != {"refresh"}:
+        steps += _after_refresh(folder)
+    return [step for step in steps if step.name in names]
+
+
+def _after_refresh(folder: Path) -> list[Step]:
+    refreshed = folder / "after-refresh"
+    generation = str(_run(refreshed, "backup", "--json").data["made"])
+    asked = _asked(copied(refreshed, folder / "asked"))
+    erasure = _step(folder, "erase", asked, "erase", *AS_OF)
+    restored = copied(folder / "after-erase", folder / "erased")
+    return [
+        erasure,
+        _step(folder, "retention", refreshed, "retention", *LATER),
+        _step(folder, "backup", refreshed, "backup"),
+        _step(folder, "restore", restored, "restore", generation, *AS_OF),
+    ]
+
+
+def _step(folder: Path, name: str, ready: Path, *arguments: str) -> Step:
+    root = copied(ready, folder / f"after-{name}")
+    before = size(root)
+    ended = _run(root, *arguments)
+    return Step(name, ready, arguments, ended.seconds, size(root) - before, outcome(root))
+
+
+def _asked(root: Path) -> Path:
+    """The data root with a request for erasure that nothing holds up."""
+    rows = parquet_rows(root / "lake" / "register" / "identifiers.parquet")
+    code = next(row[2] for row in rows if row[1] == "identity_code")
+    asked = _run(root, "request", "erasure", "--channel", "written", "--identity-code", code)
+    cleared(DataRoot(root), [asked.out.strip()])
+    return root
+
+
+def _run(root: Path, *arguments: str) -> Ended:
+    ended = register(root, *arguments)
+    if ended.code:
+        raise RuntimeError(f"{arguments} ended with {ended.code}: {ended.err}")
+    return ended
