@@ -47,7 +47,7 @@ _CORRECTIONS = (
 class Restored:
     """The result: rows removed by the suppressions, by source, and rows of the register.
 
-    `unreadable`: ids of holds and open requests whose keys are missing; everybody's data stays past
+    `unreadable`: ids of holds and open requests without a key; everybody's data stays past
     its time until they are back, or the holds and requests have ended.
     """
 

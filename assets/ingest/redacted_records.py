@@ -20,7 +20,7 @@ from assets.storage.quoting import literal
 def identified_again(
     connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset | None, rows: pa.Table
 ) -> pa.Table:
-    """Return rows of raw whose `payload` was redacted with what intake makes of that payload.
+    """Return rows of raw with a redacted `payload`, with what intake makes of that payload.
 
     What is left of a redacted field identifies nobody. A record on which our code raised at intake,
     or of a dataset that is no more, is not identified again: its identifiers stay as they are

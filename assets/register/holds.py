@@ -10,7 +10,7 @@ the identifiers. Three kinds are one relation:
   marketing need no data to be answered;
 - a restriction in force that a source has stated (GDPR 18).
 
-While the key of one is missing, nobody can tell whose data it is about: then everybody is under a
+While the key of one is missing, nobody can tell which person it is about: then everybody is under a
 hold, of the ground `HOLD-UNREADABLE`, until the key is back or the hold or request has ended.
 
 An erasure that waits for added holds covers what they cover, and restricts (`choices`): what is not
@@ -155,8 +155,8 @@ def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
 
 
 def unreadable(data_root: DataRoot, today: date) -> list[str]:
-    """Return the ids of the holds in force, and of the open requests that hold, whose key is
-    missing. Opens none.
+    """Return the ids of the holds in force, and of the open requests that hold, without
+    a key. Opens none.
     """
     return [
         name for name in _names(data_root, today) if not encrypted_identity.has_key(data_root, name)

@@ -132,7 +132,7 @@ def nothing_past_its_time(
 )
 @without_values
 def holds_are_readable(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.AssetCheckResult:
-    """Name the holds and requests whose key is missing."""
+    """Name the holds and requests without a key."""
     unreadable = holds.unreadable(data_root, today.date)
     return dg.AssetCheckResult(
         passed=not unreadable,

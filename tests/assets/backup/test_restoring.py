@@ -102,7 +102,7 @@ def test_what_was_lost_comes_back(made: Made, data_root: DataRoot, tmp_path: Pat
 def test_the_lost_keys_of_open_requests_stop_no_restore_and_nothing_goes_until_they_are_closed(
     known_root: Path, tmp_path: Path
 ) -> None:
-    """Keys of requests are in no backup: whose data the requests keep is then unknown."""
+    """Keys of requests are in no backup: which data the requests keep is then unknown."""
     lost = DataRoot(copied(known_root, tmp_path / "lost"))
     everybody = registrant_ids(lost)
     request_id = ledger.receive(lost, "access", "written", ["customer_number:C999"], NOW)

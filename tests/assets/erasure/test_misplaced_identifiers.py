@@ -118,7 +118,7 @@ def test_no_hash_of_the_old_field_is_left(after: DataRoot, identifier: str) -> N
     assert md5(identifier.encode(), usedforsecurity=False).hexdigest() not in in_lake(after)
 
 
-def test_others_whose_fields_were_redacted_are_not_tied_together(after: DataRoot) -> None:
+def test_others_with_redacted_fields_are_not_tied_together(after: DataRoot) -> None:
     assert registrant_of(after, FIRST) != registrant_of(after, SECOND)
     assert registrant_of(after, THIRD) != registrant_of(after, FOURTH)
 

@@ -59,7 +59,7 @@ def shared(shared_root: Path, tmp_path: Path) -> DataRoot:
 
 
 def in_register(data_root: DataRoot) -> dict[str, str]:
-    """The visits, with the registrant to whom each is attributed, if any."""
+    """The visits, each with its registrant, if any."""
     return {
         row["visit"].rpartition("|")[2]: row["registrant_id"]
         for row in rows(data_root, "SELECT visit, registrant_id FROM visits")

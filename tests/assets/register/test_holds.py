@@ -201,7 +201,7 @@ def test_who_ended_it_stays_on_record_and_what_identifies_the_person_does_not(
 
 @pytest.mark.parametrize("origin", ["hold", "access", "restriction"])
 def test_everybody_stays_while_the_key_of_a_hold_is_missing(before: DataRoot, origin: str) -> None:
-    """Nobody can tell of whom nothing may go, so the build goes on and nothing of anybody goes."""
+    """Nobody can tell which data may go, so the build goes on and nothing of anybody goes."""
     name = on_hold(before) if origin == "hold" else received(before, origin)
     encrypted_identity.destroy(before, [name])
     assert register_holds.unreadable(before, DUE) == [name]
