@@ -24,6 +24,7 @@ from assets.erasure.proof import identifiers, mart_files, suppression_check
 from assets.ingest import suppression
 from assets.marts import building as marts
 from assets.register import building as register
+from assets.register import holds
 from assets.register.corrections import LET_GO
 from assets.requests import encrypted_identity
 from assets.retention import sweep
@@ -44,12 +45,17 @@ _CORRECTIONS = (
 
 @dataclass(frozen=True)
 class Restored:
-    """The result: rows removed by the suppressions, by source, and rows of the register."""
+    """The result: rows removed by the suppressions, by source, and rows of the register.
+
+    `unreadable`: ids of holds and open requests whose keys are missing; everybody's data stays past
+    its time until they are back, or the holds and requests have ended.
+    """
 
     generation: str
     removed: dict[str, int]
     registrants: int
     requests_from: str
+    unreadable: list[str]
 
 
 def restore(data_root: DataRoot, folder: Path | None, generation: str, today: date) -> Restored:
@@ -82,13 +88,14 @@ def restore(data_root: DataRoot, folder: Path | None, generation: str, today: da
         marts.build(new, purpose, today)
         marts.publish(new, purpose)
     _prove(new)
+    unreadable = holds.unreadable(new, today)
     shutil.rmtree(new.spill)
     sync_tree(new.root)
     secrets = ["secrets/pepper", f"secrets/{suppression_state.STATE}"]
     parts = ["lake", "marts", *(["requests", *secrets] if requests_from != "here" else [])]
     exchange.begin(data_root, parts)
     exchange.finish(data_root)
-    return Restored(generation, removed, built.rows["registrants"], requests_from)
+    return Restored(generation, removed, built.rows["registrants"], requests_from, unreadable)
 
 
 def prepare(

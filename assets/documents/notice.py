@@ -92,7 +92,10 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "officer": policy.transparency.officer,
         "decisions": _decisions(policy, language),
         "cookies": policy.transparency.cookies,
-        "by_consent": _on_consent(policy, "website"),
+        "visits_used": {
+            by: grammar.listed(_using_visits(policy, purposes, by, language))
+            for by in ("consent", "own_measurement")
+        },
         "measures": [
             grammar.named("measures", measure, language)
             for measure in (
@@ -185,17 +188,13 @@ def _decisions(policy: Policy, language: Language) -> dict[str, Any] | None:
     }
 
 
-def _on_consent(policy: Policy, category: str) -> bool:
-    """Return whether every purpose that uses a category, or what is derived from it, rests on
-    consent.
-    """
-    using = {
-        purpose
-        for name, declared in policy.categories.items()
-        if category in policy.derivation(name)
-        for purpose in declared.purposes
-    }
-    return all("consent" in policy.purposes[purpose].bases for purpose in using)
+def _using_visits(policy: Policy, purposes: list[str], by: str, language: Language) -> list[str]:
+    """Return the names of the purposes that use visits by consent, or by own measurement."""
+    return [
+        policy.purposes[name].name[language]
+        for name in purposes
+        if (use := policy.purposes[name].visits) and use.by == by
+    ]
 
 
 def _is_profile(policy: Policy, category: str) -> bool:

@@ -12,10 +12,10 @@ from assets.erasure import bystanders, safeguards
 from assets.register import holds as register_holds
 from assets.requests import holds, ledger
 from assets.requests.ledger import Request
-from assets.rights import lookup
+from assets.rights import lookup, outbound_messages, workflow
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
-from schemas.holds import BY_COMMAND
+from schemas.holds import BY_COMMAND, GROUNDS
 
 
 def guard(
@@ -88,8 +88,23 @@ def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> di
             else lookup.begun(request, now)
             for request in ready
         ]
+        for request in ready:
+            if request.request_id in on_hold:
+                _notify_of_hold(data_root, request, on_hold[request.request_id], now)
         ledger.save(data_root, *done)
     return {request.request_id: request for request in done}
+
+
+def _notify_of_hold(
+    data_root: DataRoot, request: Request, waits_for: tuple[str, ...], now: datetime
+) -> None:
+    """Write the message that the erasure waits, and why (GDPR 12(4))."""
+    grounds = {hold.hold_id: hold.ground for hold in holds.every(data_root, opened=False)}
+    outbound_messages.destroy(data_root, [request.request_id], "erasure_waits")
+    outbound_messages.write(
+        data_root, request, workflow.reach(data_root, request), "erasure_waits", now,
+        reason=GROUNDS[grounds[waits_for[0]]].refusal,
+    )  # fmt: skip
 
 
 def _on_hold(

@@ -1,9 +1,9 @@
 """The confirmation of an erasure: written while the register still knows how the registrant is
 reached, before anything is removed (GDPR 12(3), 12(4)).
 
-It says what a statute makes us keep and until when. The sender may take it from the outbox during
-the run. What nobody has taken leaves the outbox before the proof, which searches it, and waits
-encrypted, under a key of its own, until it is sent (`take`) or the policy's
+It says what a statute makes us keep and until when, and that keyed hashes stay. The sender may take
+it from the outbox during the run. What nobody has taken leaves the outbox before the proof, which
+searches it, and waits encrypted, under a key of its own, until it is sent (`take`) or the policy's
 `requests.messages_kept` is over.
 """
 
@@ -93,15 +93,20 @@ def _retained(
 def _kept(data_root: DataRoot, rules: Mapping[str, tuple[int, date]]) -> dict[str, str]:
     """Return in each language what is kept, under which statute, until when."""
     words, policy = outbound_messages.words()["kept"], data_root.policy
-    return {
-        language: " ".join(
+    kept = {
+        language: [
             str(words["orders"][language]).format(
                 rows=rows,
                 until=grammar.day(until, language),
                 statute=policy.retention[rule].source or rule,
             )
             for rule, (rows, until) in sorted(rules.items())
-        )
-        or str(words["nothing"][language])
+        ]
         for language in policy.languages
+    }
+    return {
+        language: " ".join(
+            [*(listed or [str(words["nothing"][language])]), str(words["hash"][language])]
+        )
+        for language, listed in kept.items()
     }

@@ -28,6 +28,9 @@ from schemas.policy.model import Policy
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.
 _SHOWN = 100
+_ONE_FILE = (
+    "readers keep one file at a time; what to do is in docs/operators-guide.md#differences_of_few"
+)
 REGISTER_COLUMNS = {
     **{table: duckdb_types(model) for table, model in TABLES.items()},
     **{view: {"registrant_id": "VARCHAR"} for view in VIEWS},
@@ -164,6 +167,39 @@ def reidentification_check(purpose: str) -> dg.AssetChecksDefinition:
     return nobody_reidentified
 
 
+def differencing_check(purpose: str) -> dg.AssetChecksDefinition:
+    """The check that counts what two publications tell about a few registrants by subtraction.
+
+    It warns: what has to go must go, whoever has kept the file of the day before.
+    """
+
+    @dg.asset_check(
+        asset=["built", purpose],
+        name="differences_of_few",
+        description=(
+            "no group of equal rows has grown or shrunk by fewer registrants than the floor since "
+            "the published mart"
+        ),
+        pool=WRITER,
+    )
+    @without_values
+    def differences_of_few(
+        data_root: dg.ResourceParam[DataRoot],
+    ) -> dg.AssetCheckResult:
+        groups = building.differences_of_few(data_root, purpose)
+        return dg.AssetCheckResult(
+            passed=not groups,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_ONE_FILE if groups else None,
+            metadata={
+                "found": sum(groups.values()),
+                "groups": counts_table(["table", "groups"], sorted(groups.items())),
+            },
+        )
+
+    return differences_of_few
+
+
 def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
     """The asset that publishes a purpose's mart."""
     declared = policy.purposes[purpose]
@@ -210,4 +246,8 @@ def assets(policy: Policy) -> list[dg.AssetsDefinition]:
     ]
 
 
-CHECKS = [reidentification_check(purpose) for purpose in PSEUDONYMOUS]
+CHECKS = [
+    check(purpose)
+    for purpose in PSEUDONYMOUS
+    for check in (reidentification_check, differencing_check)
+]

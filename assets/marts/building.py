@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.marts import eligible
+from assets.marts import differencing, eligible
 from assets.marts.profiles import under_floor
 from assets.marts.queries import QUERIES
 from assets.marts.reidentification import Match, matches
@@ -174,6 +174,16 @@ def reidentified(data_root: DataRoot, purpose: str) -> list[Match]:
     }
     files = {mart: path for mart, path in newest.items() if path}
     return matches(data_root, purpose, files) if purpose in files else []
+
+
+def differences_of_few(data_root: DataRoot, purpose: str) -> dict[str, int]:
+    """Return the number of groups per table by which the candidate and the published mart differ
+    in fewer registrants than the floor; nothing before the first publication.
+    """
+    published, candidate = mart_path(data_root, purpose), candidate_path(data_root, purpose)
+    if purpose not in PSEUDONYMOUS or not (published.exists() and candidate.exists()):
+        return {}
+    return differencing.small_differences(data_root, purpose, published, candidate)
 
 
 def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:

@@ -15,6 +15,7 @@
   about that address, and no more.
 - A grant or a lifting that is dated after the register's day does not count yet; a refusal does.
 - A telephone ban of a prohibition list ends after three years.
+- An erasure that waits for a hold restricts its registrant until it is carried out or closed.
 - What somebody refused before all else of them was removed counts when they are known again
   (`lasting_refusals`). Of that, what they stated themselves ends by a later consent of theirs to
   the same use on the same channel: they have stated nothing else since.
@@ -26,12 +27,13 @@ from datetime import date
 
 import duckdb
 
-from assets.register import current_statements, lasting_refusals
+from assets.register import current_statements, holds, lasting_refusals
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
 from schemas.policy.model import Policy
 from schemas.register import ChoiceLog, Choices
+from schemas.requests import RESTRICTED_UNDER
 
 CONSENTS_OF_ERASED = Relation(
     name="consents_of_erased",
@@ -41,6 +43,17 @@ CONSENTS_OF_ERASED = Relation(
     reads=("statements_marketing_choices",),
     scope=Scope.COMPONENT,
     external=True,
+)
+RESTRICTED_BY_ERASURE = Relation(
+    name="restricted_by_erasure",
+    summary="Registrants of erasures that wait for a hold, as choices: restricted meanwhile.",
+    columns={
+        "registrant_id": "VARCHAR",
+        "counts": "BOOLEAN",
+        **current_statements.STATEMENTS["marketing_choices"].columns,
+    },
+    reads=("registrants_on_hold",),
+    scope=Scope.COMPONENT,
 )
 CONCERNED = Relation(
     name="concerned_registrants",
@@ -53,6 +66,7 @@ CONCERNED = Relation(
     reads=(
         "statements_marketing_choices",
         "returned_refusals",
+        "restricted_by_erasure",
         "consents_of_erased",
         "contact_point_history",
         "staged_contact_points",
@@ -85,6 +99,7 @@ REGISTRANT_CHOICES = Relation(
 def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make the relations of this module as of `today`."""
     lasting_refusals.find_returned(connection)
+    _restricted_by_erasure(connection, today)
     _concerned(connection, policy)
     _log(connection, policy, today)
     lasting_refusals.forget_ended(connection)
@@ -96,6 +111,46 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
             QUALIFY row_number() OVER (PARTITION BY registrant_id, purpose, channel
                 ORDER BY list_position({list(STATUSES)}, choice), said_at DESC, origin,
                     statement DESC, position DESC) = 1"""
+        )
+    )
+
+
+WAITING_ID = "erasures"
+"""In the place of a delivery and a dataset: an erasure waits for a hold."""
+
+
+def _restricted_by_erasure(connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make `restricted_by_erasure`. `today` is in the place of when it was stated."""
+    now = f"TIMESTAMPTZ '{today} 00:00:00+00'"
+    values = {
+        "registrant_id": "registrant_id",
+        "counts": "true",
+        "record_no": "nth",
+        "record_key": "hold",
+        "position": "0",
+        "stated_at": now,
+        "purpose": f"'{RESTRICTED_UNDER}'",
+        "channel": "'all'",
+        "choice": "'restricted'",
+        "origin": "'self:erasure'",
+        "source": "'self'",
+        "day": f"DATE '{today}'",
+        "delivery_id": f"'{WAITING_ID}'",
+        "dataset": f"'{WAITING_ID}'",
+        "statement": f"""{{'moment': {now}, 'sequence': 0, 'day': DATE '{today}',
+            'period_last': DATE '{today}', 'delivery_id': '{WAITING_ID}', 'record_no': nth}}""",
+    }
+    columns = ", ".join(
+        f"({values.get(name, 'NULL')})::{kind} AS {name}"
+        for name, kind in RESTRICTED_BY_ERASURE.columns.items()
+    )
+    connection.execute(
+        RESTRICTED_BY_ERASURE.create_table(
+            f"""SELECT {columns}
+            FROM (
+                SELECT registrant_id, hold, dense_rank() OVER (ORDER BY hold) AS nth
+                FROM registrants_on_hold WHERE ground = '{holds.WAITING_ERASURE}'
+                GROUP BY registrant_id, hold)"""
         )
     )
 
@@ -139,7 +194,8 @@ def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
             SELECT * FROM (
                 FROM by_person
                 UNION ALL BY NAME FROM by_contact
-                UNION ALL BY NAME FROM returned_refusals)
+                UNION ALL BY NAME FROM returned_refusals
+                UNION ALL BY NAME FROM restricted_by_erasure)
             QUALIFY row_number() OVER (
                 PARTITION BY registrant_id, statement.delivery_id, statement.record_no,
                     position, purpose, channel, origin
@@ -196,17 +252,12 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
     )
 
 
-_OWN_WORD = f"""NOT (starts_with(origin, 'population_register:')
-            OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
-            OR origin = 'crm:global_bounce')"""
-"""SQL: the registrant refused, and no register, list or mail server."""
-
-
 def _in_force(today: date) -> str:
     """SQL: whether a compared choice is in force on the day; null counts as not."""
     oldest_ban = f"(DATE '{today}' - INTERVAL {LIST_YEARS} YEAR)::DATE"
     return f"""CASE
-        WHEN remembered AND choice <> 'withdrawn' AND {_OWN_WORD}
+        WHEN statement.delivery_id = '{WAITING_ID}' THEN true
+        WHEN remembered AND choice <> 'withdrawn' AND {lasting_refusals.OWN_WORD}
             AND coalesce(said_at < granted_last, false) THEN false
         WHEN choice = 'granted' THEN counts AND made_on <= DATE '{today}'
             AND said_at = granted_last AND coalesce(said_at > withdrawn_last, true)

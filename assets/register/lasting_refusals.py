@@ -54,9 +54,10 @@ LEAVING_TOKENS = Relation(
 )
 LEAVING_REFUSALS = Relation(
     name="leaving_refusals",
-    summary="The refusals in force of the registrants who leave.",
+    summary="The refusals in force of the registrants who leave; `refusal` of those from before.",
     columns={
         "registrant_id": "VARCHAR",
+        "refusal": "VARCHAR",
         "purpose": "VARCHAR",
         "channel": "VARCHAR",
         "choice": "VARCHAR",
@@ -64,7 +65,13 @@ LEAVING_REFUSALS = Relation(
         "stated_at": "TIMESTAMPTZ",
         "subject": "VARCHAR",
     },
-    reads=("statements_marketing_choices", "membership", "reached_by", "expiring_registrants"),
+    reads=(
+        "statements_marketing_choices",
+        "membership",
+        "reached_by",
+        "expiring_registrants",
+        "lasting_refusals",
+    ),
     scope=Scope.COMPONENT,
 )
 REACHED_BY = Relation(
@@ -137,7 +144,7 @@ def remember(connection: duckdb.DuckDBPyConnection, today: date) -> None:
             SELECT refused.*, {refusals.REFUSAL_HASH.format("subject")} AS token
             FROM leaving_refusals AS refused WHERE subject IS NOT NULL)
         SELECT DISTINCT token,
-            {_REFUSAL.format("stated_at")} AS refusal,
+            coalesce(refusal, {_REFUSAL.format("stated_at")}) AS refusal,
             purpose, channel, choice, origin, stated_at, DATE '{today}' AS kept_since
         FROM every"""
     )
@@ -172,15 +179,20 @@ def remember_erased(
         connection.execute(
             f"""INSERT INTO lasting_refusals BY NAME
             SELECT DISTINCT {refusals.REFUSAL_HASH.format("identifier")} AS token,
-                {_REFUSAL.format("said_at")} AS refusal,
+                CASE delivery_id WHEN '{LASTING_ID}' THEN record_key
+                    ELSE {_REFUSAL.format("said_at")} END AS refusal,
                 purpose, channel, choice, origin, said_at AS stated_at,
                 DATE '{today}' AS kept_since
             FROM {parquet(log)} JOIN erased_identifiers USING (registrant_id)
-            WHERE holds AND choice IN {LASTING} AND delivery_id <> '{LASTING_ID}'"""
+            WHERE holds AND choice IN {LASTING}"""
         )
         write(data_root, connection)
 
 
+OWN_WORD = f"""NOT (starts_with(origin, 'population_register:')
+            OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
+            OR origin = 'crm:global_bounce')"""
+"""SQL: the registrant refused, and no register, list or mail server."""
 _REFUSAL = """keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, channel, choice, origin,
                 {0}))"""
 
@@ -188,16 +200,21 @@ _REFUSAL = """keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, chann
 def _in_force() -> str:
     """SQL: the refusals of those who leave that nothing later has ended.
 
-    A refusal about a contact is of everyone that the contact has ever reached.
+    A refusal about a contact is of everyone that the contact has ever reached. One from before, by
+    which somebody was known again, is kept under what they have become known by since.
     """
     return f"""WITH stated AS (
-            SELECT registrant_id, purpose, channel, choice, origin, subject,
+            SELECT registrant_id, NULL AS refusal, purpose, channel, choice, origin, subject,
                 statement.moment AS stated_at
             FROM statements_marketing_choices JOIN membership USING (person_key)
             UNION
-            SELECT registrant_id, purpose, channel, choice, origin, subject, statement.moment
+            SELECT registrant_id, NULL, purpose, channel, choice, origin, subject, statement.moment
             FROM statements_marketing_choices JOIN reached_by ON identifier = subject
-            WHERE choice <> 'granted'),
+            WHERE choice <> 'granted'
+            UNION
+            SELECT registrant_id, refusal, purpose, channel, choice, origin, NULL, stated_at
+            FROM (FROM reached_by SEMI JOIN expiring_registrants USING (registrant_id))
+            JOIN lasting_refusals ON token = {refusals.REFUSAL_HASH.format("identifier")}),
         leaving AS (SELECT stated.* FROM stated SEMI JOIN expiring_registrants
             USING (registrant_id)),
         compared AS (
@@ -208,9 +225,11 @@ def _in_force() -> str:
             FROM leaving
             WINDOW theme AS (PARTITION BY registrant_id, purpose, channel),
                 same_origin AS (PARTITION BY registrant_id, purpose, channel, origin))
-        SELECT registrant_id, purpose, channel, choice, origin, stated_at, subject
+        SELECT registrant_id, refusal, purpose, channel, choice, origin, stated_at, subject
         FROM compared
         WHERE choice IN {LASTING}
+            AND NOT coalesce(refusal IS NOT NULL AND choice <> 'withdrawn' AND {OWN_WORD}
+                AND stated_at < granted_last, false)
             AND coalesce(stated_at >= CASE choice
                 WHEN 'withdrawn' THEN granted_last
                 WHEN 'prohibited' THEN own_lifted_last

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -68,6 +68,10 @@ KEYS = {
     "email_sha256": "SELECT request_id, key FROM reached",
     "phone_sha256": "SELECT request_id, key FROM reached",
 }
+
+
+_AS_OF = "as_of"
+"""Beside pseudonyms: the day of the mart, for which alone they are made."""
 
 
 class NoticeError(PlainError):
@@ -169,6 +173,7 @@ def _in_marts(
         if not mart_path(data_root, mart).exists():
             continue
         connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
+        connection.execute("SET VARIABLE today = (SELECT as_of FROM published.about)")
         try:
             for column, mine in KEYS.items():
                 tables = [
@@ -185,6 +190,10 @@ def _in_marts(
                         GROUP BY request_id ORDER BY ALL"""
                     ).fetchall()
                     yield from ((request_id, mart, column, keys) for request_id, keys in rows)
+                    if column == "pseudonym":
+                        as_of = connection.execute("SELECT getvariable('today')::VARCHAR")
+                        days = [day for (day,) in as_of.fetchall()]
+                        yield from ((request_id, mart, _AS_OF, days) for request_id, _ in rows)
         finally:
             connection.execute("DETACH published")
 
@@ -245,23 +254,19 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
     """
     ended = set(request_ids)
     people = sorted(set(registrants))
-    with connect(data_root) as connection:
-        create_keyed_hash(data_root, connection)
-        rows = connection.execute(
-            f"""SELECT {PSEUDONYM}
-            FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
-                (SELECT unnest($2::VARCHAR[]) AS subject)""",
-            [people, subjects(data_root.policy)],
-        ).fetchall()
-    keys = {*people, *(key for (key,) in rows)}
+    standing = []
     for path in sorted(notice_ledger.folder(data_root).glob("N*.json")):
         notice, locked = notice_ledger.read(path.read_bytes())
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
         content = encrypted_identity.decrypt(data_root, path.stem, locked) if locked else None
+        standing.append((path, notice, list((content or {}).values())))
+    days = {day for *_, marts in standing for columns in marts for day in columns.get(_AS_OF, ())}
+    keys = {*people, *_pseudonyms(data_root, people, sorted(days))}
+    for path, notice, marts in standing:
         named = {
             key
-            for columns in (content or {}).values()
+            for columns in marts
             for column in ("registrant_id", "pseudonym")
             for key in columns.get(column, ())
         }
@@ -270,6 +275,21 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
                 remove(path_of(data_root, notice))
             encrypted_identity.destroy(data_root, [path.stem])
             remove(path)
+
+
+def _pseudonyms(data_root: DataRoot, people: list[str], days: list[str]) -> Iterator[str]:
+    """Yield the pseudonyms of registrants in the marts of these days."""
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
+        for day in days:
+            connection.execute(f"SET VARIABLE today = DATE {literal(day)}")
+            rows = connection.execute(
+                f"""SELECT {PSEUDONYM}
+                FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
+                    (SELECT unnest($2::VARCHAR[]) AS subject)""",
+                [people, subjects(data_root.policy)],
+            ).fetchall()
+            yield from (key for (key,) in rows)
 
 
 def retry(data_root: DataRoot, now: datetime) -> list[Notice]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
-from schemas.policy import enforceable
+from schemas.policy import enforceable, transfers
 from schemas.policy.clauses import CLAUSES
 from schemas.policy.diagnostics import RULE_CODE, Fault, Where, nearest, shown, unknown
 from schemas.policy.legal_constraints import is_secret
@@ -19,6 +19,11 @@ from schemas.vocabulary import CATEGORIES, PURPOSES, SOURCES, WITH_ROW, AppliesT
 if TYPE_CHECKING:
     from schemas.policy.model import Policy
 
+# The zones by which the days of the law are counted there; elsewhere any zone is believed.
+_TIME_ZONES = {
+    "FI": ("Europe/Helsinki", "Europe/Mariehamn"),
+    "SE": ("Europe/Stockholm",),
+}
 TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Shorter pieces of text occur in too many contents to be specific.
 MIN_CONTENT = 4
@@ -32,6 +37,7 @@ def faults(policy: Policy) -> list[Fault]:
         *_untranslated(policy),
         *_missing_or_repeated_rules(policy),
         *_clauses(policy),
+        *_contradictions(policy),
         *_impossible_values(policy),
         *_vague_topics(policy),
         *enforceable.faults(policy),
@@ -164,6 +170,9 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                     "empty `purposes` and `retention`, or take out `stored: false`",
                 )
             )
+        if name == "technical" and category.retention != (WITH_ROW,):
+            problem = "it lives as long as its row, whatever a rule says"
+            faults.append(Fault((*where, "retention"), problem, f"write [{WITH_ROW}]"))
         if WITH_ROW in category.retention and name != "technical":
             faults.append(
                 Fault(
@@ -187,12 +196,18 @@ def _untranslated(policy: Policy) -> list[Fault]:
         ),
         *((("products", name, "name"), product.name) for name, product in policy.products.items()),
         *(
+            (("transparency", "automated_decisions", field), getattr(decisions, field))
+            for decisions in (policy.transparency.automated_decisions,)
+            for field in ("identify", "used_for")
+            if decisions
+        ),
+        *(
             (("profiles", "interests", name, "name"), topic.name)
             for name, topic in policy.profiles.interests.items()
         ),
     ]
     return [
-        Fault(where, f"the name is missing in {language!r}", f"add `{language}:` beside the others")
+        Fault(where, f"it is missing in {language!r}", f"add `{language}:` beside the others")
         for where, names in named
         for language in policy.languages
         if language not in names
@@ -224,22 +239,74 @@ def _missing_or_repeated_rules(policy: Policy) -> list[Fault]:
     return faults
 
 
+# The sections of the policy that a part of the file can express.
+_EXPRESSES = {
+    "purposes": ("P4",),
+    "profiles": ("P4",),
+    "minors": ("P4",),
+    "categories": ("P4", "P5", "P6", "P8"),
+    "sources": ("P5", "P6"),
+    "article_14": ("P6",),
+    "recipients": ("P7",),
+    "transfers": ("P7",),
+    "retention": ("P8", "P9"),
+    "protection": ("P6", "P8"),
+    "rights": ("P9",),
+    "requests": ("P10",),
+    "automated_decisions": ("P4",),
+    "cookies": ("P5",),
+}
+
+
 def _clauses(policy: Policy) -> list[Fault]:
-    """Every clause that the file points at is one that the policy has."""
+    """Every clause that the file points at is one that the policy has, of the part's section."""
     parts: list[tuple[Where, object]] = []
     for section, value in policy:
         parts.append(((section,), value))
         if isinstance(value, Mapping):
             parts += [((section, name), entry) for name, entry in value.items()]
-    return [
-        Fault(
-            (*where, "clause"),
-            f"the policy has no clause {clause}",
-            f"write one of {', '.join(_items(clause))}",
-        )
-        for where, part in parts
-        if (clause := getattr(part, "clause", None)) and clause not in CLAUSES
-    ]
+    parts += [(("transparency", name), part) for name, part in policy.transparency]
+    faults = []
+    for where, part in parts:
+        clause = getattr(part, "clause", None)
+        sections = _EXPRESSES.get(str(where[-1])) or _EXPRESSES.get(str(where[0]), ())
+        if clause and clause not in CLAUSES:
+            problem, fix = f"the policy has no clause {clause}", ", ".join(_items(clause))
+        elif clause and sections and clause.split(".")[0] not in sections:
+            problem = f"{clause} is not about this: {CLAUSES[clause]}"
+            fix = f"an item of {' or '.join(sections)}"
+        else:
+            continue
+        faults.append(Fault((*where, "clause"), problem, f"write one of {fix}"))
+    return faults
+
+
+def _contradictions(policy: Policy) -> list[Fault]:
+    """What one part of the file says is not undone by another."""
+    faults = []
+    for name, category in policy.categories.items():
+        where: Where = ("categories", name)
+        if name in CATEGORIES and not category.stored:
+            problem = "the register stores it, and this says that it is not stored"
+            faults.append(Fault((*where, "stored"), problem, "take `stored` out"))
+        if category.mandatory and not category.sources:
+            problem = "nobody can be obliged to give what is derived"
+            faults.append(Fault((*where, "mandatory"), problem, "take `mandatory` out"))
+    for name, source in policy.sources.items():
+        if source.subscription and name != "population_register":
+            faults.append(
+                Fault(
+                    ("sources", name, "subscription"),
+                    "it delivers no people by their identity codes that could be chosen from",
+                    "take `subscription` out",
+                )
+            )
+    officer = policy.transparency.officer
+    if officer and officer.email and not officer.designated:
+        problem = "there is no officer, and this is the officer's address"
+        where = ("transparency", "officer", "email")
+        faults.append(Fault(where, problem, "write `designated: true`, or take it out"))
+    return faults
 
 
 def _items(clause: str) -> list[str]:
@@ -268,8 +335,20 @@ def _impossible_values(policy: Policy) -> list[Fault]:
         for where, country in countries
         if country not in _countries()
     ]
+    if policy.country in _countries() and not transfers.in_eea(policy.country):
+        problem = (
+            "a controller outside the EEA has a representative in it (GDPR 27), whom the notice "
+            "would have to name"
+        )
+        faults.append(
+            Fault(("country",), problem, "write the country of the controller in the EEA")
+        )
     try:
         today = datetime.now(ZoneInfo(policy.time_zone)).date()
+        if policy.time_zone not in _TIME_ZONES.get(policy.country, (policy.time_zone,)):
+            problem = f"days in {policy.country} do not begin by {shown(policy.time_zone)}"
+            fix = f"write {' or '.join(_TIME_ZONES[policy.country])}"
+            faults.append(Fault(("time_zone",), problem, fix))
         faults += [
             Fault((*where, field), f"{day} is to come", "write the day on which it was done")
             for where, recipient in (

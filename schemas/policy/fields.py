@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -17,13 +18,15 @@ MAX_TEXT, MAX_LIST, MAX_PARTS = 500, 100, 200
 
 def _readable(text: str) -> str:
     """A text that tells a reader something: a letter or digit, and nothing that does not print."""
-    if not any(character.isalnum() for character in text):
+    if not any(character.isalnum() for character in text) or _PLACEHOLDER.fullmatch(text.strip()):
         raise invalid("it is blank", "write what it is")
     if any(unicodedata.category(character) in _UNPRINTED for character in text):
         raise invalid("it has a character that does not print", "write the text again, on one line")
     return text
 
 
+# What stands for a text that somebody still has to write.
+_PLACEHOLDER = re.compile(r"to-?do|tb[acd]|n/?a|x{3,}|fixme|lorem ipsum.*|[<\[{].*[>\]}]", re.I)
 # Control characters, invisible formatting, surrogates, private use, line and paragraph separators.
 _UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -39,6 +42,13 @@ def _day(value: object) -> date:
     raise invalid(
         f"{shown(value)} is no day of the calendar", "write YYYY-MM-DD, such as 2026-01-31"
     )
+
+
+def _of_somebody(number: str) -> str:
+    """A telephone number; 000 000 is nobody's."""
+    if len({character for character in number if character.isdigit()}) < 2:
+        raise invalid(f"{shown(number)} is nobody's number", "write the number by which you answer")
+    return number
 
 
 def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -61,7 +71,11 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Pattern = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 EMail = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}$")]
 Currency = Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")]
-Phone = Annotated[Text, Field(pattern=r"^\+?[0-9][0-9 ()/-]{4,30}$")]
+Phone = Annotated[
+    Text,
+    Field(pattern=r"^\+?[0-9][0-9 ()/-]{4,30}$"),
+    AfterValidator(_of_somebody),
+]
 Named = Mapping[Language, Text]
 Key = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Day = Annotated[date, BeforeValidator(_day)]

@@ -7,12 +7,12 @@ A policy that breaks one of them is refused at start-up, like an inconsistent on
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from schemas.policy.diagnostics import Fault, Where
 from schemas.sensitive import sensitive
-from schemas.vocabulary import AppliesTo, Basis
+from schemas.vocabulary import CATEGORIES, AppliesTo, Basis
 
 if TYPE_CHECKING:
     from schemas.policy.model import Category, Period, Policy, RetentionRule
@@ -100,7 +100,9 @@ PERMITTED_BASES: dict[str, tuple[set[Basis], str]] = {
 }
 # Words of data that is never stored, whatever its category is called.
 NEVER_STORED = re.compile(
-    r"passw|passcode|salasan|l[oö]senord|\bcv[vc]2?\b|tunnusluku", re.IGNORECASE
+    r"passw|passcode|salasan|l[oö]senord|\bcv[vc]2?\b|tunnusluku|\bpin\b"
+    r"|security (question|answer|code)|turvakysym|säkerhets(fråg|kod)",
+    re.IGNORECASE,
 )
 # Sources that are never the registrant, and those that are nobody else (GDPR 13, 14).
 OTHERS = {
@@ -112,15 +114,25 @@ OTHERS = {
     "social_media",
 }
 REGISTRANTS_OWN = {"self", "consents"}
-# The same by the clause of the source: P6.1 is the registrant, the rest of P6 are others.
-OWN_CLAUSE, OTHERS_CLAUSES = "P6.1", ("P6.2", "P6.3", "P6.4", "P6.5", "P6.6")
+# The same by the clause of the source: P6.1 is the registrant, all else are others.
+OWN_CLAUSE, CREDIT_CLAUSE = "P6.1", "P6.4"
 # Under it, a group, or the difference of two groups, tells of a person (GDPR 4(5), 25).
 SEGMENT_FLOOR = 10
 # Purposes that exclude minors: profiling and marketing.
 ADULTS_ONLY = ("analytics", "direct_marketing", "targeted_advertising")
 AGE_OF_MAJORITY = 18
 # Retention that a statute fixes: not shorter, or not longer, than.
-AT_LEAST = {"vouchers": ("6 years", "1336/1997, 2:10"), "books": ("10 years", "1336/1997, 2:10")}
+AT_LEAST: dict[AppliesTo, tuple[str, str]] = {
+    "vouchers": ("6 years", "1336/1997, 2:10"),
+    "books": ("10 years", "1336/1997, 2:10"),
+    # What would end on the day on which it begins could not be used, proven or restored.
+    "prospects": ("1 days", "GDPR 5(1)(b)"),
+    "customers": ("1 days", "GDPR 5(1)(b)"),
+    "raw": ("1 days", "GDPR 5(1)(f)"),
+    "backups": ("1 days", "GDPR 32(1)(c)"),
+    "requests": ("1 days", "GDPR 5(2)"),
+    "suppressions": ("1 days", "GDPR 17(1)"),
+}
 AT_MOST = {
     "credit_marks": ("0 days", "527/2007: our copy never outlives the bureau's"),
     "quarantine": ("3 months", "GDPR 5(1)(d): what is wrong is mended or goes"),
@@ -159,7 +171,9 @@ AT_MOST_WITHOUT_STATUTE: dict[AppliesTo, str] = {
     "requests": "10 years",
 }
 AT_MOST_EVER = "30 years"
-STATUTE = re.compile(r"\b[0-9]{1,4}/[0-9]{4}\b|\b[0-9]{4}/[0-9]{1,4}\b")
+STATUTE = re.compile(r"\b([0-9]{1,4})/([0-9]{4})\b|\b([0-9]{4})/([0-9]{1,4})\b")
+# The oldest acts in force that a controller could name are of the 18th century.
+FIRST_STATUTES = 1734
 CLOCKS = {
     "vouchers": "calendar_year_end",
     "books": "financial_year_end",
@@ -207,11 +221,16 @@ def _purposes(policy: Policy) -> list[Fault]:
     """A category, and all derived from it, is limited to the purposes that the law allows."""
     faults = []
     for name, category in policy.categories.items():
+        own = name not in CATEGORIES
+        origins = policy.derivation(name)
         limits = [
             ONLY_FOR[origin]
-            for origin in sorted(policy.derivation(name))
-            if origin in ONLY_FOR and (origin == name or origin not in _HARMLESS_WHEN_DERIVED)
+            for origin in sorted(origins)
+            if origin in ONLY_FOR
+            and (origin == name or own or origin not in _HARMLESS_WHEN_DERIVED)
         ]
+        if own and _of_credit_bureaus(policy, name):
+            limits.append(ONLY_FOR["credit"])
         for number, purpose in enumerate(category.purposes):
             where = ("categories", name, "purposes", number)
             faults += [
@@ -219,7 +238,7 @@ def _purposes(policy: Policy) -> list[Fault]:
                 for allowed, reason in limits
                 if purpose not in allowed
             ]
-            if purpose in PSEUDONYMOUS and name in IDENTIFYING:
+            if purpose in PSEUDONYMOUS and IDENTIFYING & (origins if own else {name}):
                 faults.append(
                     Fault(
                         where,
@@ -232,8 +251,16 @@ def _purposes(policy: Policy) -> list[Fault]:
 
 
 # The register's own number is made from identifiers as a hash; it does not reveal them, and is no
-# identity code.
+# identity code. What a controller derives itself is not known to be harmless.
 _HARMLESS_WHEN_DERIVED = {"identity_code"}
+
+
+def _of_credit_bureaus(policy: Policy, name: str) -> bool:
+    """Whether credit information companies alone deliver a category, whatever it is called."""
+    clauses = {
+        policy.sources[source].clause for source in policy.origins(name) if source in policy.sources
+    }
+    return clauses == {CREDIT_CLAUSE}
 
 
 def _bases(policy: Policy) -> list[Fault]:
@@ -264,7 +291,7 @@ def _sources(policy: Policy) -> list[Fault]:
     faults = []
     for name, source in policy.sources.items():
         where = ("sources", name, "third_party")
-        if not source.third_party and (name in OTHERS or source.clause in OTHERS_CLAUSES):
+        if not source.third_party and (name in OTHERS or source.clause != OWN_CLAUSE):
             problem = f"{name} ({source.clause}) is not the registrant (GDPR 14)"
             faults.append(Fault(where, problem, "write `third_party: true`"))
         if source.third_party and (name in REGISTRANTS_OWN or source.clause == OWN_CLAUSE):
@@ -428,7 +455,7 @@ def _periods(policy: Policy) -> list[Fault]:
 
 def _without_statute(code: str, rule: RetentionRule) -> list[Fault]:
     """A period that is longer than what no statute fixes may be."""
-    statute = rule.basis == "L" and STATUTE.search(rule.source or "")
+    statute = rule.basis == "L" and _names_statute(rule)
     most = AT_MOST_EVER if statute else AT_MOST_WITHOUT_STATUTE.get(rule.applies_to, AT_MOST_EVER)
     if not _longer(rule.period, most) or rule.applies_to in AT_MOST:
         return []
@@ -440,12 +467,22 @@ def _without_statute(code: str, rule: RetentionRule) -> list[Fault]:
     return [Fault(("retention", code, "period"), problem, fix)]
 
 
+def _names_statute(rule: RetentionRule) -> bool:
+    """Whether the source has the number of an act: of a year, and of one that has been."""
+    years = range(FIRST_STATUTES, datetime.now(UTC).year + 1)
+    return any(
+        int(year) in years and int(number) > 0
+        for number, year, eu_year, eu_number in STATUTE.findall(rule.source or "")
+        for year, number in ((year or 0, number or 0), (eu_year or 0, eu_number or 0))
+    )
+
+
 def _origins(policy: Policy) -> list[Fault]:
     """A period of the law or of an authority names the statute or the authority."""
     faults = []
     for code, rule in policy.retention.items():
         where = ("retention", code, "source")
-        if rule.basis == "L" and not STATUTE.search(rule.source or ""):
+        if rule.basis == "L" and not _names_statute(rule):
             problem = "basis L is a statute's, and none is named"
             faults.append(Fault(where, problem, "write its number, such as 1336/1997 2:10"))
         if rule.basis == "A" and not rule.source:

@@ -68,8 +68,9 @@ def _visits(policy: Policy) -> list[Fault]:
 
 
 _MOBILE = re.compile(
-    r"mobile (phone )?(subscription|plan)|(matka|kännykkä)puhelinliittymä|kännykkäliittymä"
-    r"|mobiililiittymä|puhelinliittymä|mobil(telefon)?abonnemang|telefonabonnemang",
+    r"(mobile|phone|sim|prepaid|\b[2-6]g)\b.{0,12}\b(subscription|plan|contract)"
+    r"|(puhelin|kännykkä|mobiili|prepaid|data|nettitikku|\b[2-6]g)[ -]?liittym"
+    r"|(mobilt?|telefon|surf|kontantkort|\b[2-6]g)[ -]?[a-zåäö]{0,12}[ -]?abonnemang",
     re.IGNORECASE,
 )
 

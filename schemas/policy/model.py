@@ -38,6 +38,8 @@ from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechan
 
 # Mobile subscriptions are not marketed by telephone (917/2014, 201 §).
 MOBILE_BARRED_ON = ("phone",)
+# In any currency: below it, an order of a few euros would show that somebody is of age.
+LEAST_EVERYDAY_ACT = 50
 
 
 class Period(BaseModel):
@@ -162,7 +164,7 @@ class Minors(Strict):
     """
 
     clause: Clause
-    everyday_acts: Mapping[Currency, Annotated[Whole, Field(ge=0)]]
+    everyday_acts: Mapping[Currency, Annotated[Whole, Field(ge=LEAST_EVERYDAY_ACT)]]
 
 
 class Purpose(Strict):

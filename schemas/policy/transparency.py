@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from schemas.policy.fields import Clause, Flag, Named, Text
+from schemas.policy.fields import Clause, EMail, Flag, Named, Text, distinct
 
 Address = Annotated[str, Field(pattern=r"^https://[^\s<>\"'`|\\()\[\]]{3,300}$")]
 # P8.1: measures of the organisation, which nothing in the product shows.
@@ -29,7 +29,7 @@ class Officer(_Part):
     """The data protection officer (GDPR 13(1)(b)): `designated: false` says that there is none."""
 
     designated: Flag
-    email: Text | None = None
+    email: EMail | None = None
 
 
 class AutomatedDecisions(_Part):
@@ -66,7 +66,7 @@ class Protected(_Part):
     """How the organisation protects the data (P8.1)."""
 
     clause: Clause
-    measures: tuple[Measure, ...]
+    measures: Annotated[tuple[Measure, ...], AfterValidator(distinct)]
 
 
 class Transparency(_Part):

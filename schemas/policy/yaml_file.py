@@ -6,8 +6,10 @@ Only what a policy needs: mappings with texts as keys, lists, and plain values. 
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Hashable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ MAX_DEPTH = 12
 MAX_VALUES = 6_000
 # The longest notation of a number or a day.
 MAX_VALUE = 30
+
+
+_DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 class _PythonParser(Reader, Scanner, Parser):
@@ -71,7 +76,8 @@ class _PolicyLoader(Composer, _Parser, SafeConstructor, Resolver):  # type: igno
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Hashable:
         """A value that its notation promises and that does not exist (30 February) is a text.
 
-        So is a number that no field can have.
+        So is a number that no field can have, a number in another notation than digits (YAML reads
+        `010` as 8 and `1:30` as 90), and a moment.
         """
         if isinstance(node, yaml.ScalarNode) and len(node.value) > MAX_VALUE:
             return str(node.value)
@@ -79,7 +85,9 @@ class _PolicyLoader(Composer, _Parser, SafeConstructor, Resolver):  # type: igno
             value: Hashable = super().construct_object(node, deep)
         except (ValueError, OverflowError):
             return str(node.value)
-        return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value if _DIGITS.fullmatch(node.value) else str(node.value)
+        return str(node.value) if isinstance(value, datetime) else value
 
 
 def _refused(problem: str, event: Any) -> yaml.MarkedYAMLError:

@@ -63,8 +63,8 @@ RISKS = (
         "texts and bytes."
     ),
     (
-        "What a source enciphered, packed or encoded as base64 within a field, and numbers in the "
-        "notation of a spreadsheet (4.01E+08), were not read."
+        "What a source enciphered, packed or encoded as base64 within a field, and numbers of "
+        "which a spreadsheet has dropped digits (4.01E+08), were not read."
     ),
 )
 

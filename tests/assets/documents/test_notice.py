@@ -151,6 +151,25 @@ class TestFacts:
         assert POLICY.purposes["credit_decision"].name[language][1:] in credit
 
     @pytest.mark.clause("P5.8", "P5.9")
+    def test_what_cookies_tell_is_used_as_each_purpose_says(self, language: Language) -> None:
+        """By consent, or counted without one where the policy measures itself (P5.8)."""
+        words = {
+            "en": ("only if you have consented to it: ", "without asking for your consent"),
+            "fi": ("vain, jos olet antanut siihen suostumuksesi: ", "pyytämättä suostumusta"),
+            "sv": ("endast om du har samtyckt till det: ", "utan att be om ditt samtycke"),
+        }
+        consented, measured = words[language]
+        analysed = POLICY.purposes["analytics"].name[language]
+        developed = POLICY.purposes["products_and_services"].name[language]
+        by_consent = section(written(language), 5)
+        assert f"{consented}{developed}, {analysed}." in by_consent
+        assert measured not in by_consent
+        use = {"by": "own_measurement", "reason": "counts only"}
+        counted = (("purposes", "products_and_services", "visits"), use)
+        both = section(written(language, counted), 5)
+        assert f"{consented}{analysed}." in both
+        assert f": {developed}." in both.split(measured)[1].split("\n")[0]
+
     def test_cookies_have_their_own_section_with_consent_links_and_others_buttons(
         self, text: str, language: Language
     ) -> None:

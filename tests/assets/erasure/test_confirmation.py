@@ -9,7 +9,7 @@ import pytest
 
 from assets.erasure import abandoning, erasing, legal_holds
 from assets.requests import ledger
-from assets.rights import other_requests, withheld_messages
+from assets.rights import other_requests, outbound_messages, withheld_messages
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import files_containing
 from tests.support.erasing import find_cleared
@@ -43,6 +43,7 @@ def test_it_waits_in_the_outbox_before_anything_is_removed(data_root: DataRoot) 
     [message] = waiting(data_root)
     assert (message["kind"], message["to"]) == ("erasure", LEAVES.email)
     assert "1336/1997" in message["text"]
+    assert outbound_messages.words()["kept"]["hash"][message["language"]] in message["text"]
     assert request_id in message["text"]
     assert files_containing(data_root.root, [LEAVES.identity_code])
 

@@ -74,7 +74,7 @@ def pseudonyms(data_root: DataRoot, registrant_id: str) -> set[str]:
     return {
         hmac.new(
             pepper(data_root),
-            f"pseudonym|analytics|{subject}|{registrant_id}".encode(),
+            f"pseudonym|analytics|{TODAY}|{subject}|{registrant_id}".encode(),
             hashlib.sha256,
         ).hexdigest()[:32]
         for subject in subjects(data_root.policy)
@@ -212,6 +212,20 @@ def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_no
     assert not any(removed & published for published in after.values())
     assert all(published <= before[table] for table, published in after.items())
     assert profile_explanation.profile(data_root, who["registrant_id"]) is None
+
+
+def test_nobody_is_followed_from_one_day_to_the_next(built: DataRoot, tmp_path: Path) -> None:
+    """Whose age band changes has a birthday: marts with names have the date."""
+    data_root = DataRoot(tmp_path / "data", POLICY)
+    shutil.copytree(built.root, data_root.root)
+    every = " UNION ".join(f"SELECT pseudonym FROM {table}" for table in VALUE_TABLES)
+    before = set(mart(data_root, every))
+    marts.build(data_root, "analytics", TODAY + timedelta(days=1))
+    marts.publish(data_root, "analytics")
+    after = set(mart(data_root, every))
+    assert before
+    assert after
+    assert not before & after
 
 
 class TestCommand:

@@ -134,6 +134,67 @@ def test_they_are_known_again_by_any_identifier_or_contact_point(
     assert marketed(data_root) == set()
 
 
+@pytest.mark.parametrize(
+    ("subject", "known_by"),
+    [
+        (("phone", "+358401234701"), {"Phone_Number": ""}),
+        (("email", "n701@example.fi"), {"Email": ""}),
+    ],
+    ids=["phone", "email"],
+)
+def test_an_objection_about_one_contact_is_found_again_by_the_other(
+    data_root: DataRoot, subject: tuple[str, str], known_by: dict[str, str]
+) -> None:
+    export(data_root, "2026-11-09", person())
+    kind, value = subject
+    stated = {**old("objected"), "subject_key_type": kind, "subject_key": value}
+    log(data_root, "2026-09-01", stated)
+    leave(data_root)
+    back(data_root, Record_ID="799", Customer_number="", Street_Address="", **known_by)
+    assert marketed(data_root) == set()
+
+
+def test_it_follows_them_to_what_they_became_known_by_when_they_were_back(
+    data_root: DataRoot,
+) -> None:
+    """They leave a second time, and return by a telephone that nobody had when they refused."""
+    export(data_root, "2026-11-09", person())
+    log(data_root, "2026-11-09", old("objected"))
+    leave(data_root)
+    back(data_root, Record_ID="799", Customer_number="C799", Phone_Number="+358401234799")
+    night(data_root, "2029-12-01")
+    assert rows(data_root, "SELECT registrant_id FROM registrants") == []
+    export(data_root, "2029-12-05", person(Record_ID="811", Customer_number="", Email="",
+        Phone_Number="+358401234799", Street_Address="", First_Name="Muu",
+        Recent_Conversion_Date="2029-12-04 10:00"))  # fmt: skip
+    night(data_root, "2029-12-05")
+    assert len(rows(data_root, "SELECT registrant_id FROM registrants")) == 1
+    assert "phone" not in marketed(data_root)
+
+
+def test_what_was_ended_when_they_were_back_is_not_kept_again(data_root: DataRoot) -> None:
+    export(data_root, "2026-11-09", person())
+    log(data_root, "2026-11-09", old("objected", "email"))
+    leave(data_root)
+    log(data_root, BACK, event("701", "granted", "email", "2026-11-17T10:00:00Z"))
+    back(data_root)
+    night(data_root, "2029-12-01")
+    assert rows(data_root, "SELECT registrant_id FROM registrants") == []
+    kept = f"SELECT * FROM '{refusals.path(data_root)}'"
+    assert not refusals.path(data_root).exists() or rows(data_root, kept) == []
+
+
+def test_what_is_lifted_while_they_are_away_is_lifted_when_they_are_back(
+    data_root: DataRoot,
+) -> None:
+    export(data_root, "2026-11-09", person())
+    log(data_root, "2026-11-09", old("objected"))
+    leave(data_root)
+    log(data_root, BACK, event("701", "lifted", "all", "2026-11-17T10:00:00Z"))
+    back(data_root)
+    assert "phone" in marketed(data_root)
+
+
 def test_a_telephone_prohibition_bars_the_telephone_alone_and_for_three_years(
     data_root: DataRoot,
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from schemas.policy.loader import POLICY_FILE
-from tests.support.changed_policy import edited, faults
+from tests.support.changed_policy import changed, edited, faults, refused, written
 
 TO_COME = (datetime.now(UTC) + timedelta(days=2)).date()
 
@@ -305,6 +305,91 @@ def test_a_mistake_is_one_fault_with_its_line(
     assert fault.startswith((f"line {line + further} ", f"line {line + further}:"))
     assert f": {place}: " in fault
     assert message in fault
+
+
+# A part, what is put there, the place of the only fault, and what the message has.
+CONTRADICTORY = [
+    # A clause is of the section that the part of the file expresses.
+    (
+        "sources.credit_bureau.clause",
+        "P4.1",
+        "sources.credit_bureau.clause",
+        "P4.1 is not about this: providing",
+    ),
+    ("categories.name.clause", "P9.1", "categories.name.clause", "an item of P4 or P5 or P6 or P8"),
+    ("purposes.contracts.clause", "P8.2", "purposes.contracts.clause", "an item of P4"),
+    ("recipients.it_operations.clause", "P3", "recipients.it_operations.clause", "an item of P7"),
+    ("rights.access.clause", "P10", "rights.access.clause", "an item of P9"),
+    ("requests.clause", "P9", "requests.clause", "an item of P10"),
+    (
+        "transparency.automated_decisions.clause",
+        "P7",
+        "transparency.automated_decisions.clause",
+        "an item of P4",
+    ),
+    # What one part says, another does not undo.
+    (
+        "categories.technical.retention",
+        ["RET-IP-30D"],
+        "categories.technical.retention",
+        "write [with_row]",
+    ),
+    ("categories.segment.mandatory", True, "categories.segment.mandatory", "what is derived"),
+    ("sources.crm.subscription", "known", "sources.crm.subscription", "take `subscription` out"),
+    (
+        "transparency.officer",
+        {"designated": False, "email": "dpo@example.fi"},
+        "transparency.officer.email",
+        "there is no officer",
+    ),
+    (
+        "transparency.officer",
+        {"designated": True, "email": "by telephone"},
+        "transparency.officer.email",
+        "such as privacy@example.fi",
+    ),
+    (
+        "transparency.automated_decisions.identify",
+        {"en": "profiles", "fi": "profiilien"},
+        "transparency.automated_decisions.identify",
+        "it is missing in 'sv'",
+    ),
+    (
+        "transparency.protection.measures",
+        ["firewalls", "firewalls"],
+        "transparency.protection.measures",
+        "stands twice",
+    ),
+    # What somebody still has to write.
+    ("controller.name", "TODO", "controller.name", "it is blank"),
+    ("controller.address", "[address]", "controller.address", "it is blank"),
+    ("contact.role", {"en": "n/a", "fi": "x", "sv": "y"}, "contact.role.en", "it is blank"),
+    ("controller.phone", "000 000 000", "controller.phone", "nobody's number"),
+    # Days and countries of the law.
+    ("time_zone", "UTC", "time_zone", "days in FI do not begin by 'UTC'; write Europe/Helsinki"),
+    ("country", "US", "country", "a representative in it (GDPR 27)"),
+    ("minors.everyday_acts", {"EUR": 5}, "minors.everyday_acts.EUR", "write 50 or more"),
+]
+
+
+@pytest.mark.parametrize(("part", "value", "place", "message"), CONTRADICTORY)
+def test_what_contradicts_another_part_is_one_fault(
+    part: str, value: object, place: str, message: str, tmp_path: Path
+) -> None:
+    error = refused(tmp_path, changed(tuple(part.split(".")), value))
+    (fault,) = error.faults
+    assert ".".join(map(str, fault.where)) == place
+    assert message in str(error)
+
+
+@pytest.mark.parametrize("name", ["name", "order", "website"])
+def test_what_the_register_stores_is_not_called_unstored(name: str, tmp_path: Path) -> None:
+    unstored = {"stored": False, "purposes": [], "retention": []}
+    content = written()
+    content["categories"][name] |= unstored
+    assert ("categories", name, "stored") in {
+        fault.where for fault in refused(tmp_path, content).faults
+    }
 
 
 def without(name: str) -> str:

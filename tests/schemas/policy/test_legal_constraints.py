@@ -18,7 +18,7 @@ from schemas.policy.legal_constraints import (
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Period
 from schemas.vocabulary import PURPOSES, AppliesTo
-from tests.support.changed_policy import edited, faults
+from tests.support.changed_policy import changed, edited, faults, refused
 
 # What is replaced, by what, the place of the only fault, and what the message has.
 REFUSED = [
@@ -247,6 +247,70 @@ def test_what_the_law_forbids_is_the_only_fault(
 @pytest.mark.parametrize(("old", "new"), ALLOWED)
 def test_what_the_law_allows_is_the_controllers_choice(old: str, new: str, tmp_path: Path) -> None:
     assert faults(tmp_path, edited(old, new)[0]) == []
+
+
+_OWN = {
+    "name": {"en": "panel", "fi": "paneeli", "sv": "panel"},
+    "clause": "P5.7",
+    "retention": ["RET-PROSPECT-3Y"],
+}
+# A category of the controller's own, and what the message has.
+OWN_CATEGORIES = [
+    ({"derived_from": ["identity_code"], "purposes": ["analytics"]}, "unambiguous identification"),
+    ({"derived_from": ["hashed_contact"], "purposes": ["analytics"]}, "sees pseudonyms only"),
+    ({"derived_from": ["diet"], "purposes": ["customer_care"]}, "tells of health or belief"),
+    ({"sources": ["credit_bureau"], "purposes": ["direct_marketing"]}, "527/2007"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), OWN_CATEGORIES)
+def test_a_category_of_ones_own_is_limited_by_what_it_comes_from(
+    fields: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    error = refused(tmp_path, changed(("categories", "panel"), {**_OWN, **fields}))
+    assert message in str(error)
+    assert {fault.where[:3] for fault in error.faults} == {("categories", "panel", "purposes")}
+
+
+@pytest.mark.parametrize(
+    "name", ["PIN code", "answers to the security question", "säkerhetskod", "turvakysymykset"]
+)
+def test_what_opens_an_account_is_never_stored(name: str, tmp_path: Path) -> None:
+    names = {"en": name, "fi": name, "sv": name}
+    own = {**_OWN, "name": names, "sources": ["self"], "purposes": ["customer_care"]}
+    assert "never stored" in str(refused(tmp_path, changed(("categories", "panel"), own)))
+
+
+@pytest.mark.parametrize("clause", ["P5.9", "P6", "P6.6"])
+def test_a_source_of_ones_own_that_is_not_the_registrant_says_so(
+    clause: str, tmp_path: Path
+) -> None:
+    broker = {
+        "name": {"en": "data brokers", "fi": "tietovälittäjät", "sv": "datamäklare"},
+        "clause": clause,
+        "trust": 5,
+        "owner": "team:data",
+    }
+    (fault,) = refused(tmp_path, changed(("sources", "broker"), broker)).faults
+    assert fault.where == ("sources", "broker", "third_party")
+
+
+@pytest.mark.parametrize("source", ["1/1111", "1336/2999", "0/2019", "12/9", "2999/679"])
+def test_a_statute_that_cannot_be_is_none(source: str, tmp_path: Path) -> None:
+    content = changed(("retention", "RET-PROSPECT-3Y", "period"), "25 years")
+    content["retention"]["RET-PROSPECT-3Y"] |= {"basis": "L", "source": source}
+    error = refused(tmp_path, content)
+    assert "no statute is named" in str(error)
+    assert "basis L is a statute's, and none is named" in str(error)
+
+
+@pytest.mark.parametrize(
+    "code", ["RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-RAW-13M", "RET-BACKUP-14D",
+             "RET-REQUEST-3Y", "RET-SUPPRESSION-3Y"],
+)  # fmt: skip
+def test_what_would_end_as_it_begins_is_refused(code: str, tmp_path: Path) -> None:
+    (fault,) = refused(tmp_path, changed(("retention", code, "period"), "0 days")).faults
+    assert fault.where == ("retention", code, "period")
 
 
 def test_every_period_has_an_upper_bound() -> None:

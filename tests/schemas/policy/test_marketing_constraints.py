@@ -52,6 +52,15 @@ class TestVisitsAndProducts:
         assert visits
         assert visits.by == "own_measurement"
 
+    @pytest.mark.parametrize(
+        "name", ["5G-liittymä", "Prepaid-liittymä", "mobile phone contract", "5G plan",
+                 "surfabonnemang", "mobilt bredbandsabonnemang"],
+    )  # fmt: skip
+    def test_whatever_a_mobile_subscription_is_called(self, name: str, tmp_path: Path) -> None:
+        product = {"name": {"en": name, "fi": name, "sv": name}}
+        (fault,) = refused(tmp_path, changed(("products", "new"), product)).faults
+        assert fault.where == ("products", "new")
+
     def test_a_product_that_only_sounds_like_one_says_so(self, tmp_path: Path) -> None:
         path = tmp_path / "policy.yaml"
         content = changed(("products", "mobile", "mobile_subscription"), False)

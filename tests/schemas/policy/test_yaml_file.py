@@ -114,6 +114,21 @@ def test_a_bomb_in_an_otherwise_right_file_is_refused_on_its_line(tmp_path: Path
     assert fault.startswith(f"line {text.count(chr(10)) + 2}: the file: ")
 
 
+@pytest.mark.parametrize("number", ["1:30", "020", "0x14", "0b10100", "2_0", "+20"])
+def test_a_number_in_another_notation_than_digits_is_none(number: str, tmp_path: Path) -> None:
+    """YAML reads 1:30 as 90, and 020 as 16."""
+    text, line = edited("segment_floor: 20", f"segment_floor: {number}")
+    (fault,) = faults(tmp_path, text)
+    assert fault.startswith(f"line {line} (P4.4): profiles.segment_floor: '{number}' is no whole")
+
+
+def test_a_moment_is_no_day(tmp_path: Path) -> None:
+    text, _ = edited("    country: FI\n    mechanisms: []\n    checked: 2019-06-27",
+        "    country: FI\n    mechanisms: []\n    checked: 2019-06-27T10:00:00Z")  # fmt: skip
+    (fault,) = faults(tmp_path, text)
+    assert "'2019-06-27T10:00:00Z' is no day of the calendar; write YYYY-MM-DD" in fault
+
+
 @pytest.mark.parametrize("key", ["  region:", "categories:", "    mandatory:"])
 def test_a_repeated_key_names_both_lines(key: str, tmp_path: Path) -> None:
     lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
