@@ -22,6 +22,7 @@ from assets.register.pair_cache import Decision
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, workflow
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.erasing import find_cleared
@@ -250,6 +251,7 @@ def slip(data_root: DataRoot, marker: str, identifier: str) -> None:
                 f"CREATE TABLE mixed AS SELECT * REPLACE ({named} AS identifiers) FROM '{raw}'"
             )
             connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
+        recorded_files.record(raw.parent, [raw.name])
 
 
 def test_a_bystander_stops_that_erasure_before_anything_is_suppressed_and_no_other(
@@ -319,6 +321,7 @@ def test_a_registrant_with_two_people_s_codes_waits_for_a_decision_that_they_are
             FROM '{known}'"""
         )
         connection.execute(f"COPY changed TO '{known}' (FORMAT parquet)")
+    recorded_files.record(known.parent, [known.name])
     request = asked(data_root, f"identity_code:{ALICE}")
     assert (request.state, "2 people's identity codes" in request.why) == ("unclear", True)
     assert decisions.decide(data_root, request.request_id, [theirs], NOW).state == "received"

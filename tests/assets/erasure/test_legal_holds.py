@@ -19,6 +19,7 @@ from assets.ingest import raw
 from assets.requests import ledger
 from assets.rights import lookup
 from assets.sources import crm
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied, files_containing, ledger_entries, parquet_rows
 from tests.support.deliveries import csv, put
@@ -114,6 +115,7 @@ def test_a_contact_with_an_order_in_another_customers_number_is_a_bystander_of_t
             f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'"
         )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
+    recorded_files.record(raw.parent, [raw.name])
     assert preview(data_root, ledger.load(data_root, asked(data_root)), TODAY).bystanders == 0
     other = ledger.receive(
         data_root, "erasure", "written", [f"identity_code:{STAYS.identity_code}"], NOW

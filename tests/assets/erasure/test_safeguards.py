@@ -13,6 +13,7 @@ from assets.erasure.proof import certificates
 from assets.requests import ledger
 from assets.requests.ledger import Request
 from assets.rights import lookup, verification
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
@@ -83,6 +84,7 @@ def test_a_contract_that_has_ended_stops_nothing(data_root: DataRoot) -> None:
             f"SELECT * REPLACE (DATE '{TODAY}' - 1 AS ends_on) FROM {parquet(path)}"
         ).to_arrow_table()
     pq.write_table(ended, path)
+    recorded_files.record(path.parent, [path.name])
     assert safeguards.check(data_root, erasures, TODAY)[request_id].active_contracts == 0
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from assets.marts import building as marts
 from assets.register import eligibility
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
@@ -303,7 +304,7 @@ def test_a_register_without_eligibility_has_nobody_eligible(tmp_path: Path) -> N
     data_root.create()
     assert pepper(data_root)
     random_world(1, DAYS[0], 50).write(data_root)
-    data_root.register("admission").unlink()
+    recorded_files.remove(data_root.register("admission"))
     for purpose in MARTS:
         marts.build(data_root, purpose, DAYS[0])
         rows = {

@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from assets.register import building, relations
-from assets.storage import sessions
+from assets.storage import recorded_files, sessions
 from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope
 from pipelines.synthetic.assembly import write_sample
@@ -195,6 +195,7 @@ def keep_records(data_root: DataRoot, records: Iterable[Record]) -> None:
                     [kept[delivery_of(path)]],
                 )
                 rest.replace(path)
+                recorded_files.record(path.parent, [path.name])
 
 
 @pytest.fixture(scope="module")

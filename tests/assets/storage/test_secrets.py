@@ -29,7 +29,7 @@ def test_creating_the_data_root_again_keeps_its_pepper(data_root: DataRoot) -> N
 
 def test_reading_the_pepper_does_not_make_one(data_root: DataRoot) -> None:
     path = lost(data_root)
-    with pytest.raises(PepperError, match="restore it"):
+    with pytest.raises(PepperError, match="restore secrets/pepper"):
         pepper(data_root)
     assert not path.exists()
 
@@ -60,3 +60,10 @@ def test_a_data_root_without_data_gets_its_pepper_when_it_is_created_again(
     lost(data_root)
     data_root.create()
     assert len(pepper(data_root)) == 32
+
+
+@pytest.mark.parametrize("size", [0, 16, 33])
+def test_a_pepper_of_another_length_is_refused(data_root: DataRoot, size: int) -> None:
+    (data_root.secrets / "pepper").write_bytes(b"x" * size)
+    with pytest.raises(PepperError, match=f"has {size} bytes and not 32"):
+        pepper(data_root)

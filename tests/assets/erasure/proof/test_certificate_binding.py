@@ -16,8 +16,9 @@ from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
 from assets.ingest import suppression
 from assets.requests.ledger import Request
+from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import copy_parquet
+from assets.storage.parquet_files import copy_rows
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
 
@@ -61,12 +62,8 @@ def data_root(tmp_path: Path) -> DataRoot:
 
 
 def listed(data_root: DataRoot, change: str) -> None:
-    with connect(data_root) as connection:
-        copy_parquet(
-            connection,
-            change.format(list=parquet(suppression.path(data_root))),
-            suppression.path(data_root),
-        )
+    with connect(data_root) as connection, suppression_state.replacing_list(data_root) as new:
+        copy_rows(connection, change.format(list=parquet(suppression.path(data_root))), new)
 
 
 def codes(data_root: DataRoot) -> dict[str, set[str]]:

@@ -19,6 +19,7 @@ from assets.erasure.proof import certificates
 from assets.erasure.proof.identifiers_of_others import ANOTHERS, SHARED
 from assets.erasure.proof.verification import EMBEDDED, TOO_SHORT, verify
 from assets.requests import ledger
+from assets.storage import recorded_files
 from assets.storage.canonical_json import parse_canonical
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
@@ -85,6 +86,7 @@ def _in_column(path: Path, column: str, text: str) -> None:
     at = table.column_names.index(column)
     values = pa.array([text] + [None] * (table.num_rows - 1), table.schema.types[at])
     pq.write_table(table.set_column(at, table.schema.field(column), values), path)
+    recorded_files.record(path.parent, [path.name])
 
 
 def in_outbox(data_root: DataRoot, text: str) -> None:
