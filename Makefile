@@ -26,9 +26,11 @@ thorough: $(READY)
 seconds: $(READY)
 	$(BIN)/pytest $(ON_TWO) --measure
 
-# An hour of kills, interrupts and full disks at random moments of every command that writes.
+# An hour of kills, interrupts and full disks at random moments of every command that writes, and
+# each file of a small data root damaged in turn.
 campaign: $(READY)
 	$(BIN)/python -m tests.campaign
+	EVERY_FILE=1 $(BIN)/pytest tests/e2e/test_damaged_files.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -66,7 +66,13 @@ ROTATION = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Destroy the backups that are older than the policy's period for backups.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS]
+FILES = dg.define_asset_job(
+    "files",
+    selection=dg.AssetSelection.assets(["upkeep", "files"]),
+    executor_def=dg.in_process_executor,
+    description="Read every file and compare it with what is recorded of it.",
+)
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS, FILES]
 
 
 def jobs(policy: Policy) -> list[Any]:

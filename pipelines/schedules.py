@@ -1,4 +1,4 @@
-"""Schedules: refresh and backup rotation nightly, the request check daily, the janitor weekly."""
+"""Schedules: refresh and rotation nightly, the request check daily, janitor and files weekly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.storage.data_root import DataRoot
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
+from pipelines.jobs import FILES, JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.writer_lock import data_root_path
 from schemas.policy.model import Policy
 
@@ -57,5 +57,11 @@ def schedules(policy: Policy) -> list[dg.ScheduleDefinition]:
             job_name=JANITOR.name,
             cron_schedule="30 4 * * 0",
             description="Every Sunday at 04:30: remove what is over 90 days old from Dagster.",
+        ),
+        at(
+            name="weekly_files",
+            job_name=FILES.name,
+            cron_schedule="0 5 * * 0",
+            description="Every Sunday at 05:00: compare every file with what is recorded of it.",
         ),
     ]

@@ -18,6 +18,8 @@ from assets.backup import exchange
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
+from assets.storage.secrets import PepperError
+from assets.storage.suppression_state import PEPPER_PATH, SuppressionStateError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -57,6 +59,8 @@ def writer(
     run_id: str = "",
     wait: float = WAIT_SECONDS,
     instance: DagsterInstance | None = None,
+    *,
+    checked: bool = True,
 ) -> Iterator[None]:
     """Lock the data root for writing; a run that died with the lock is reported as failed.
 
@@ -67,9 +71,12 @@ def writer(
         run_id: The id of the Dagster run that writes; empty for a command.
         wait: Seconds.
         instance: Where a dead run is reported; None for the data root's instance.
+        checked: Whether pepper and suppression list must be as recorded. Not where they are put
+            back.
 
     Raises:
         BusyError: Another process has had the lock for longer than `wait` seconds.
+        PlainError: Pepper or suppression list are not as recorded; the message says what to do.
     """
     data_root.create()
     if data_root.root in _LOCKED:
@@ -84,6 +91,8 @@ def writer(
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, (run_id or COMMAND).encode(), 0)
         exchange.finish(data_root)
+        if checked:
+            check_suppressions(data_root)
         data_root.sweep()
         ledger.destroy_leftover_keys(data_root)
         _LOCKED.add(data_root.root)
@@ -102,8 +111,31 @@ def report_died(data_root: DataRoot, instance: DagsterInstance | None = None) ->
     Costs a look at the lock when none died; does nothing while another process is writing.
     """
     if _lock_path(data_root).exists() and _lock_path(data_root).stat().st_size:
-        with suppress(BusyError), writer(data_root, wait=0, instance=instance):
+        with suppress(BusyError), writer(data_root, wait=0, instance=instance, checked=False):
             pass
+
+
+def check_suppressions(data_root: DataRoot) -> None:
+    """Compare pepper and suppression list with what is recorded.
+
+    Raises:
+        PlainError: They differ; the message says which backup has what is lost.
+    """
+    from assets.erasure.proof import suppression_check
+
+    try:
+        suppression_check.check(data_root)
+    except (PepperError, SuppressionStateError) as error:
+        from assets.backup.suppression_copies import restore_lost
+
+        lost = error.path if isinstance(error, SuppressionStateError) else PEPPER_PATH
+        generation = restore_lost(data_root, write=False).get(lost)
+        where = (
+            f"; `register repair` puts it back from backup {generation}"
+            if generation
+            else "; no backup in the data root has it"
+        )
+        raise PlainError(f"{error}{where}") from None
 
 
 def _lock_path(data_root: DataRoot) -> Path:

@@ -48,6 +48,10 @@ GROUNDS: dict[str, HoldGround] = {
     "HOLD-OBJECTION": HoldGround(
         "GDPR 18(1)(d), 21(1)", "an objection of the registrant is being weighed"
     ),
+    "HOLD-UNREADABLE": HoldGround(
+        "GDPR 5(1)(f), 17(3), 18",
+        "the key of a hold or of an open request is missing, so it may be about anybody",
+    ),
 }
 BY_COMMAND = tuple(code for code, ground in GROUNDS.items() if ground.by_command)
 CODES = {code: f"{ground.meaning} ({ground.law})" for code, ground in GROUNDS.items()}

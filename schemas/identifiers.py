@@ -176,7 +176,8 @@ CREATE OR REPLACE MACRO phone_canonical(text) AS
 
 CREATE OR REPLACE MACRO placeholder(text) AS
     regexp_full_match(regexp_replace(lower(text), '[^\pL\pN]+', '', 'g'), '<placeholder>')
-    OR regexp_full_match(text, '<template>');
+    OR regexp_full_match(text, '<template>')
+    OR contains(lower(text), '[redacted]');
 
 CREATE OR REPLACE MACRO damaged_number(text) AS
     CASE WHEN regexp_full_match(plain_text(text), '<damaged>') THEN plain_text(text) END;

@@ -4,12 +4,15 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets.backup import renewing, rotation
-from assets.dagster_support.metadata import without_values
+from assets.backup import damage, renewing, rotation
+from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.erasure.assets import erasure_asset
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
+
+# More damages than this are listed by `register verify --files`.
+_SHOWN = 100
 
 
 @erasure_asset(
@@ -74,5 +77,53 @@ def none_beyond_its_time(
     return dg.AssetCheckResult(passed=not over, metadata={"found": len(over)})
 
 
-ASSETS = [without_erased, backups]
+@dg.asset(
+    key=["upkeep", "files"],
+    group_name="upkeep",
+    kinds={"file"},
+    owners=["team:data"],
+    description=(
+        "Every file of the layers, marts and requests, read to its end and compared with what is "
+        "recorded of it."
+    ),
+    pool=WRITER,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "nothing_damaged",
+            asset=["upkeep", "files"],
+            description="no file is missing, or is not what was written (FILE-*, CERT-*)",
+        )
+    ],
+)
+@without_values
+def files(
+    data_root: dg.ResourceParam[DataRoot],
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Compare every file with what is recorded of it."""
+    examined = damage.examine(data_root)
+    rows = [
+        [each.code, each.layer, each.source, each.day, each.delivery, each.path]
+        for each in examined.damages[:_SHOWN]
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            **numbers(examined.compared, "compared_"),
+            "unrecorded": examined.unrecorded.total(),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="nothing_damaged",
+                passed=not examined.damages,
+                metadata={
+                    "found": len(examined.damages),
+                    "files": counts_table(
+                        ["rule", "layer", "source", "day", "delivery", "file"], rows
+                    ),
+                },
+            )
+        ],
+    )
+
+
+ASSETS = [without_erased, backups, files]
 CHECKS = [none_beyond_its_time]

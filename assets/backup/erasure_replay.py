@@ -19,12 +19,15 @@ from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.mentions.suppressed_texts import listed_in_lake
 from assets.ingest.raw_files import raw_path
+from assets.ingest.record_matching import OWN_BROWSER
 from assets.sources.source import STATEMENT_MACROS
-from assets.staging import lake_rewrite
+from assets.staging import lake_rewrite, staged
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
+from schemas.columns import table_name
+from schemas.staged import Visits
 
 
 def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[str, int]:
@@ -65,6 +68,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
                 removed[entry.source] += legal_holds.remove_unless_retained(
                     data_root, connection, entry, mentions.edits(connection)
                 )
+        staged.stage_again(data_root)
         legal_holds.key_contents(data_root, connection)
     emptied_deliveries.rename(data_root)
     return dict(sorted(removed.items()))
@@ -84,6 +88,13 @@ def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
         given_again = f"""AND record_no NOT IN (
             SELECT record_no FROM {rows}
             WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"""
+    visits = staged.staged_folder(data_root, entry) / f"{table_name(Visits)}.parquet"
+    if visits.exists():
+        queries.append(
+            f"""SELECT record_no FROM {parquet(visits)}
+            WHERE user_id IS NULL AND suppression_token('{OWN_BROWSER}:' || visitor_id) IN (
+                SELECT token FROM suppressed)"""
+        )
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(

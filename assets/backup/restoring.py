@@ -20,14 +20,16 @@ from pathlib import Path
 from assets.backup import exchange
 from assets.backup.erasure_replay import replay
 from assets.backup.generations import open_generation, sync_tree
-from assets.erasure.proof import identifiers, mart_files
+from assets.erasure.proof import identifiers, mart_files, suppression_check
 from assets.ingest import suppression
 from assets.marts import building as marts
 from assets.register import building as register
+from assets.register import holds
 from assets.register.corrections import LET_GO
 from assets.requests import encrypted_identity
 from assets.retention import sweep
-from assets.storage.atomic_files import writing
+from assets.storage import recorded_files, suppression_state
+from assets.storage.atomic_files import remove, writing
 from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
@@ -43,12 +45,17 @@ _CORRECTIONS = (
 
 @dataclass(frozen=True)
 class Restored:
-    """The result: rows removed by the suppressions, by source, and rows of the register."""
+    """The result: rows removed by the suppressions, by source, and rows of the register.
+
+    `unreadable`: ids of holds and open requests whose keys are missing; everybody's data stays past
+    its time until they are back, or the holds and requests have ended.
+    """
 
     generation: str
     removed: dict[str, int]
     registrants: int
     requests_from: str
+    unreadable: list[str]
 
 
 def restore(data_root: DataRoot, folder: Path | None, generation: str, today: date) -> Restored:
@@ -57,7 +64,10 @@ def restore(data_root: DataRoot, folder: Path | None, generation: str, today: da
     Raises:
         BackupError: There is no such generation, or an erased person is still in it.
         DecryptionError: It cannot be decrypted to its end. The current state stays, in both cases.
+        PepperError, SuppressionStateError: What keeps the erased out is not as recorded: without
+            it the generation would bring them back.
     """
+    suppression_check.check(data_root)
     for needed in (
         folder_of(data_root, folder) / f"{generation}{SUFFIX}",
         key_path(data_root, generation),
@@ -78,12 +88,14 @@ def restore(data_root: DataRoot, folder: Path | None, generation: str, today: da
         marts.build(new, purpose, today)
         marts.publish(new, purpose)
     _prove(new)
+    unreadable = holds.unreadable(new, today)
     shutil.rmtree(new.spill)
     sync_tree(new.root)
-    parts = ["lake", "marts", *(["requests", "secrets/pepper"] if requests_from != "here" else [])]
+    secrets = ["secrets/pepper", f"secrets/{suppression_state.STATE}"]
+    parts = ["lake", "marts", *(["requests", *secrets] if requests_from != "here" else [])]
     exchange.begin(data_root, parts)
     exchange.finish(data_root)
-    return Restored(generation, removed, built.rows["registrants"], requests_from)
+    return Restored(generation, removed, built.rows["registrants"], requests_from, unreadable)
 
 
 def prepare(
@@ -105,6 +117,10 @@ def prepare(
     new = DataRoot(data_root.root / exchange.NEW, data_root.policy)
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
+    # Made with the pepper of a new data root; the restored one has its own.
+    remove(*suppression_state.places(new))
+    shutil.rmtree(new.lake)
+    new.lake.mkdir(mode=0o700)
     _link_request_keys(data_root, new)
     requests_from = _unpack_all(data_root, folder, generation, new)
     _bring_corrections(data_root, new)
@@ -124,6 +140,7 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
         _unpack(data_root, folder, generation, new, lambda name: name.startswith("lake/"))
         shutil.copytree(data_root.requests, new.requests, dirs_exist_ok=True)
         _copy_pepper(data_root, new)
+        suppression_state.record_copy(new)
         return "here"
     newest = [each.name for each in every(data_root, folder) if each.is_whole][-1]
     _unpack(data_root, folder, generation, new, lambda name: name.startswith("lake/"))
@@ -134,7 +151,20 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
         new,
         lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS),
     )
+    suppression_state.record_copy(new)
+    # Their folders have files of both generations.
+    for name in _CORRECTIONS:
+        for recorded in (new.root / name).rglob("*") if (new.root / name).is_dir() else ():
+            if recorded.is_dir() and (recorded / recorded_files.SUMS).exists():
+                recorded_files.record(recorded)
+    _record_let_go(new)
     return newest
+
+
+def _record_let_go(new: DataRoot) -> None:
+    """Record what was taken from elsewhere into a folder with files of the generation."""
+    if (new.lake / recorded_files.SUMS).exists():
+        recorded_files.record(new.lake, [LET_GO])
 
 
 def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
@@ -149,6 +179,7 @@ def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
             shutil.copytree(current, restored)
         elif current.exists():
             shutil.copy2(current, restored)
+    _record_let_go(new)
 
 
 def _copy_pepper(data_root: DataRoot, new: DataRoot) -> None:

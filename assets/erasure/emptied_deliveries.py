@@ -20,6 +20,7 @@ from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage import recorded_files
 from assets.storage.atomic_files import remove, writing
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
@@ -41,6 +42,7 @@ def rename(data_root: DataRoot) -> int:
     for entry in emptied:
         _copy(data_root, entry, deliveries.keyed_id(data_root, entry.delivery_id))
     _finish(data_root)
+    recorded_files.forget_replaced(data_root.lake)
     return len(emptied)
 
 
@@ -93,7 +95,7 @@ def _copy(data_root: DataRoot, entry: Entry, new: str) -> None:
     }
     for old, copied in pairs.items():
         if old.exists():
-            with writing(copied) as unfinished:
+            with recorded_files.writing(copied) as unfinished:
                 shutil.copyfile(old, unfinished)
     deliveries.enter(data_root, renamed)
 

@@ -14,14 +14,19 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.requests.ledger import Request
 from assets.staging import lake_rewrite
-from assets.staging.staged import quarantine_path
+from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
+from schemas.columns import table_name
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
-from schemas.staged import CANONICAL
+from schemas.staged import CANONICAL, Visits
 from schemas.unusual_spellings import former_forms
+
+# Raw is kept for less long than staged.
+_ON_SHARED_BROWSER = f"""user_id IS NULL AND '{record_matching.OWN_BROWSER}:' || visitor_id IN (
+    SELECT identifier FROM matching_identifiers)"""
 
 
 def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]) -> None:
@@ -97,6 +102,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
         """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
             FROM raw)
         SEMI JOIN matching_identifiers USING (identifier)""",
+        f"SELECT delivery_id FROM staged_visits WHERE {_ON_SHARED_BROWSER}",
         "SELECT delivery_id FROM worth_reading",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
@@ -128,6 +134,9 @@ def find_matched_records(
         suppression.know_register(data_root, connection)
         record_matching.find_matches(connection, parquet(raw), "matching_identifiers")
         queries.append("SELECT record_no FROM matches")
+    visits = staged_folder(data_root, entry) / f"{table_name(Visits)}.parquet"
+    if visits.exists():
+        queries.append(f"SELECT record_no FROM {parquet(visits)} WHERE {_ON_SHARED_BROWSER}")
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from assets.sources.source import Dataset, Source
+from assets.storage import recorded_files
 from assets.storage.atomic_files import remove, writing
 from assets.storage.data_root import DataRoot, delivery_day
+from assets.storage.recorded_files import DamagedFileError
 from assets.storage.secrets import pepper
 from schemas.delivery import REFUSALS, SAFE_NAME, Manifest, RefusedDeliveryError
 
@@ -316,7 +318,8 @@ def enter(data_root: DataRoot, entry: Entry) -> None:
     """Write the entry, durably; with the keyed hash where a registrant was suppressed."""
     if entry.suppressed:
         entry = with_keyed_hash(data_root, entry)
-    with writing(entry_path(data_root, entry.source, entry.day, entry.delivery_id)) as unfinished:
+    path = entry_path(data_root, entry.source, entry.day, entry.delivery_id)
+    with recorded_files.writing(path) as unfinished:
         unfinished.write_text(json.dumps(asdict(entry), sort_keys=True))
 
 
@@ -350,7 +353,19 @@ def of_bytes(data_root: DataRoot, source: str, day: str, digest: str) -> Entry |
 
 def _entries(data_root: DataRoot, source: str, day: str) -> list[Entry]:
     paths = (data_root.lake / "deliveries").glob(f"{source}/{day}/*.json")
-    return [Entry(**json.loads(path.read_text())) for path in paths]
+    return [parsed(path) for path in paths]
+
+
+def parsed(path: Path) -> Entry:
+    """Return the entry in a file.
+
+    Raises:
+        DamagedFileError: It is not what was written.
+    """
+    try:
+        return Entry(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError):
+        raise DamagedFileError("FILE-CHANGED", path) from None
 
 
 def take_out(item: Waiting) -> None:

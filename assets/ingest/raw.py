@@ -38,7 +38,7 @@ from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
-from assets.storage.atomic_files import remove, sync
+from assets.storage import recorded_files, suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
 from assets.storage.sessions import connect
@@ -77,7 +77,11 @@ def ingest(
     Args:
         days: The delivery days; None for all.
         only: The datasets; None for all. Deliveries of others go on waiting.
+
+    Raises:
+        PepperError, SuppressionStateError: What keeps the erased out is not as recorded.
     """
+    suppression_state.check(data_root)
     done = Ingested()
     deliveries.tidy(data_root, source.name)
     remove_mistaken(data_root, source.name)
@@ -270,8 +274,7 @@ def _read(
     if emptied:
         # No record is left, and its id is a hash of a file with erased registrants only.
         identity = deliveries.keyed_id(data_root, identity)
-        os.replace(path, raw_path(data_root, item.source, item.day, identity))
-        sync(path.parent)
+        recorded_files.move(path, raw_path(data_root, item.source, item.day, identity))
     entry = Entry(
         delivery_id=identity,
         source=item.source,
@@ -308,8 +311,10 @@ def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
             for path in (data_root.lake / layer / entry.source / entry.day).glob(
                 f"{entry.delivery_id}*"
             ):
-                shutil.rmtree(path) if path.is_dir() else remove(path)
-        remove(deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id))
+                shutil.rmtree(path) if path.is_dir() else recorded_files.remove(path)
+        recorded_files.remove(
+            deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id)
+        )
 
 
 def read_records(

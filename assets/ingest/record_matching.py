@@ -21,6 +21,9 @@ DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
 # else of the customer number. A number that several people's records name is one person's own where
 # it is the party of the record.
 OWN = ("own_contact_id", "own_customer_number")
+# A visit by nobody who was signed in, on a browser on which accounts of several people have signed
+# in, is as much of one as of the other.
+OWN_BROWSER = "own_visitor_id"
 _OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
 _CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
 _CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
@@ -29,10 +32,12 @@ _ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
 PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
 """The identifiers that determine the owner of a CRM record: SQL over the column `identifiers`."""
 WITH_OWN = f"""list_concat(identifiers, CASE
+    WHEN len({_OF_TYPE.format("visit")}) > 0 AND len({_OF_TYPE.format("user_id")}) = 0
+        THEN list_transform({_OF_TYPE.format("visitor_id")}, lambda named: 'own_' || named)
     WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
     ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
-"""The identifiers of a record, and its account where that is the party: SQL over the column
-`identifiers`.
+"""The identifiers of a record, and its account where that is the party, or its browser where nobody
+was signed in: SQL over the column `identifiers`.
 """
 
 CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
@@ -57,7 +62,7 @@ def find_matches(
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matches AS
         SELECT * FROM (
-            SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN)} AS strong
+            SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN, OWN_BROWSER)} AS strong
             FROM ({named}) JOIN (FROM {listed}) USING (identifier))
         QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
     )

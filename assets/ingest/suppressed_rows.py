@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from assets.ingest import suppression
 from assets.ingest.mentions import suppressed_texts
 from assets.ingest.mentions.redaction import Redaction
+from assets.ingest.redacted_records import identified_again
 from assets.sources.source import Dataset
 
 
@@ -25,7 +26,8 @@ def without_suppressed(
     suppression.find_kept_out(connection, "stored")
     rows = _without(rows, connection, "kept_out")
     redaction = suppressed_texts.find_listed(connection, _without(rows, connection, "matches"))
-    return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
+    rows = _without(rows, connection, "theirs")
+    return _redacted(connection, source, dataset, rows, redaction)
 
 
 def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str) -> pa.Table:
@@ -34,25 +36,34 @@ def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str
 
 
 def _redacted(
-    source: str, dataset: Dataset, rows: pa.Table, redaction: Redaction | None
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    dataset: Dataset,
+    rows: pa.Table,
+    redaction: Redaction | None,
 ) -> pa.Table:
     """Return the rows with redacted texts and their hashes, which are the same when redelivered."""
     if redaction is None:
         return rows
     mentions = pc.is_in(rows["record_no"], value_set=pa.array(list(redaction.records), pa.int64()))
-    changed = []
+    changed, unchanged = [], []
     for row in rows.filter(mentions).to_pylist():
         record = redaction.records[row["record_no"]]
         text = redaction.text(row["payload"], record)
         row["identifiers"] = redaction.identifiers(row["identifiers"], record)
         if text != row["payload"]:
-            content = content_hash(text)
-            if row["record_key"] == content_hash(f"{source}|{dataset.name}|{row['content']}"):
-                row["record_key"] = content_hash(f"{source}|{dataset.name}|{content}")
-            row |= {"payload": text, "content": content}
-        changed.append(row)
+            changed.append(row | {"payload": text})
+        else:
+            unchanged.append(row)
+    again = pa.Table.from_pylist(changed, rows.schema)
+    if changed:
+        again = identified_again(connection, source, dataset, again).cast(rows.schema)
     return pa.concat_tables(
-        [rows.filter(pc.invert(mentions)), pa.Table.from_pylist(changed, rows.schema)]
+        [
+            rows.filter(pc.invert(mentions)),
+            pa.Table.from_pylist(unchanged, rows.schema),
+            again,
+        ]
     )
 
 

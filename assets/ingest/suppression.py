@@ -28,12 +28,12 @@ import duckdb
 
 from assets.ingest.record_matching import STRONG, WITH_OWN, find_matches
 from assets.requests import ledger
+from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import copy_parquet
+from assets.storage.parquet_files import copy_rows
+from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect, create_keyed_hash
-
-LIST = "suppressions.parquet"
 
 
 def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -87,7 +87,13 @@ _FORMS = """[identifier,
 
 def path(data_root: DataRoot) -> Path:
     """Where the list lies."""
-    return data_root.requests / LIST
+    return suppression_state.list_path(data_root)
+
+
+def _replace(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Replace the list by a query's rows, and record its state; return their number."""
+    with suppression_state.replacing_list(data_root) as unfinished:
+        return copy_rows(connection, query, unfinished)
 
 
 def listed(data_root: DataRoot) -> str:
@@ -258,10 +264,10 @@ def note_known_again(
     if connection.execute(
         f"SELECT 1 FROM ({noted}) JOIN suppressed USING (token) WHERE NOT returned LIMIT 1"
     ).fetchone():
-        copy_parquet(
+        _replace(
+            data_root,
             connection,
             f"SELECT * REPLACE ({columns}) FROM {listed(data_root)} ORDER BY token",
-            path(data_root),
         )
         prepare(data_root, connection)
 
@@ -360,12 +366,12 @@ def add(
             WHERE returned_on IS NULL AND shared_on IS NULL)
         GROUP BY token, request_id"""
     )
-    return copy_parquet(
+    return _replace(
+        data_root,
         connection,
         f"""FROM (FROM {listed(data_root)} WHERE (returned_on IS NULL AND shared_on IS NULL)
             OR token NOT IN (SELECT token FROM added)
         UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
-        path(data_root),
     )
 
 
@@ -400,7 +406,7 @@ def lift(data_root: DataRoot, request_id: str, identifiers: Sequence[str] | None
         free = connection.execute(
             f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
         ).fetchone()
-        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(data_root))
+        _replace(data_root, connection, f"FROM ({kept}) ORDER BY token, request_id")
     return int(free[0]) if free else 0
 
 
@@ -412,6 +418,12 @@ def request_ids(data_root: DataRoot) -> list[str]:
             "NULL ORDER BY 1"
         ).fetchall()
     return [request_id for (request_id,) in rows]
+
+
+def count_listed(data_root: DataRoot) -> int:
+    """Return the number of the list's rows."""
+    with duckdb.connect() as connection:
+        return count(connection, f"SELECT count(*) FROM {listed(data_root)}")
 
 
 def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:

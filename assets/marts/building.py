@@ -7,7 +7,6 @@ open keeps reading that file.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -22,7 +21,8 @@ from assets.marts.reidentification import Match, matches
 from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
-from assets.storage.atomic_files import sync, writing
+from assets.storage import recorded_files
+from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
@@ -204,10 +204,7 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
     candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
-    sync(candidate)
-    os.replace(candidate, published)
-    sync(published.parent)
-    sync(candidate.parent)
+    recorded_files.move(candidate, published)
     build_state.note_published(data_root, purpose)
     return rows(data_root, purpose)
 

@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import check, writing
 
 STATE = "built.json"
 CHECKS = ("register", "nobody_erased")
@@ -23,6 +23,7 @@ CHECKS = ("register", "nobody_erased")
 def read(data_root: DataRoot) -> dict[str, Any]:
     """The state of the last build; empty when there was none."""
     path = data_root.lake / "register" / STATE
+    check(path)
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 

@@ -46,10 +46,11 @@ from assets.register import (
     visit_consents,
 )
 from assets.register.entity_resolution import Linkage
-from assets.storage.atomic_files import writing
+from assets.staging import staged_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
+from assets.storage.recorded_files import writing
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
 from schemas import retention
@@ -115,8 +116,12 @@ def build(data_root: DataRoot, today: date) -> Built:
     """Build every table of the register as of `today`.
 
     Cost grows with everything staged; memory is DuckDB's bound.
+
+    Raises:
+        DamagedFileError: A staged file is missing, or its size is not the recorded one.
     """
     built = Built()
+    staged_files.check_sizes(data_root)
     with connect(data_root) as connection:
         resolve(data_root, connection, today, built)
         built.conflicts = {

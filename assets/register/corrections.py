@@ -17,11 +17,11 @@ from datetime import date
 import duckdb
 
 from assets.register.clocks import due, local_day
-from assets.storage.atomic_files import remove
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.recorded_files import remove
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.columns import duckdb_types

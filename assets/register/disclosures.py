@@ -15,10 +15,10 @@ from pathlib import Path
 
 import duckdb
 
-from assets.storage.atomic_files import remove
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.recorded_files import remove
 from assets.storage.sessions import connect, create_keyed_hash
 
 

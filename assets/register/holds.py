@@ -10,6 +10,9 @@ the identifiers. Three kinds are one relation:
   marketing need no data to be answered;
 - a restriction in force that a source has stated (GDPR 18).
 
+While the key of one is missing, nobody can tell whose data it is about: then everybody is under a
+hold, of the ground `HOLD-UNREADABLE`, until the key is back or the hold or request has ended.
+
 An erasure that waits for added holds covers what they cover, and restricts (`choices`): what is not
 erased yet is used for legal claims only.
 
@@ -29,16 +32,17 @@ import duckdb
 
 from assets.ingest.record_matching import DECISIVE
 from assets.register.published_tables import read_register
-from assets.requests import holds, ledger
+from assets.requests import encrypted_identity, holds, ledger
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from schemas.columns import table_name
 from schemas.register import KnownBy, Membership
 from schemas.requests import UNCONDITIONAL
-from schemas.staged import MarketingChoices
+from schemas.staged import CANONICAL, MarketingChoices, Visits
 
 PERSONS_ON_HOLD = Relation(
     name="persons_on_hold",
@@ -58,6 +62,7 @@ PERSONS_ON_HOLD = Relation(
         "registrants_on_hold",
         "membership",
         "registrant_identifiers",
+        "everybody_staged",
     ),
     scope=Scope.COMPONENT,
     external=True,
@@ -87,6 +92,12 @@ MEMBERS_BEFORE = Relation(
     columns={"registrant_id": "VARCHAR", "person_key": "VARCHAR"},
     scope=Scope.COMPONENT,
 )
+EVERYBODY_STAGED = Relation(
+    name="everybody_staged",
+    summary="All source persons in staged, while the key of a hold is missing.",
+    columns={"person_key": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
 REGISTRANTS_ON_HOLD = Relation(
     name="registrants_on_hold",
     summary="Registrants under a hold, by hold, ground, end and category.",
@@ -111,6 +122,8 @@ _OF_REQUESTS = {
 WAITING_ERASURE = "HOLD-ERASURE"
 STATED = "restricted"
 """In the place of a hold's id: a source has stated the restriction."""
+UNREADABLE = "unreadable"
+"""In the place of a hold's id: keys of holds or open requests are missing."""
 
 
 @dataclass(frozen=True)
@@ -131,32 +144,41 @@ class HoldInForce:
 def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
     """Return the holds in force that are known outside the lake: added ones, and open requests.
 
-    Raises:
-        HoldError: One cannot be read, so what must stay is unknown.
+    Without those that cannot be read (`unreadable`).
     """
     added = [
         HoldInForce(hold.hold_id, hold.ground, hold.until, hold.categories, hold.identifiers)
-        for hold in holds.in_force(data_root, today)
+        for hold in holds.every(data_root)
+        if hold.in_force(today) and not hold.without_key
     ]
-    return [*added, *of_requests(data_root), *_of_waiting_erasures(data_root, added)]
+    return [*added, *_of_requests(data_root), *_of_waiting_erasures(data_root, added)]
 
 
-def of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
-    """Yield the holds of open requests.
-
-    Raises:
-        HoldError: The key of such a request is missing.
+def unreadable(data_root: DataRoot, today: date) -> list[str]:
+    """Return the ids of the holds in force, and of the open requests that hold, whose key is
+    missing. Opens none.
     """
-    if not any(_holds(request) for request in ledger.every(data_root, opened=False)):
+    return [
+        name for name in _names(data_root, today) if not encrypted_identity.has_key(data_root, name)
+    ]
+
+
+def open_requests(data_root: DataRoot) -> list[tuple[str, str]]:
+    """Return id and ground of every open request that holds. Opens none."""
+    return [
+        (request.request_id, _OF_REQUESTS[request.right])
+        for request in ledger.every(data_root, opened=False)
+        if _holds(request)
+    ]
+
+
+def _of_requests(data_root: DataRoot) -> Iterator[HoldInForce]:
+    """Yield the holds of open requests that can be read."""
+    if not open_requests(data_root):
         return
     for request in ledger.every(data_root):
-        if not _holds(request):
+        if not _holds(request) or request.without_key:
             continue
-        if request.without_key:
-            raise holds.HoldError(
-                f"the key of the open request {request.request_id} is not in secrets/request-keys: "
-                "bring it back, or close the request with `register request refuse`"
-            )
         resolved = {*request.resolved, *request.own}
         yield HoldInForce(
             request.request_id,
@@ -175,7 +197,7 @@ def _of_waiting_erasures(data_root: DataRoot, added: list[HoldInForce]) -> Itera
     covered = {hold.hold: hold.categories for hold in added}
     for request in ledger.every(data_root):
         waited_for = [covered[hold] for hold in request.waits_for if hold in covered]
-        if not _waits(request) or not waited_for:
+        if not _waits(request) or not waited_for or request.without_key:
             continue
         categories = {category for several in waited_for for category in several}
         yield HoldInForce(
@@ -198,16 +220,22 @@ def _holds(request: ledger.Request) -> bool:
 
 
 def fingerprint(data_root: DataRoot, today: date) -> str:
-    """Return a hash of which holds and requests hold on the day, without opening any."""
-    names = [
-        *(hold.hold_id for hold in holds.every(data_root, opened=False) if hold.in_force(today)),
-        *(
-            request.request_id
-            for request in ledger.every(data_root, opened=False)
-            if _holds(request) or _waits(request)
-        ),
+    """Return a hash of which holds and requests hold on the day, which erasures wait, and which of
+    them can be read, without opening any.
+    """
+    waiting = [
+        request.request_id for request in ledger.every(data_root, opened=False) if _waits(request)
     ]
+    names = [*_names(data_root, today), "", *waiting, "", *unreadable(data_root, today)]
     return hashlib.sha256("|".join(names).encode()).hexdigest()
+
+
+def _names(data_root: DataRoot, today: date) -> list[str]:
+    """Return the ids of the holds and requests that hold on the day."""
+    return [
+        *(hold.hold_id for hold in holds.every(data_root, opened=False) if hold.in_force(today)),
+        *(request_id for request_id, _ in open_requests(data_root)),
+    ]
 
 
 def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -218,6 +246,8 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
     columns = ", ".join(f"{name} {kind}" for name, kind in PERSONS_ON_HOLD.columns.items())
     # No temporary table: the sweep rewrites files in cursors of their own.
     connection.execute(f"CREATE OR REPLACE TABLE persons_on_hold ({columns})")
+    if unreadable(data_root, today):
+        _add_everybody(data_root, connection)
     known = in_force(data_root, today)
     if not known and not count(
         connection,
@@ -266,6 +296,32 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
         SELECT DISTINCT person_key, hold, ground, until::DATE,
             unnest(CASE WHEN len(categories) = 0 THEN [{every}] ELSE categories END) AS category
         FROM persons"""
+    )
+
+
+def _add_everybody(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    """Add everybody in staged to `persons_on_hold`, and every browser, for all categories."""
+    people = [
+        f"SELECT {person} AS person_key FROM {parquet(*files)}"
+        for table, person in (
+            *((table, "person_key") for table in CANONICAL),
+            (table_name(Visits), "person_key('visitor_id', visitor_id)"),
+        )
+        if (files := list(data_root.files("staged", name=f"*/{table}")))
+    ]
+    connection.execute(
+        EVERYBODY_STAGED.create_table(
+            f"SELECT DISTINCT person_key FROM ({' UNION ALL '.join(people)}) "
+            "WHERE person_key IS NOT NULL"
+        )
+        if people
+        else EVERYBODY_STAGED.create_empty()
+    )
+    connection.execute(
+        f"""INSERT INTO persons_on_hold
+        SELECT person_key, '{UNREADABLE}', 'HOLD-UNREADABLE', NULL, unnest($1::VARCHAR[])
+        FROM everybody_staged""",
+        [[*data_root.policy.categories]],
     )
 
 

@@ -19,11 +19,11 @@ from datetime import date
 
 import duckdb
 
-from assets.storage.atomic_files import remove
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.recorded_files import move, remove
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
@@ -122,7 +122,7 @@ def forget(data_root: DataRoot) -> None:
     """Let the next build compare every pair again, and return how that differs from before."""
     path = data_root.lake / COMPARED
     if path.exists():
-        path.replace(data_root.lake / BEFORE)
+        move(path, data_root.lake / BEFORE)
 
 
 def decide(data_root: DataRoot, decisions: Iterable[Decision]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from schemas.columns import TableModel, duckdb_columns
@@ -14,6 +15,7 @@ def read_register(
 ) -> None:
     """Make the register's table a view of its name; an empty table where there is no file."""
     path = data_root.register(table)
+    recorded_files.check(path, whole=False)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()

@@ -45,6 +45,11 @@ def key_path(data_root: DataRoot, name: str) -> Path:
     return keys(data_root) / f"{name}.key"
 
 
+def has_key(data_root: DataRoot, name: str) -> bool:
+    """Return whether what is encrypted under the name can be decrypted."""
+    return key_path(data_root, name).exists()
+
+
 def encrypt(data_root: DataRoot, contents: Mapping[str, object]) -> dict[str, str]:
     """Return each content encrypted under the key of its name, as text.
 

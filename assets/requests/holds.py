@@ -17,8 +17,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from assets.requests import encrypted_identity, ledger
-from assets.storage.atomic_files import remove, writing
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import remove, writing
 from assets.storage.safe_errors import PlainError
 from schemas.holds import BY_COMMAND
 

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from assets.requests import encrypted_identity
 from assets.requests.deadlines import due_on
-from assets.storage.atomic_files import write_all
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import DamagedFileError, write_all
 from assets.storage.safe_errors import PlainError
 from schemas.requests import EVENTS, PARTLY_REFUSED, REVIEWED_UNDER, RIGHTS_AS_CHOICES
 
@@ -265,11 +266,15 @@ def load(data_root: DataRoot, request_id: str) -> Request:
     path = data_root.requests / f"{request_id}.json"
     if not (request_id.isalnum() and path.exists()):
         raise RequestError("there is no request of that id; `register request list` shows them")
-    return _read(data_root, path.read_bytes(), opened=True)
+    return _read(data_root, path, opened=True)
 
 
-def _read(data_root: DataRoot, content: bytes, *, opened: bool) -> Request:
-    values = json.loads(content)
+def _read(data_root: DataRoot, path: Path, *, opened: bool) -> Request:
+    try:
+        values = dict(json.loads(path.read_bytes()))
+        Request(**{name: value for name, value in values.items() if name != "sealed"})
+    except (ValueError, TypeError):
+        raise DamagedFileError("FILE-CHANGED", path) from None
     locked = values.pop("sealed", "")
     hidden = (
         encrypted_identity.decrypt(data_root, values["request_id"], locked)
@@ -286,8 +291,7 @@ def _read(data_root: DataRoot, content: bytes, *, opened: bool) -> Request:
 def every(data_root: DataRoot, *, opened: bool = True) -> list[Request]:
     """Return all requests, oldest first; unless `opened`, without what identifies registrants."""
     return [
-        _read(data_root, path.read_bytes(), opened=opened)
-        for path in sorted(data_root.requests.glob("Q*.json"))
+        _read(data_root, path, opened=opened) for path in sorted(data_root.requests.glob("Q*.json"))
     ]
 
 

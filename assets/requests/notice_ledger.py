@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from assets.storage.atomic_files import remove
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import remove
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
-from assets.register import build_state, protected_identity
+from assets.register import build_state, holds, protected_identity
 from assets.retention import forecast as coming
 from assets.retention import overdue_check
 from assets.retention import sweep as sweep_module
@@ -123,6 +123,25 @@ def nothing_past_its_time(
 
 
 @dg.asset_check(
+    asset=["retention", "sweep"],
+    name="holds_are_readable",
+    description=(
+        "the key of every hold in force and of every open request that holds is there; else "
+        "everybody's data stays past its time"
+    ),
+)
+@without_values
+def holds_are_readable(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.AssetCheckResult:
+    """Name the holds and requests whose key is missing."""
+    unreadable = holds.unreadable(data_root, today.date)
+    return dg.AssetCheckResult(
+        passed=not unreadable,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"unreadable": len(unreadable), "ids": ", ".join(unreadable)},
+    )
+
+
+@dg.asset_check(
     asset=["register", "registrants"],
     name="population_register_is_fresh",
     description=(
@@ -148,4 +167,4 @@ def population_register_is_fresh(
 
 
 ASSETS = [sweep, forecast]
-CHECKS = [nothing_past_its_time, population_register_is_fresh]
+CHECKS = [nothing_past_its_time, holds_are_readable, population_register_is_fresh]

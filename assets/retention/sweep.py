@@ -28,10 +28,10 @@ from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import Edit
 from assets.staging.staged import quarantine_path
-from assets.storage.atomic_files import remove, writing
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view, write_parquet
 from assets.storage.quoting import parquet
+from assets.storage.recorded_files import forget_replaced, remove, writing
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.policy.model import Policy
@@ -99,6 +99,7 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
             json.dumps({"as_of": str(today), "gone": [asdict(removal) for removal in removals]})
         )
     building.still_up_to_date(data_root, today)
+    forget_replaced(data_root.lake)
     return removals
 
 

@@ -3,12 +3,13 @@ every visit before and after.
 
 Read are the visits themselves, staged or in raw only, for the register does not know a browser that
 came since it was built, nor one that it has left apart. A browser on which accounts of several have
-signed in is shared, and belongs to none of them.
+signed in is shared, and belongs to none of them; nor does what nobody signed in for there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
@@ -20,9 +21,19 @@ from schemas.staged import Visits
 _ACCOUNTS = ("user_id", "email", "customer_number")
 
 
-def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Return, by id of the request, the cookies that are only ever signed in under accounts of the
-    registrant.
+@dataclass
+class Browsers:
+    """Cookies under which accounts of a registrant have signed in, as `visitor_id:<value>`: no
+    other account has (`alone`), or others have, too (`shared`).
+    """
+
+    alone: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+
+
+def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, Browsers]:
+    """Return, by id of the request, the cookies under which accounts of the registrant have signed
+    in.
 
     Args:
         known: identifiers `<type>:<canonical value>` that are the registrant's alone, by id of the
@@ -58,14 +69,15 @@ def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, s
             theirs AS (
                 SELECT DISTINCT request_id, cookie FROM visits JOIN accounts USING (account)
                 WHERE cookie IS NOT NULL)
-            SELECT request_id, 'visitor_id:' || cookie FROM theirs
-            WHERE NOT EXISTS (
+            SELECT request_id, 'visitor_id:' || cookie, EXISTS (
                 FROM visits WHERE visits.cookie = theirs.cookie AND account IS NOT NULL
                 AND NOT EXISTS (
                     FROM accounts AS mine WHERE mine.account = visits.account
-                    AND mine.request_id = theirs.request_id))"""
+                    AND mine.request_id = theirs.request_id))
+            FROM theirs"""
         ).fetchall()
-    cookies: dict[str, set[str]] = {}
-    for request_id, cookie in rows:
-        cookies.setdefault(request_id, set()).add(cookie)
-    return cookies
+    found: dict[str, Browsers] = {}
+    for request_id, cookie, is_shared in rows:
+        of_request = found.setdefault(request_id, Browsers())
+        (of_request.shared if is_shared else of_request.alone).add(cookie)
+    return found

@@ -56,8 +56,10 @@ def _is_known(data_root: DataRoot, registrant_id: str) -> bool:
 def listed(data_root: DataRoot, today: date) -> list[dict[str, Any]]:
     """Return every hold: added ones, those in force and those that have ended, and open requests.
 
-    Ids, codes and days; never an identifier.
+    Ids, codes and days; never an identifier. `readable`: whether its key is there, without which
+    everybody is under a hold while it is in force.
     """
+    unreadable = register_holds.unreadable(data_root, today)
     shown = [
         {
             name: value
@@ -69,14 +71,14 @@ def listed(data_root: DataRoot, today: date) -> list[dict[str, Any]]:
     ]
     automatic: list[dict[str, Any]] = [
         {
-            "hold_id": each.hold,
-            "ground": each.ground,
+            "hold_id": request_id,
+            "ground": ground,
             "owner": "request",
             "categories": [],
             "until": None,
             "in_force": True,
-            "meaning": GROUNDS[each.ground].meaning,
+            "meaning": GROUNDS[ground].meaning,
         }
-        for each in register_holds.of_requests(data_root)
+        for request_id, ground in register_holds.open_requests(data_root)
     ]
-    return [*shown, *automatic]
+    return [row | {"readable": row["hold_id"] not in unreadable} for row in (*shown, *automatic)]

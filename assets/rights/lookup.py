@@ -184,8 +184,11 @@ def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Resoluti
     }
     left_out = {request.request_id: {*request.left_out} for request in asked}
     for name, cookies in browsers.signed_in(data_root, alone).items():
-        resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
-        resolutions[name] = replace(resolutions[name], resolved=resolved)
+        resolved = alone[name] | (cookies.alone - left_out[name])
+        own = {*resolutions[name].own} | (cookies.shared - left_out[name] - resolved)
+        resolutions[name] = replace(
+            resolutions[name], resolved=tuple(sorted(resolved)), own=tuple(sorted(own))
+        )
     return resolutions
 
 

@@ -31,7 +31,7 @@ _CONTACT = json.dumps(
             "Recent Sales Email Replied Date", "Last Marketing Email Reply Date",
             "Last Marketing Email Click Date", "Associated Company",
             "Street Address", "Postal Code", "City", "Country/Region", "Preferred language",
-            "Date of birth", "Customer number",
+            "Date of birth", "Customer number", "Merged contact IDs",
             "Unsubscribed from all email", "Global bounce",
         ],
         "VARCHAR",
@@ -68,10 +68,20 @@ _WITHOUT_LOCATION = f"""
         lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR"""
 
 _IDENTIFY = """
-    SELECT record_no, opaque_id(payload ->> '$."{number}"') AS native_key, list_filter([
+    SELECT record_no, opaque_id(payload ->> '$."{number}"') AS native_key, list_filter(list_concat([
         identifier('{type}', opaque_id(payload ->> '$."{number}"')),
-        {more}], lambda identifier: identifier IS NOT NULL) AS identifiers
+        {more}], {listed}), lambda identifier: identifier IS NOT NULL) AS identifiers
     FROM records"""
+
+
+def _merged(text: str) -> str:
+    """Return, as SQL, the ids that the contact had in the CRM before contacts were merged into it:
+    what is known by one of them is the same person's.
+    """
+    return f"""list_distinct(list_filter(
+        list_transform(string_split({text}, ';'), lambda text: opaque_id(filled(text))),
+        lambda id: id IS NOT NULL))"""
+
 
 _CONTACT_PREPARE = (
     *_MACROS,
@@ -147,12 +157,22 @@ _CONTACT_NAMES = f"""
     FROM contacts WHERE filled(row."First Name") IS NOT NULL
         OR filled(row."Last Name") IS NOT NULL"""
 
+_MERGED_INTO_IT = """payload ->> '$."Merged contact IDs"'"""
+# Behind the positions of everything else that a contact states.
+_MERGED_FROM = 1000
+
 _CONTACT_IDENTIFIERS = f"""
     SELECT {_C}, 2 AS position, 'contact_id' AS type, contact_id AS value,
         NULL::VARCHAR AS replaced_by FROM contacts WHERE contact_id IS NOT NULL
     UNION ALL
     SELECT {_C}, 3 AS position, 'customer_number', customer_number, NULL FROM contacts
-        WHERE customer_number IS NOT NULL"""
+        WHERE customer_number IS NOT NULL
+    UNION ALL
+    SELECT {_C}, {_MERGED_FROM} + nth, 'contact_id', former_id, NULL FROM (
+        SELECT {_C}, contact_id, unnest(former_ids) AS former_id,
+            generate_subscripts(former_ids, 1) AS nth
+        FROM (SELECT *, {_merged('row."Merged contact IDs"')} AS former_ids FROM contacts))
+    WHERE contact_id IS NOT NULL AND former_id <> contact_id"""
 
 _CONTACT_POINTS = f"""
     SELECT {_C}, 4 AS position, 'email' AS kind, 'state' AS op, email_shown(row."Email") AS value,
@@ -323,6 +343,8 @@ SOURCE = Source(
                     customer_number_canonical(payload ->> '$."Customer number"')),
                 identifier('email', email_canonical(filled(payload ->> '$.Email'))),
                 identifier('phone', phone_canonical(filled(payload ->> '$."Phone Number"')))""",
+                listed=f"""list_transform({_merged(_MERGED_INTO_IT)},
+                    lambda id: identifier('contact_id', id))""",
             ),
             identity=(
                 "email_canonical(filled(payload ->> '$.Email'))",
@@ -356,6 +378,7 @@ SOURCE = Source(
                 number="contract_number",
                 type="contract_number",
                 more=f"{_MORE}, identifier('identity_code', {_PARTY_CODE})",
+                listed="[]",
             ),
             identity=(*_PARTY, _PARTY_CODE),
             prepare=_prepare(_CONTRACT_FIELDS),
@@ -371,7 +394,9 @@ SOURCE = Source(
             name="orders",
             format="csv",
             given=_day("ordered_at"),
-            identify=_IDENTIFY.format(number="order_number", type="order_number", more=_MORE),
+            identify=_IDENTIFY.format(
+                number="order_number", type="order_number", more=_MORE, listed="[]"
+            ),
             identity=_PARTY,
             prepare=_prepare(_ORDER_FIELDS),
             disclosable=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.storage import recorded_files
 from assets.storage.atomic_files import UNFINISHED, sync
 from schemas.columns import TableModel, arrow_schema, table_name
 
@@ -50,6 +51,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     unfinished.mkdir(mode=0o700)
     try:
         yield unfinished
+        recorded_files.record(unfinished)
         for path in unfinished.iterdir():
             os.chmod(path, 0o600)
             sync(path)

@@ -18,11 +18,14 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
+from assets.ingest.redacted_records import identified_again
+from assets.sources.all_sources import SOURCES
 from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
-from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect
 
@@ -75,13 +78,15 @@ def remove_records(
     removed = 0
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
-        texts = edits.get("raw", Edit()).texts
+        if "raw" in edits and _redact(connection, entry, raw, edits["raw"].texts):
+            # Staged is made of raw again: what it had of the old text is in its keys, too.
+            entry = replace(entry, staged_with="")
+            deliveries.enter(data_root, replace(entry, removing=counted_as))
         removed += rewrite(
             connection,
             raw,
             f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays,
-            "*" if texts == "*" else _rehashed(entry),
-            texts=texts,
+            _REDACTED if "raw" in edits else "*",
         )
     keys = _keys_of_raw(data_root, connection, entry) if "raw" in edits else {}
     if (quarantine := quarantine_path(data_root, entry)).exists():
@@ -100,17 +105,37 @@ def remove_records(
     return removed
 
 
-def _rehashed(entry: Entry) -> str:
-    """Return the columns of raw after a redaction, with the hashes of the redacted text.
+_REDACTED = "* REPLACE ({})".format(
+    ", ".join(
+        f"""coalesce((SELECT redacted.{column} FROM redacted
+            WHERE redacted.record_no = changed.record_no), {column}) AS {column}"""
+        for column in ("payload", "content", "record_key", "identifiers")
+    )
+)
+"""The columns of raw after a redaction."""
 
-    The old hashes would confirm, to anyone who tries all identifiers, what the text was.
+
+def _redact(connection: duckdb.DuckDBPyConnection, entry: Entry, raw: Path, texts: str) -> bool:
+    """Make `redacted`: the records of `redactions` in raw, by the text that is left of them; return
+    whether any has other identifiers than before.
     """
-    prefix = literal(f"{entry.source}|{entry.dataset}|")
-    changed = "record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"
-    return f"""* REPLACE (
-        CASE WHEN {changed} THEN md5(payload) ELSE content END AS content,
-        CASE WHEN {changed} AND record_key = md5({prefix} || content)
-            THEN md5({prefix} || md5(payload)) ELSE record_key END AS record_key)"""
+    source = next((source for source in SOURCES if source.name == entry.source), None)
+    dataset = source.dataset(entry.dataset) if source else None
+    rows = connection.execute(
+        f"""SELECT {texts} FROM {parquet(raw)}
+        WHERE record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"""
+    ).to_arrow_table()
+    connection.register("redacted_rows", identified_again(connection, entry.source, dataset, rows))
+    connection.execute("CREATE OR REPLACE TEMP TABLE redacted AS FROM redacted_rows")
+    connection.unregister("redacted_rows")
+    return (
+        connection.execute(
+            f"""SELECT 1 FROM redacted JOIN {parquet(raw)} AS before USING (record_no)
+            WHERE list_sort(redacted.identifiers) <> list_sort(before.identifiers)
+            LIMIT 1"""
+        ).fetchone()
+        is not None
+    )
 
 
 def _keys_of_raw(
@@ -200,7 +225,10 @@ def rewrite(
     ).fetchone() or (0, 0)
     if kept == before and {columns, texts, keys} == {"*"}:
         return 0
-    changed = f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before))"
+    recorded_files.check(path)
+    changed = (
+        f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before)) AS changed"
+    )
     written = copy_parquet(connection, f"SELECT {columns} FROM {changed} WHERE {keep}", path)
     if written != kept:
         raise RemovalError(f"{path.parts[-4]}: {kept} rows were to stay, {written} did")

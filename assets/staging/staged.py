@@ -27,10 +27,12 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
 from assets.storage.queries import count
@@ -82,6 +84,19 @@ def stage(
     return done
 
 
+def stage_again(data_root: DataRoot) -> list[Entry]:
+    """Stage the deliveries that were staged before and wait to be staged again; return them."""
+    done = []
+    for source in SOURCES:
+        days = {
+            entry.day
+            for entry in deliveries.ledger(data_root, source.name)
+            if not entry.staged_with and staged_folder(data_root, entry).exists()
+        }
+        done += stage(data_root, source, days) if days else []
+    return done
+
+
 def staged_folder(data_root: DataRoot, entry: Entry) -> Path:
     """Return the folder of a delivery's canonical frames."""
     return data_root.lake / "staged" / entry.source / entry.day / entry.delivery_id
@@ -95,6 +110,7 @@ def quarantine_path(data_root: DataRoot, entry: Entry) -> Path:
 def _stage_delivery(
     data_root: DataRoot, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
 ) -> Entry:
+    recorded_files.check(raw)
     deliveries.enter(data_root, replace(entry, staged_with=""))
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()

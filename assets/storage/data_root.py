@@ -21,10 +21,13 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+from assets.storage import recorded_files, suppression_state
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.secrets import create_pepper
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
+
+RECORDED = "recorded.json"
 
 
 class DataRoot:
@@ -57,7 +60,21 @@ class DataRoot:
         )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_pepper(self)
+        if create_pepper(self):
+            suppression_state.begin(self)
+            self.note_recorded()
+
+    def note_recorded(self) -> None:
+        """Note that every file of the layers is recorded: from now on, one that is not is damage.
+
+        Data roots from before files were recorded get the note by `register repair`.
+        """
+        recorded_files.write_all({self.lake / RECORDED: b"{}"})
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether every file of the layers is recorded."""
+        return (self.lake / RECORDED).exists()
 
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data.

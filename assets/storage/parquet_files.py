@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
+from assets.storage.recorded_files import writing
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 
 ROW_GROUP = 122_880
@@ -49,14 +49,19 @@ def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) 
         The number of rows.
     """
     with writing(path) as unfinished:
-        copied = connection.execute(
-            f"""COPY ({query}) TO {literal(unfinished)} (
-                FORMAT parquet,
-                COMPRESSION zstd,
-                COMPRESSION_LEVEL 1,
-                ROW_GROUP_SIZE {ROW_GROUP}
-            )"""
-        ).fetchone()
+        return copy_rows(connection, query, unfinished)
+
+
+def copy_rows(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write a query's rows to the file at `path`, as `copy_parquet` does, but not atomically."""
+    copied = connection.execute(
+        f"""COPY ({query}) TO {literal(path)} (
+            FORMAT parquet,
+            COMPRESSION zstd,
+            COMPRESSION_LEVEL 1,
+            ROW_GROUP_SIZE {ROW_GROUP}
+        )"""
+    ).fetchone()
     return int(copied[0]) if copied else 0
 
 

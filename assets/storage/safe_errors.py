@@ -22,7 +22,7 @@ _OURS = re.compile(
     r"lake|inbox|marts|requests|secrets|dagster|spill|outbox|backups?"
     r"|raw|staged|quarantine|register|deliveries|refused"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f]{20}(?:\.parquet|\.json)?|Q[0-9A-Z]{16,20}(?:\.[a-z]+)?"
-    r"|[0-9]+|\.unfinished-[0-9a-z-]+"
+    r"|[0-9]+|\.unfinished-[0-9a-z-]+|\.sums"
 )
 # Files that this code names after its tables; in a folder where others put files, a name may be a
 # person's.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.data_root import existing_data_root
+from pipelines.cli.hold import without_keys
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
@@ -135,7 +136,7 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     data_root = DataRoot(data_root_path())
     data_root.create()
     today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
-    with writer(data_root):
+    with writer(data_root, checked=False):
         done = put_back(data_root, folder, generation, today)
     if machine:
         as_json(vars(done))
@@ -149,3 +150,5 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
             f"Restored {generation}: {done.registrants} registrants. Run `register refresh` "
             "to take in what has been delivered since."
         )
+        if done.unreadable:
+            click.echo(without_keys(done.unreadable))

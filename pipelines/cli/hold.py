@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +124,18 @@ def list_holds(only: bool, machine: bool) -> None:
                 for row in rows
             ],
         )
+    )
+    if unreadable := [str(row["hold_id"]) for row in rows if not row["readable"]]:
+        click.echo(without_keys(unreadable))
+
+
+def without_keys(names: Sequence[str]) -> str:
+    """Return what is to be done about holds and open requests of which the key is missing."""
+    return (
+        f"The keys of {', '.join(names)} are not in secrets/request-keys: nobody can tell whose "
+        "data they keep, so everybody's stays past its time. Bring the keys back. Else end the "
+        "holds (`register hold end`) and close the requests (`register request close`), and add "
+        "or receive again, as the documents say, those that still apply."
     )
 
 

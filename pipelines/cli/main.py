@@ -32,6 +32,7 @@ COMMANDS = {
     "profile": "profile:profile",
     "rectify": "rectification:rectify",
     "refresh": "refresh:refresh",
+    "repair": "repair:repair",
     "report": "report:report",
     "request": "request_steps:request",
     "restore": "backup:restore",

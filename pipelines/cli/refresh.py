@@ -86,6 +86,7 @@ def run_refresh(
     from assets.marts.building import mart_path
     from assets.register.building import up_to_date
     from assets.sources.all_sources import SOURCES
+    from assets.storage.recorded_files import check_folder
     from pipelines.days import range_tags, ranges, unstaged_days
     from pipelines.writer_lock import writer
     from schemas.marts import MARTS
@@ -96,6 +97,8 @@ def run_refresh(
         refused = _refusals(data_root)
         days = _days_with_work(data_root, only)
         published = all(mart_path(data_root, purpose).exists() for purpose in MARTS)
+        for folder in (data_root.lake / "register", data_root.marts):
+            check_folder(folder)
         if not days and published and up_to_date(data_root, today):
             return refused or None
         instance, job = dagster()
@@ -116,9 +119,10 @@ def forget_links(data_root: DataRoot) -> None:
     """Make the next build link everything again. Call under the writer lock."""
     from assets.register import pair_cache
     from assets.register.build_state import STATE
+    from assets.storage.recorded_files import remove
 
     pair_cache.forget(data_root)
-    (data_root.lake / "register" / STATE).unlink(missing_ok=True)
+    remove(data_root.lake / "register" / STATE)
 
 
 def _days_with_work(data_root: DataRoot, only: set[str] | None) -> set[str]:

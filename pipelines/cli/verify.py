@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
+    from assets.backup.damage import Damage
     from assets.erasure.proof.chain_heads import Head
     from assets.erasure.proof.findings import Finding
     from assets.storage.backup_generations import Remaining
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Look at the certificates instead: has one been changed, removed, moved or added?",
 )
+@click.option(
+    "--files",
+    "files",
+    is_flag=True,
+    help="Read every file instead: is one missing, or not what was written?",
+)
 @MACHINE
-def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
+def verify_command(request_id: str | None, chain: bool, files: bool, machine: bool) -> None:
     """Prove the erasure of a request, or of all that were carried out; exits with 1 on findings.
 
     While a request is open, its identifiers are searched in every byte of the data root; afterwards
@@ -37,9 +45,14 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     from assets.erasure.proof import certificate_checks, certificates
     from assets.erasure.proof.verification import HOW, verify
     from assets.requests import ledger
-    from pipelines.writer_lock import writer
+    from pipelines.writer_lock import check_suppressions, writer
 
+    if files + chain + bool(request_id) > 1:
+        raise click.UsageError("--files, --certificates and a request do not go together")
     data_root = existing_data_root()
+    if files:
+        _verify_files(data_root, machine)
+        return
     if is_empty(data_root):
         if machine:
             as_json({"proven": False, "findings": [], "examined": []})
@@ -49,8 +62,11 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     data_root.create()
     if chain:
         elsewhere = _head_in_dagster(data_root)
+        findings = certificate_checks.check(data_root, elsewhere)
+        if not findings:
+            check_suppressions(data_root)
         _print(
-            certificate_checks.check(data_root, elsewhere),
+            findings,
             [
                 [
                     "certificates",
@@ -77,6 +93,46 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         [[what, HOW[what], count] for what, count in sorted(proof.examined.items())],
         machine,
         proof.backups,
+    )
+
+
+def _verify_files(data_root: DataRoot, machine: bool) -> None:
+    """Print what is lost or damaged, by layer, source, day and delivery."""
+    from assets.backup.damage import examine
+    from pipelines.writer_lock import writer
+
+    with writer(data_root, checked=False):
+        examined = examine(data_root)
+    if machine:
+        as_json(
+            {
+                "damages": [vars(damage) for damage in examined.damages],
+                "compared": examined.compared,
+                "unrecorded": examined.unrecorded,
+            }
+        )
+    else:
+        layers = sorted({*examined.compared, *examined.unrecorded})
+        rows = [[layer, examined.compared[layer], examined.unrecorded[layer]] for layer in layers]
+        click.echo(table(["layer", "files compared", "not recorded yet"], rows))
+        if examined.damages:
+            click.echo("\n" + damages_table(examined.damages))
+    if examined.damages:
+        first = examined.damages[0]
+        raise CommandError(
+            f"{len(examined.damages)} files are lost or damaged, first {first.code} {first.path}; "
+            "`register repair` says what can be made again, and from what"
+        )
+
+
+def damages_table(damages: Iterable[Damage]) -> str:
+    """Return the table of damages for people."""
+    return table(
+        ["rule", "layer", "source", "day", "delivery", "file"],
+        [
+            [each.code, each.layer, each.source, each.day, each.delivery, each.path]
+            for each in damages
+        ],
     )
 
 

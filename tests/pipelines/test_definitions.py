@@ -70,10 +70,19 @@ GROUPS = {
     "policy": {"policy/conflicts"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "backups")},
     "erased": {"erasure/closed"},
-    "upkeep": {"upkeep/dagster_storage", "upkeep/backups"},
+    "upkeep": {"upkeep/dagster_storage", "upkeep/backups", "upkeep/files"},
     "requests": {"requests/ledger"},
 }
-JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor", "rotation", "requests"}
+JOBS = {
+    "refresh",
+    "ingest",
+    "retention",
+    "erasure_backfill",
+    "janitor",
+    "rotation",
+    "requests",
+    "files",
+}
 SENSORS = {
     "inbox_sensor",
     "request_sensor",

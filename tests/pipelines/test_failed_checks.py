@@ -143,6 +143,6 @@ class TestRefresh:
         monkeypatch.setattr(integrity_checks, "check", checked)
         healed = typed(data_root, refresh, "--as-of", "2026-11-20")
         assert (healed.exit_code, healed.output.startswith("Nothing new")) == (0, False)
-        assert {path.stem for path in data_root.marts.iterdir()} == set(MARTS)
+        assert {path.stem for path in data_root.marts.glob("*.duckdb")} == set(MARTS)
         again = typed(data_root, refresh, "--as-of", "2026-11-20")
         assert (again.exit_code, again.output.startswith("Nothing new")) == (0, True)

@@ -15,7 +15,7 @@ import pytest
 import schemas.sources
 from assets.register.linkage_round import LINK_RULES
 from assets.sources.all_sources import SOURCES as ALL_SOURCES
-from schemas import backup, eligibility, holds, profiles, proof, requests, staged
+from schemas import backup, eligibility, files, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import conflicts
@@ -40,6 +40,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "conflicts": conflicts.CODES,
     "proof": proof.CODES,
     "backup": backup.CODES,
+    "files": files.CODES,
     "requests": requests.CODES,
     "holds": holds.CODES,
 }

@@ -1,9 +1,10 @@
 """A certificate is bound to what keeps the erased out: to the pepper, and to the suppression list.
 
 A certificate contains a fingerprint of the pepper and a tag of each hash that the list had for its
-request, both keyed with the pepper. The list may grow, its rows may be replaced when somebody comes
-back, and leave when their review is due; what shows is a hash that was lost before, and a pepper
-that was exchanged. Without the pepper, a tag reveals nothing. Older certificates are not bound.
+request, both keyed with the pepper, and the number, size and hash of the list as it was then. The
+list may grow, its rows may be replaced when somebody comes back, and leave when their review is
+due; what shows is a hash that was lost before, a pepper that was exchanged, and a list with a lower
+number. Without the pepper, a tag reveals nothing. Older certificates are not bound.
 """
 
 from __future__ import annotations
@@ -12,26 +13,22 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
+from assets.erasure.proof import chain_heads
 from assets.erasure.proof.chain_heads import folder
 from assets.erasure.proof.findings import Finding
 from assets.ingest import suppression
 from assets.requests.ledger import Request
+from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
-from assets.storage.secrets import pepper
+from assets.storage.secrets import fingerprint, pepper
 from assets.storage.sessions import connect
 
 TAG_LENGTH = 16
-
-
-def fingerprint(data_root: DataRoot) -> str:
-    """Return a value that distinguishes peppers and reveals nothing of them."""
-    return hmac.new(pepper(data_root), b"fingerprint of the pepper", hashlib.sha256).hexdigest()[
-        :32
-    ]
 
 
 def bind(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
@@ -66,10 +63,29 @@ def bind(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, dict[str
     for request_id, token in rows:
         tags[request_id].append(_tag(data_root, token))
     pepper = fingerprint(data_root)
+    state = suppression_state.check(data_root)
+    listed = {"number": state.number, **asdict(state.lists[-1])} if state else {}
     return {
-        request_id: {"pepper": pepper, "hashes": len(tagged), "tags": sorted(tagged)}
+        request_id: {
+            "pepper": pepper,
+            "hashes": len(tagged),
+            "tags": sorted(tagged),
+            **({"list": listed} if listed else {}),
+        }
         for request_id, tagged in tags.items()
     }
+
+
+def last_number(data_root: DataRoot) -> int:
+    """Return the number of the list's state in the last certificate; 0 without one that has it."""
+    head = chain_heads.last(data_root)
+    if head is None:
+        return 0
+    try:
+        document = json.loads((folder(data_root) / f"{head.request_id}.json").read_bytes())
+        return int(document["certificate"]["suppression"]["list"]["number"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
 
 
 def _tag(data_root: DataRoot, token: str) -> str:

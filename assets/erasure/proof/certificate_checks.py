@@ -18,6 +18,7 @@ from assets.requests import ledger
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import SUMS
 
 
 def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
@@ -128,7 +129,7 @@ def _check_strangers(data_root: DataRoot) -> list[Finding]:
     A kill leaves pages of a certificate that was still to be written: its request is open.
     """
     certified = issued(data_root) | _open_requests(data_root)
-    ours = {CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
+    ours = {SUMS, CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
     ours |= {f"{request_id}.{kind}" for request_id in certified for kind in ("json", "md", "html")}
     there = folder(data_root).iterdir() if folder(data_root).is_dir() else ()
     strangers = sum(

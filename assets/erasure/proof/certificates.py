@@ -31,9 +31,9 @@ from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
 from assets.requests.ledger import Request
 from assets.staging.rules_fingerprint import rules_fingerprint
-from assets.storage.atomic_files import write_all
 from assets.storage.canonical_json import canonical
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import write_all
 from assets.storage.secrets import pepper
 from schemas.columns import categories
 from schemas.policy.model import Policy
@@ -63,8 +63,8 @@ RISKS = (
         "texts and bytes."
     ),
     (
-        "What a source enciphered, packed or encoded as base64 within a field, and numbers in the "
-        "notation of a spreadsheet (4.01E+08), were not read."
+        "What a source enciphered, packed or encoded as base64 within a field, and numbers of "
+        "which a spreadsheet has dropped digits (4.01E+08), were not read."
     ),
 )
 

@@ -1,7 +1,7 @@
 """The signed log of the certificate chain's heads, and its copies: to roll the chain back
 unnoticed, all of them must be changed.
 
-    requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request,
+    requests/certificates/heads.jsonl       a line per certificate, in order: sequence, request,
                                             hash, signature
     requests/certificates/public-key.pem    to check the signatures without the register's secret
     <backups>/certificate-head.json         the last line, beside the generations in that folder
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from assets.storage.atomic_files import sync, write_all
+from assets.storage import recorded_files
+from assets.storage.atomic_files import write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
@@ -61,15 +61,10 @@ def append(data_root: DataRoot, heads: Sequence[Head]) -> None:
         return
     path = log_path(data_root)
     lines = b"".join(_line(data_root, head) for head in heads)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        file.seek(_whole_length(file.read()))
-        file.truncate()
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    sync(path.parent)
+    before = path.read_bytes() if path.exists() else b""
+    recorded_files.write_all({path: before[: _whole_length(before)] + lines})
     if not (folder(data_root) / PUBLIC_KEY).exists():
-        write_all({folder(data_root) / PUBLIC_KEY: _public_key(data_root)})
+        recorded_files.write_all({folder(data_root) / PUBLIC_KEY: _public_key(data_root)})
     copy_to(data_root, data_root.root / "backups")
 
 
@@ -87,6 +82,15 @@ def read(data_root: DataRoot) -> list[Head]:
         NotCanonicalError: A line is not what was written, or its signature is not the register's.
     """
     return [_head(data_root, line) for line in _lines(log_path(data_root))]
+
+
+def last(data_root: DataRoot) -> Head | None:
+    """Return the last head in the log, if it is what was written; the others are not read."""
+    lines = _lines(log_path(data_root))
+    try:
+        return _head(data_root, lines[-1]) if lines else None
+    except NotCanonicalError:
+        return None
 
 
 def is_public_key(data_root: DataRoot) -> bool:

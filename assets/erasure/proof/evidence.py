@@ -193,6 +193,13 @@ def _find_requests_of_records(
                 SEMI JOIN theirs USING (record_no) WHERE sure"""
             )
         elif layer != "staged.records":
+            if layer == "staged.visits":
+                queries.append(
+                    f"""SELECT record_no, request_id FROM {parquet(path)}
+                    SEMI JOIN matched_records USING (record_no) JOIN matching_identifiers
+                        ON identifier = '{record_matching.OWN_BROWSER}:' || visitor_id
+                    WHERE user_id IS NULL"""
+                )
             queries.append(
                 f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored
                 JOIN matched_records USING (record_no)

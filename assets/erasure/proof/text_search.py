@@ -36,7 +36,7 @@ from assets.erasure.proof.spellings import (
     spelling_of,
 )
 from assets.storage.quoting import name
-from schemas.token_rules import QUOTED, TAG
+from schemas.token_rules import QUOTED, SPREADSHEET, TAG
 
 
 def _zeros_to_nines() -> str:
@@ -64,8 +64,13 @@ _INVISIBLE = (
 )
 _HYPHENS = r"\p{Pd}|[\x{2D7}\x{2043}\x{2212}]"
 SPECIAL = f"{_ESCAPES}|[{_zeros_to_nines()}]"
-READ_OTHERWISE = rf"{QUOTED}|[0-9A-Za-z.@-]= [0-9A-Za-z.@-]|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)"
-"""Texts that people do not read as they are written: quoted-printable, or with tags of HTML."""
+READ_OTHERWISE = (
+    rf"{QUOTED}|[0-9A-Za-z.@-]= [0-9A-Za-z.@-]|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)|{SPREADSHEET}"
+)
+"""Texts that people do not read as they are written: quoted-printable, with tags of HTML, or with
+numbers of spreadsheets."""
+_MAY_READ_OTHERWISE = re.compile(rf"[=<]|{SPREADSHEET}".encode())
+_SPREADSHEET = re.compile(SPREADSHEET)
 _LINE_BREAK = re.compile(r"=(?:\r?\n|(?:\\+[rn])+| )")
 _QUOTED_RUN = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
 _TAG = re.compile(TAG)
@@ -190,7 +195,7 @@ class Texts:
         if not (content.isascii() and _is_unescaped(content)):
             content = _plain(content)
         hits = self.in_plain(content)
-        if b"=" in content or b"<" in content:
+        if _MAY_READ_OTHERWISE.search(content):
             otherwise = _as_read(content)
             if otherwise != content:
                 hits.add(self.in_plain(otherwise))
@@ -246,7 +251,7 @@ def readable(texts: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
 
 def _read_otherwise(where: pa.Array, content: bytes) -> Iterator[tuple[pa.Array, bytes]]:
     """Yield the texts that people read otherwise than they are written, as they read them."""
-    if b"=" not in content and b"<" not in content:
+    if not _MAY_READ_OTHERWISE.search(content):
         return
     texts = pa.array(content.decode("utf-8", "replace").split("\0"), pa.large_string())
     chosen = pc.match_substring_regex(texts, READ_OTHERWISE)
@@ -256,9 +261,19 @@ def _read_otherwise(where: pa.Array, content: bytes) -> Iterator[tuple[pa.Array,
 
 
 def _as_read(content: bytes) -> bytes:
-    """Return texts without quoted-printable and HTML's tags; what prints nothing stays as it is."""
+    """Return texts without quoted-printable and HTML's tags, and a spreadsheet's numbers in digits;
+    what prints nothing stays as it is.
+    """
     text = _TAG.sub("", _LINE_BREAK.sub("", content.decode("utf-8", "replace")))
+    text = _SPREADSHEET.sub(_in_digits, text)
     return _QUOTED_RUN.sub(_printed, text).encode("utf-8", "replace")
+
+
+def _in_digits(number: re.Match[str]) -> str:
+    """Return the number without point and exponent, if that is all that its exponent says."""
+    mantissa, exponent = re.split("[eE]", number[0])
+    whole, decimals = re.split("[.,]", mantissa)
+    return whole + decimals if len(decimals) == int(exponent) else number[0]
 
 
 def _printed(run: re.Match[str]) -> str:

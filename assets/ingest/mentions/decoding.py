@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schemas.token_rules import AT_IN_WORDS, DOT_IN_WORDS, QUOTED, TAG, ascii_alike
+from schemas.token_rules import AT_IN_WORDS, DOT_IN_WORDS, QUOTED, SPREADSHEET, TAG, ascii_alike
 from schemas.unusual_spellings import visible_character
 
 # A text that was encoded more often than this was not written by a program that we know of.
@@ -28,6 +28,7 @@ _ESCAPE = re.compile(
 _QUOTED = re.compile(QUOTED)
 _QUOTED_RUN = re.compile(r"=\r?\n|(?:=[0-9A-Fa-f]{2})+")
 _TAG = re.compile(TAG)
+_SPREADSHEET = re.compile(SPREADSHEET)
 _AT_IN_WORDS, _DOT_IN_WORDS = re.compile(AT_IN_WORDS), re.compile(DOT_IN_WORDS)
 # A letter and what is written above or below it, which may be characters of their own.
 _COMPOSED = re.compile(r"\w[\u0300-\u036f]+|.", re.DOTALL)
@@ -56,7 +57,8 @@ def decode(text: str) -> Decoded:
 
 def readings(text: str) -> list[Decoded]:
     """Return the text as programs read it, and, where that differs, as a person does: unfolded from
-    quoted-printable and HTML, with signs instead of words, and with ASCII letters.
+    quoted-printable and HTML, with signs instead of words, ASCII letters, and numbers of
+    spreadsheets in digits.
     """
     unescaped = _unescaped(text)
     plain = unescaped if unescaped.text.isascii() else _plain(unescaped)
@@ -69,6 +71,7 @@ def readings(text: str) -> list[Decoded]:
         read = _alike(_plain(read))
     read = _replaced(read, _AT_IN_WORDS, lambda _: "@")
     read = _replaced(read, _DOT_IN_WORDS, lambda _: ".")
+    read = _replaced(read, _SPREADSHEET, _whole_number)
     first, second = _with_blanks(plain), _with_blanks(read)
     return [first] if first.text == second.text else [first, second]
 
@@ -109,6 +112,12 @@ def _replaced(
         return given
     pieces.append(given.text[done:])
     return Decoded("".join(pieces), starts + given.starts[done:], ends + given.ends[done:])
+
+
+def _whole_number(written: re.Match[str]) -> str:
+    """The digits of a spreadsheet's number; one that has lost some of them stays as it is."""
+    digits, _, exponent = written[0].lower().partition("e")
+    return digits[0] + digits[2:] if int(exponent) == len(digits) - 2 else written[0]
 
 
 def _unquoted(run: re.Match[str]) -> str:

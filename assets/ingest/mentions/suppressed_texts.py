@@ -37,6 +37,7 @@ from schemas.token_rules import (
     NUMBER_TOKEN,
     PARTED_ID,
     QUOTED_SIGN,
+    SPREADSHEET,
 )
 
 # By type: what a token looks like, and what its text must contain so that the expression is tried.
@@ -53,6 +54,7 @@ _TOKENS = {
 }
 _READ_OTHERWISE = (
     rf"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|@.*{DOT_IN_WORDS}|{DOT_IN_WORDS}.*@|。|｡"
+    rf"|{SPREADSHEET}"
     r"|\p{Cf}|\p{Pd}|−|[0-9@.-]\\+[nrtu]|&(?:[nm]?dash|minus|nbsp|hyphen|commat|period);"
 )
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"

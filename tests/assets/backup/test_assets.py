@@ -11,6 +11,7 @@ import dagster as dg
 from assets.backup import assets as backup_assets
 from assets.backup import generations
 from assets.dagster_support.runs import Today
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from schemas.policy.loader import load_policy
 
@@ -61,3 +62,21 @@ def test_without_backups_there_is_nothing_to_do(data_root: DataRoot) -> None:
     result = run(data_root)
     assert result.success
     assert passed(result) == [True]
+
+
+def test_a_damaged_file_fails_the_weekly_check_and_is_named_without_its_content(
+    data_root: DataRoot,
+) -> None:
+    path = data_root.lake / "raw" / "crm" / "2026-11-20" / f"{'0' * 20}.parquet"
+    with recorded_files.writing(path) as unfinished:
+        unfinished.write_bytes(b"content")
+    path.write_bytes(b"CONTENT")
+    result = dg.materialize(
+        [backup_assets.files],
+        resources={"data_root": dg.ResourceDefinition.hardcoded_resource(data_root)},
+    )
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == ("nothing_damaged", False)
+    table = str(evaluation.metadata["files"].value)
+    assert "FILE-CHANGED" in table
+    assert "CONTENT" not in table

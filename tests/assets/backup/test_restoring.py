@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ import pytest
 from assets.backup import exchange, generations, restoring
 from assets.backup.encryption import DecryptionError
 from assets.erasure.proof.verification import verify
-from assets.requests import ledger
+from assets.requests import holds, ledger
+from assets.rights import workflow
 from assets.storage import backup_generations
 from assets.storage.backup_generations import BackupError
 from assets.storage.data_root import DataRoot
@@ -22,7 +23,10 @@ from assets.storage.secrets import pepper
 from tests.support.data_roots import contents, copied, files_containing
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import LEAVES
-from tests.support.registers import refresh
+from tests.support.registers import refresh, rows
+
+# By then the time of everybody without a contract is over.
+LONG_AFTER = date(2030, 11, 20)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Made:
     root: Path
     generation: str
     before: dict[str, list[tuple[object, ...]]]
+
+
+def registrant_ids(data_root: DataRoot) -> set[str]:
+    return {row["registrant_id"] for row in rows(data_root, "SELECT * FROM registrants")}
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +97,27 @@ def test_what_was_lost_comes_back(made: Made, data_root: DataRoot, tmp_path: Pat
     assert restoring.restore(empty, made.root / "backups", made.generation, TODAY).removed == {}
     assert contents(empty.root) == made.before
     assert all(path.stat().st_mode & 0o077 == 0 for path in empty.root.rglob("*") if path.is_file())
+
+
+def test_the_lost_keys_of_open_requests_stop_no_restore_and_nothing_goes_until_they_are_closed(
+    known_root: Path, tmp_path: Path
+) -> None:
+    """Keys of requests are in no backup: whose data the requests keep is then unknown."""
+    lost = DataRoot(copied(known_root, tmp_path / "lost"))
+    everybody = registrant_ids(lost)
+    request_id = ledger.receive(lost, "access", "written", ["customer_number:C999"], NOW)
+    hold_id = holds.add(lost, ["customer_number:C999"], "HOLD-CLAIM", "legal", "liisa", NOW)
+    newest = generations.make(lost, None, NOW).name
+    empty = DataRoot(tmp_path / "empty")
+    empty.create()
+    shutil.copytree(lost.secrets / "backup-keys", empty.secrets / "backup-keys")
+    done = restoring.restore(empty, lost.root / "backups", newest, LONG_AFTER)
+    assert done.unreadable == [hold_id, request_id]
+    assert registrant_ids(empty) == everybody
+    holds.end(empty, hold_id, "liisa", NOW)
+    workflow.close(empty, request_id, NOW)
+    refresh(empty, LONG_AFTER)
+    assert registrant_ids(empty) < everybody
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut off", "another key", "no key", "no file"])

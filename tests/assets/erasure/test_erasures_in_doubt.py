@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import date
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +323,55 @@ def test_a_registrant_with_two_people_s_codes_waits_for_a_decision_that_they_are
     request = asked(data_root, f"identity_code:{ALICE}")
     assert (request.state, "2 people's identity codes" in request.why) == ("unclear", True)
     assert decisions.decide(data_root, request.request_id, [theirs], NOW).state == "received"
+
+
+@pytest.mark.parametrize("given", [ALICE, MICHAEL])
+def test_a_registrant_whose_two_codes_a_person_has_joined_is_erased_by_either_and_certified(
+    data_root: DataRoot, given: str
+) -> None:
+    keys = [
+        md5(f"identity_code:{each}".encode(), usedforsecurity=False) for each in (ALICE, MICHAEL)
+    ]
+    pair_cache.decide(data_root, [Decision(*(key.hexdigest() for key in keys), True, TODAY)])
+    build(data_root, TODAY)
+    theirs = registrant_of(data_root, ALICE)
+    assert registrant_of(data_root, MICHAEL) == theirs
+    request = asked(data_root, f"identity_code:{given}")
+    if request.state == "unclear":
+        decisions.decide(data_root, request.request_id, [theirs], NOW)
+    closing = erased(data_root, request.request_id)
+    assert (len(closing.certificates), closing.unproven) == (1, [])
+    assert {ALICE, MICHAEL}.isdisjoint(
+        row["value"] for row in rows(data_root, "SELECT value FROM identifiers")
+    )
+    assert not any(code in payloads(data_root) for code in (ALICE, MICHAEL))
+
+
+@pytest.mark.parametrize("given", ["500007001", "500007002"])
+def test_a_contact_that_the_crm_has_merged_is_erased_by_either_of_its_ids(
+    data_root: DataRoot, given: str
+) -> None:
+    before = contact("500007001", "Vanha", "vanha.testi@example.fi", "C7007001")
+    merged = contact("500007002", "Uusi", "uusi.testi@example.fi")
+    deliver(data_root, NEXT, "contacts", [before])
+    deliver(data_root, NEXT, "contracts", [contract("S7", "500007001", "C7007001", "")])
+    deliver(
+        data_root,
+        "2026-11-20",
+        "contacts",
+        [{**merged, "Merged contact IDs": "500007001; 500007003"}],
+    )
+    refresh(data_root, TODAY)
+    assert registrant_of(data_root, "500007001") == registrant_of(data_root, "500007002")
+    request = asked(data_root, f"contact_id:{given}")
+    assert {"contact_id:500007001", "contact_id:500007002", "contact_id:500007003"} <= {
+        *request.resolved
+    }
+    assert len(erased(data_root, request.request_id).certificates) == 1
+    assert "50000700" not in payloads(data_root)
+    deliver(data_root, "2026-11-21", "contacts", [contact("500007003", "Kolmas", "")])
+    refresh(data_root, date(2026, 11, 21))
+    assert "50000700" not in payloads(data_root)
 
 
 def test_a_registrant_that_was_merged_since_is_found_again_by_what_was_given(

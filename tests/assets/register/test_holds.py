@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assets.register import building
+from assets.register import holds as register_holds
 from assets.requests import encrypted_identity, holds, ledger
 from assets.retention import forecast, overdue_check, registrant_dates, sweep
-from assets.rights import holding, lookup, verification
+from assets.rights import holding, lookup, verification, workflow
 from assets.storage.data_root import DataRoot
 from pipelines.cli.hold import hold as hold_command
 from pipelines.cli.marts import why
@@ -198,11 +199,75 @@ def test_who_ended_it_stays_on_record_and_what_identifies_the_person_does_not(
         holds.end(before, hold_id, "liisa", NOW)
 
 
-def test_nothing_goes_while_the_key_of_a_hold_is_missing(before: DataRoot) -> None:
+@pytest.mark.parametrize("origin", ["hold", "access", "restriction"])
+def test_everybody_stays_while_the_key_of_a_hold_is_missing(before: DataRoot, origin: str) -> None:
+    """Nobody can tell of whom nothing may go, so the build goes on and nothing of anybody goes."""
+    name = on_hold(before) if origin == "hold" else received(before, origin)
+    encrypted_identity.destroy(before, [name])
+    assert register_holds.unreadable(before, DUE) == [name]
+    assert night(before, DUE) == {"C801", "C802"}
+    sweep.sweep(before, DUE)
+    assert not any(overdue_check.overdue(before, DUE)[layer] for layer in ("staged", "register"))
+    assert night(before, date(2026, 11, 13)) == {"C801", "C802"}
+
+
+def test_what_has_a_clock_of_its_own_stays_while_the_key_of_a_hold_is_missing(
+    data_root: DataRoot,
+) -> None:
+    long_ago = datetime(2024, 10, 10, 9, tzinfo=UTC)
+    seen = json.dumps([visit(1, "c000000000000001", long_ago)])
+    put(data_root, "website", "2026-11-09", "visits", seen.encode(), 1)
+    take_in(data_root, BEFORE)
+    name = holds.add(data_root, ["customer_number:C999"], "HOLD-CLAIM", "legal", "tester", NOW)
+    encrypted_identity.destroy(data_root, [name])
+    build(data_root, DUE)
+    sweep.sweep(data_root, DUE)
+    assert rows(data_root, "SELECT * FROM visits")
+    holds.end(data_root, name, "liisa", NOW)
+    build(data_root, DUE)
+    assert not rows(data_root, "SELECT * FROM visits")
+
+
+def test_what_was_due_goes_when_the_hold_without_a_key_has_ended(before: DataRoot) -> None:
+    hold_id, request_id = on_hold(before), received(before, "access")
+    encrypted_identity.destroy(before, [hold_id, request_id])
+    assert night(before, DUE) == {"C801", "C802"}
+    holds.end(before, hold_id, "liisa", NOW)
+    workflow.refuse(before, request_id, "REQ-NOT-IDENTIFIED", NOW)
+    assert register_holds.unreadable(before, DUE) == []
+    on_hold(before, "802")
+    assert night(before, date(2026, 11, 13)) == {"C802"}
+
+
+@pytest.mark.parametrize(
+    ("state", "right", "purpose"),
+    [
+        ("received", "access", ""),
+        ("unclear", "rectification", ""),
+        ("applying", "restriction", ""),
+        ("in_force", "restriction", ""),
+        ("weighing", "objection", "analytics"),
+    ],
+)
+def test_a_request_without_a_key_can_be_closed_in_any_state(
+    before: DataRoot, state: str, right: str, purpose: str
+) -> None:
+    request_id = received(before, right, **({"purpose": purpose} if purpose else {}))
+    changed(before, request_id, state=state)
+    encrypted_identity.destroy(before, [request_id])
+    workflow.close(before, request_id, NOW)
+    assert register_holds.unreadable(before, DUE) == []
+
+
+def test_the_key_brought_back_lets_the_others_go(before: DataRoot) -> None:
     hold_id = on_hold(before)
+    key = encrypted_identity.key_path(before, hold_id)
+    content = key.read_bytes()
     encrypted_identity.destroy(before, [hold_id])
-    with pytest.raises(holds.HoldError, match="bring them back"):
-        settle(before, DUE)
+    assert night(before, DUE) == {"C801", "C802"}
+    key.write_bytes(content)
+    assert not building.up_to_date(before, DUE)
+    assert night(before, DUE) == {"C801"}
 
 
 # --- whom it follows ----------------------------------------------------------------------------

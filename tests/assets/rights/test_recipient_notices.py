@@ -22,6 +22,7 @@ from assets.rights import lookup, recipient_notices
 from assets.rights.recipient_notices import NoticeError
 from assets.rights.withdrawal import Word, deliver_words
 from assets.storage.data_root import DataRoot
+from assets.storage.recorded_files import files_of
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
 from tests.support.erasing import find_cleared
@@ -186,7 +187,7 @@ def test_notes_of_exports_and_answers_go_with_the_requests_time(data_root: DataR
     notice = notice_ledger.every(data_root)[0]
     recipient_notices.acknowledge(data_root, notice.notice_id, NOW - timedelta(days=3 * 366))
     sweep.sweep(data_root, TODAY)
-    assert len(list(disclosures.folder(data_root).iterdir())) == 1
+    assert len(files_of(disclosures.folder(data_root))) == 1
     assert notice.notice_id not in {left.notice_id for left in notice_ledger.every(data_root)}
 
 

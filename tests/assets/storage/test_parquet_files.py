@@ -11,6 +11,7 @@ import pytest
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet, create_view, write_parquet
 from assets.storage.quoting import parquet
+from assets.storage.recorded_files import files_of
 from assets.storage.sessions import connect
 from schemas.columns import arrow_schema
 from schemas.quarantine import Outcome
@@ -34,7 +35,7 @@ def test_all_batches_are_in_one_file(tmp_path: Path, batches: int) -> None:
     with duckdb.connect() as connection:
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {parquet(path)}").fetchall()
     assert rows == 2 * batches
-    assert [entry.name for entry in path.parent.iterdir()] == ["outcomes.parquet"]
+    assert files_of(path.parent) == [path]
 
 
 def test_a_query_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_query_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         with pytest.raises(duckdb.Error):
             copy_parquet(connection, "SELECT error('no') FROM range(3)", path)
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert files_of(tmp_path) == [path]
 
 
 def test_a_view_has_source_day_and_delivery_of_each_file(data_root: DataRoot) -> None:

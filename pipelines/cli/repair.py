@@ -1,0 +1,107 @@
+"""`register repair`: what is lost or damaged, and how it is put right; only with --yes it is."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.data_root import existing_data_root
+from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
+from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    from assets.backup.repairing import Step
+    from assets.storage.data_root import DataRoot
+
+
+@click.command()
+@click.option("--yes", "write", is_flag=True, help="Put it right; otherwise it is only listed.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of backups; default: backups/ in the data root.",
+)
+@MACHINE
+def repair(write: bool, folder: Path | None, machine: bool) -> None:
+    """List what is lost or damaged and from what it can be made again; with --yes, do it.
+
+    Staged is made again from raw, register and marts from staged. What cannot be made again comes
+    back from the newest backup that has it exactly as recorded. In a data root from before files
+    were recorded, --yes also records them.
+    """
+    from assets.backup import repairing
+    from assets.backup.damage import examine
+    from pipelines.writer_lock import check_suppressions, writer
+
+    data_root = existing_data_root()
+    with writer(data_root, checked=False):
+        as_of = _last_build(data_root)
+        steps = repairing.plan(data_root, examine(data_root).damages, folder)
+        recorded = 0
+        if write:
+            build_again = repairing.carry_out(data_root, steps, folder)
+            check_suppressions(data_root)
+            recorded = 0 if data_root.is_recorded else repairing.record_all(data_root)
+            if build_again:
+                _build(data_root, as_of)
+        left = examine(data_root).damages if write else [step.damage for step in steps]
+    _print(data_root, steps, recorded, machine=machine)
+    if not left:
+        return
+    if write:
+        raise CommandError(
+            f"{len(left)} files are still lost or damaged, first {left[0].code} {left[0].path}: no "
+            "backup in the folder has them as recorded"
+        )
+    possible = sum(step.is_possible for step in steps)
+    raise CommandError(
+        f"{len(left)} files are lost or damaged; `register repair --yes` puts {possible} right"
+    )
+
+
+def _last_build(data_root: DataRoot) -> date:
+    """Return the day as of which the register was built last, so that it is the same again."""
+    from assets.register import build_state
+    from assets.storage.recorded_files import DamagedFileError
+
+    today = datetime.now(data_root.policy.zone).date()
+    try:
+        return date.fromisoformat(build_state.read(data_root).get("as_of", str(today)))
+    except DamagedFileError:
+        return today
+
+
+def _build(data_root: DataRoot, as_of: date) -> None:
+    from pipelines.cli.refresh import dagster, execute
+
+    instance, job = dagster()
+    execute(job("retention"), instance, as_of, {})
+
+
+def _print(data_root: DataRoot, steps: list[Step], recorded: int, *, machine: bool) -> None:
+    if machine:
+        as_json(
+            {
+                "steps": [
+                    {**vars(step.damage), "action": step.action, "generation": step.generation}
+                    for step in steps
+                ],
+                "recorded": recorded,
+            }
+        )
+        return
+    if steps:
+        rows = [
+            [step.damage.code, step.damage.path, step.action, step.generation or "-"]
+            for step in steps
+        ]
+        click.echo(table(["rule", "file", "what is done", "from backup"], rows))
+    elif data_root.is_recorded:
+        click.echo("Nothing is lost or damaged.")
+    if recorded:
+        click.echo(f"Recorded {recorded} files that had no record yet.")
