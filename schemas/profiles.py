@@ -97,11 +97,12 @@ CODES = {
 class ProfileValue(TableModel):
     """An attribute's value of one registrant, and its derivation.
 
-    The pseudonym is the attribute's own: values of several attributes cannot be joined by it.
+    The pseudonym is the attribute's and the day's own: values of several attributes, or of two
+    days, cannot be joined by it.
     """
 
     pseudonym: Text = column(
-        "pseudonym", "keyed hash, of this mart and attribute only", required=True
+        "pseudonym", "keyed hash, of this mart, day and attribute only", required=True
     )
     attribute: Text = column("technical", required=True)
     rule: Text = column("technical", required=True, isin=list(CODES))

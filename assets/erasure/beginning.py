@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from assets.erasure import bystanders, safeguards
+from assets.erasure import bystanders, confirmation, safeguards
 from assets.register import holds as register_holds
 from assets.requests import holds, ledger
 from assets.requests.ledger import Request
@@ -100,9 +100,9 @@ def _notify_of_hold(
 ) -> None:
     """Write the message that the erasure waits, and why (GDPR 12(4))."""
     grounds = {hold.hold_id: hold.ground for hold in holds.every(data_root, opened=False)}
-    outbound_messages.destroy(data_root, [request.request_id], "erasure_waits")
+    outbound_messages.destroy(data_root, [request.request_id], confirmation.WAITS)
     outbound_messages.write(
-        data_root, request, workflow.reach(data_root, request), "erasure_waits", now,
+        data_root, request, workflow.reach(data_root, request), confirmation.WAITS, now,
         reason=GROUNDS[grounds[waits_for[0]]].refusal,
     )  # fmt: skip
 

@@ -26,6 +26,8 @@ from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 
 WRITTEN = "confirmation_written"
+WAITS = "erasure_waits"
+"""The letter of an erasure that waits for a hold, which is out of date when it begins."""
 
 
 def write(data_root: DataRoot, erasures: Sequence[Request], now: datetime, today: date) -> None:
@@ -42,7 +44,8 @@ def write(data_root: DataRoot, erasures: Sequence[Request], now: datetime, today
         return
     retained = _retained(data_root, waiting, today)
     each_reached = workflow.reach_each(data_root, waiting)
-    outbound_messages.destroy(data_root, each_reached, CONFIRMATION)
+    for kind in (CONFIRMATION, WAITS):
+        outbound_messages.destroy(data_root, each_reached, kind)
     written = [
         outbound_messages.write(
             data_root, request, each_reached[request.request_id], CONFIRMATION, now,

@@ -26,7 +26,7 @@ def _readable(text: str) -> str:
 
 
 # What stands for a text that somebody still has to write.
-_PLACEHOLDER = re.compile(r"to-?do|tb[acd]|n/?a|x{3,}|fixme|lorem ipsum.*|[<\[{].*[>\]}]", re.I)
+_PLACEHOLDER = re.compile(r"to-?do|tb[acd]|n/?a|x{3,}|fixme|lorem ipsum.*|\[.*\]", re.I)
 # Control characters, invisible formatting, surrogates, private use, line and paragraph separators.
 _UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 

@@ -32,7 +32,7 @@ MAX_VALUES = 6_000
 MAX_VALUE = 30
 
 
-_DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
+_DIGITS = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 
 
 class _PythonParser(Reader, Scanner, Parser):

@@ -76,6 +76,33 @@ def test_a_consent_between_midnight_and_three_counts_on_its_day_in_helsinki(
     assert present(data_root, "2027-07-01") == set()
 
 
+def test_leap_days_and_the_hours_of_summer_time_count_by_the_calendar(data_root: DataRoot) -> None:
+    """29 February is over on the 28th three years later; 21:00 UTC on the night in which summer
+    time ends is the day after, and a clock that was put forward has no 03:30.
+    """
+    contacts(
+        data_root,
+        named("611", "Karkaus", "2020-01-01 10:00", Recent_Conversion_Date="2024-02-29 12:00"),
+        named("612", "Ennen", "2020-01-01 10:00"),
+        named("613", "Kevät", "2020-01-01 10:00", Recent_Conversion_Date="2024-03-31 03:30"),
+        named("614", "Syksy", "2020-01-01 10:00"),
+    )
+    ordered = [
+        order("T-11", "C612", "2024-02-28T21:59:59Z"),
+        order("T-12", "C614", "2024-10-26T21:00:00Z"),
+    ]
+    put(data_root, "crm", DAY, "orders", csv(ordered), 2)
+    for day, left in (
+        ("2027-02-27", {"Karkaus", "Ennen", "Kevät", "Syksy"}),
+        ("2027-02-28", {"Kevät", "Syksy"}),
+        ("2027-03-30", {"Kevät", "Syksy"}),
+        ("2027-03-31", {"Syksy"}),
+        ("2027-10-26", {"Syksy"}),
+        ("2027-10-27", set()),
+    ):
+        assert present(data_root, day) == left
+
+
 def test_an_undated_credit_mark_counts_from_the_day_of_its_report_in_helsinki(
     data_root: DataRoot,
 ) -> None:

@@ -384,6 +384,9 @@ def test_an_erasure_waits_for_a_hold_and_goes_on_when_it_has_ended(before: DataR
     assert ledger.pending(before) == [request_id]
     find_cleared(before, [request_id])
     assert ledger.load(before, request_id).state == "erasing"
+    [letter] = [json.loads(path.read_text())
+        for path in (before.outbox / "messages").glob("*.json")]  # fmt: skip
+    assert letter["kind"] == "erasure"
 
 
 def purposes_of(data_root: DataRoot, number: str) -> set[str]:
