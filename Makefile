@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
 ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run check test thorough seconds bench ui lint documents lock clean
+.PHONY: run check test thorough seconds browser bench ui lint documents lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -25,6 +25,10 @@ thorough: $(READY)
 # After a change of how long tests take: tests/seconds.json, by which the slowest begin first.
 seconds: $(READY)
 	$(BIN)/pytest $(ON_TWO) --measure
+
+# Foreign pages against the UI in a real browser; needs Chromium (chromium-headless-shell).
+browser: $(READY)
+	$(BIN)/python -m tests.browser
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

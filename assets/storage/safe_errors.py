@@ -45,6 +45,17 @@ class PlainError(Exception):
     """An error with our own message: it says what to do, never quotes data and may be shown."""
 
 
+def interruption(error: BaseException) -> BaseException | None:
+    """Return the interrupt that an error comes from, or None.
+
+    DuckDB ends a query by a RuntimeError when a signal's handler raises during it.
+    """
+    link: BaseException | None = error
+    while link is not None and isinstance(link, Exception):
+        link = link.__cause__ or link.__context__
+    return link
+
+
 def places(error: BaseException) -> list[str]:
     """Return where in our code it was raised, outermost first, as `file:line in function`."""
     frames = [

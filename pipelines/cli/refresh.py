@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -139,7 +140,7 @@ def _refusals(data_root: DataRoot) -> list[tuple[str, str]]:
 def dagster() -> tuple[Any, Any]:
     """Return the data root's Dagster instance, and a function that returns a job by name.
 
-    Call under the writer lock.
+    Runs that an earlier process left open are ended. Call under the writer lock.
     """
     import warnings
 
@@ -151,35 +152,58 @@ def dagster() -> tuple[Any, Any]:
         warnings.simplefilter("ignore")
         import dagster as dg
 
+        from pipelines.dead_runs import end_dead_runs
         from pipelines.definitions import definitions_under
         from schemas.policy.loader import policy_file
 
-        return dg.DagsterInstance.get(), definitions_under(policy_file()).resolve_job_def
+        instance = dg.DagsterInstance.get()
+        end_dead_runs(instance)
+        return instance, definitions_under(policy_file()).resolve_job_def
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
-    """Run a job in this process.
+    """Run a job in this process; however it ends, so does its run.
 
     Raises:
         CommandError: The job failed; the message names the step and the type of error.
+        KeyboardInterrupt: It was interrupted.
     """
+    from pipelines.dead_runs import ended
     from pipelines.writer_lock import HEADLESS
 
-    result = job.execute_in_process(
-        instance=instance,
-        tags={**HEADLESS, **tags},
-        raise_on_error=False,
-        run_config={
-            "resources": {"today": {"config": {"as_of": str(today)}}},
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        },
-    )
+    run_id = str(uuid.uuid4())
+    with ended(instance, run_id):
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**HEADLESS, **tags},
+            raise_on_error=False,
+            run_config={
+                "resources": {"today": {"config": {"as_of": str(today)}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
     if not result.success:
         from pipelines.event_log import forget_checks_not_run
 
-        forget_checks_not_run(instance, result.run_id)
+        forget_checks_not_run(instance, run_id)
+        if was_interrupted(result.all_events):
+            raise KeyboardInterrupt
         reasons = failures(result.all_events)
-        raise CommandError(f"{job.name} failed: {'; '.join(reasons)} (run {result.run_id[:8]})")
+        raise CommandError(f"{job.name} failed: {'; '.join(reasons)} (run {run_id[:8]})")
+
+
+def was_interrupted(events: Iterable[Any]) -> bool:
+    """Return whether a signal ended the run, or somebody who canceled it."""
+    return any(
+        event.event_type_value == "PIPELINE_CANCELED"
+        or (
+            event.is_job_failure
+            and (reason := event.job_failure_data.failure_reason)
+            and reason.value == "UNEXPECTED_TERMINATION"
+        )
+        for event in events
+    )
 
 
 def failures(events: Iterable[Any]) -> list[str]:
