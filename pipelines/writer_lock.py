@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from assets.backup import exchange
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
-from assets.storage.safe_errors import PlainError
+from assets.storage.safe_errors import PlainError, describe
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -130,17 +130,26 @@ def leave_marked() -> None:
 
 
 def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | None) -> None:
+    """End runs that died, where Dagster's storage can be used; else the lock keeps its mark.
+
+    What is not Dagster's goes on with a storage that is damaged.
+    """
     if instance is None and not (data_root.dagster / "dagster.yaml").exists():
         return
     import dagster as dg
+    from sqlalchemy.exc import DatabaseError
 
     from pipelines.dagster_home import prepare_dagster
     from pipelines.dead_runs import end_dead_runs
 
     if instance is None:
         prepare_dagster(data_root.root)
-    with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
-        end_dead_runs(reported, died)
+    try:
+        with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
+            end_dead_runs(reported, died)
+    except (DatabaseError, PlainError) as error:
+        _MARKED.add(data_root.root)
+        print(f"a run that died cannot be ended: {describe(error)}", file=sys.stderr)
 
 
 def _wait_for(descriptor: int, wait: float) -> None:

@@ -36,6 +36,8 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 
     data_root = DataRoot(data_root_path())
     today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
+    if as_of is None:
+        warn_of_the_clock(data_root, today)
     started = time.monotonic()
     if relink:
         with writer(data_root):
@@ -113,6 +115,19 @@ def run_refresh(
         return _refusals(data_root)
 
 
+def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
+    """Say so if the clock is behind what has been taken in: what expires by it stays longer."""
+    from assets.ingest import deliveries
+
+    last = max((entry.day for entry in deliveries.ledger(data_root)), default="")
+    if last > str(today):
+        click.echo(
+            f"the clock says {today}, but a delivery of {last} has been taken in: check the clock; "
+            "retention counts from its day",
+            err=True,
+        )
+
+
 def forget_links(data_root: DataRoot) -> None:
     """Make the next build link everything again. Call under the writer lock."""
     from assets.register import pair_cache
@@ -157,7 +172,9 @@ def dagster() -> tuple[Any, Any]:
         from schemas.policy.loader import policy_file
 
         instance = dg.DagsterInstance.get()
+        # Runs and events are in databases of their own: one that is damaged is found before a run.
         end_dead_runs(instance)
+        instance.get_dynamic_partitions("requests")
         return instance, definitions_under(policy_file()).resolve_job_def
 
 
