@@ -49,7 +49,7 @@ _NOT_WHOLE = {
     "Corrupt database file": "damaged",
 }
 _MISSING_MEMORY = re.compile(
-    r"allocate (?:block|data) of size ([\d.]+ \w+) \(([\d.]+ \w+)/([\d.]+ \w+) used\)"
+    r"(?:allocate|pin) (?:block|data) of size ([\d.]+ \w+) \(([\d.]+ \w+)/([\d.]+ \w+) used\)"
 )
 # SQLite's primary result codes (https://sqlite.org/rescode.html) that are the system's.
 _SQLITE_SAYS = {

@@ -178,3 +178,21 @@ def test_a_run_whose_end_cannot_be_written_is_ended_by_the_next_process(
     report_died(data_root)
     assert status(instance, run) == FAILED
     assert (data_root.root / "writer.lock").read_text() == ""
+
+
+def test_a_damaged_history_of_runs_keeps_nobody_from_writing(
+    data_root: DataRoot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
+    prepare_dagster(data_root.root)
+    history = data_root.dagster / "history"
+    history.mkdir()
+    (history / "runs.db").write_bytes(b"Matti" * 1000)
+    died_holding(data_root, COMMAND)
+    with writer(data_root):
+        pass
+    printed = capsys.readouterr().err
+    assert printed.startswith("a run that died cannot be ended: Dagster's database is damaged")
+    assert printed.count("\n") == 1
+    assert "SQL" not in printed
+    assert (data_root.root / "writer.lock").read_text() == COMMAND
