@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
 ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run check test thorough seconds campaign bench ui lint documents lock clean
+.PHONY: run check test thorough seconds campaign browser bench ui lint documents lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -31,6 +31,10 @@ seconds: $(READY)
 campaign: $(READY)
 	$(BIN)/python -m tests.campaign
 	EVERY_FILE=1 $(BIN)/pytest tests/e2e/test_damaged_files.py
+
+# Foreign pages against the UI in a real browser; needs Chromium (chromium-headless-shell).
+browser: $(READY)
+	$(BIN)/python -m tests.browser
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

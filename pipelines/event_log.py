@@ -13,8 +13,8 @@ Dagster also stores the events of an asset with many partitions one by one: of 5
 than half of their erasure. A batch that it hands over (`DAGSTER_EVENT_BATCH_SIZE`) is written in
 two transactions, the run's and the index's.
 
-This is the one module that imports or calls what Dagster does not document: `PRIVATE` lists it, and
-a test compares the installed Dagster with the list.
+With `webserver` this is the module that imports or calls what Dagster does not document: `PRIVATE`
+lists it, and a test compares the installed Dagster with the list.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import QueuePool
+
+from assets.storage.safe_errors import PlainError, describe
 
 # Files of runs that stay open at the same time, at most; the index stays open besides.
 OPEN_FILES = 16
@@ -108,7 +111,7 @@ class EventLogStorage(SqliteEventLogStorage):
             shard: The file's name, without its ending.
             dagsters: Dagster's own connection to it, which makes or migrates the file.
         """
-        with self._turn:
+        with self._turn, _without_statements():
             if shard not in self._made:
                 with dagsters:
                     self._made.add(shard)
@@ -192,6 +195,24 @@ def forget_checks_not_run(instance: DagsterInstance, run_id: str) -> None:
                 AssetCheckExecutionsTable.c.execution_status == planned,
             )
         )
+
+
+class EventLogError(PlainError):
+    """The event log cannot be read or written."""
+
+
+@contextmanager
+def _without_statements() -> Iterator[None]:
+    """Replace errors of the file by ours: Dagster prints SQLAlchemy's, with statement and values.
+
+    An integrity error is Dagster's to handle: somebody else has written the row.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        if isinstance(error, IntegrityError):
+            raise
+        raise EventLogError(describe(error)) from None
 
 
 def _engine(address: str) -> Engine:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from assets.backup import exchange
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
-from assets.storage.safe_errors import PlainError
+from assets.storage.safe_errors import PlainError, describe
 from assets.storage.secrets import PepperError
 from assets.storage.suppression_state import PEPPER_PATH, SuppressionStateError
 
@@ -31,6 +31,8 @@ HEADLESS = {"register/headless": "true"}
 COMMAND = "command"
 # Data roots that this process has locked: the command takes the lock, and its runs write under it.
 _LOCKED: set[Path] = set()
+# Those with a run that could not be ended in Dagster's storage: their lock keeps its mark.
+_MARKED: set[Path] = set()
 
 
 class BusyError(PlainError):
@@ -100,19 +102,31 @@ def writer(
             yield
         finally:
             _LOCKED.discard(data_root.root)
-            os.ftruncate(descriptor, 0)
+            if data_root.root not in _MARKED:
+                os.ftruncate(descriptor, 0)
+            _MARKED.discard(data_root.root)
     finally:
         os.close(descriptor)
 
 
 def report_died(data_root: DataRoot, instance: DagsterInstance | None = None) -> None:
-    """Report a run that died as the last writer as failed, before the next one writes.
+    """Report runs that died as failed, before the next one writes.
 
-    Costs a look at the lock when none died; does nothing while another process is writing.
+    Costs a look at the lock when none died, and one at the runs where an instance is given; does
+    nothing while another process is writing.
     """
     if _lock_path(data_root).exists() and _lock_path(data_root).stat().st_size:
         with suppress(BusyError), writer(data_root, wait=0, instance=instance, checked=False):
             pass
+    if instance is not None:
+        from pipelines.dead_runs import end_dead_runs, is_any_overdue
+
+        if is_any_overdue(instance):
+            with (
+                suppress(BusyError),
+                writer(data_root, wait=0, instance=instance, checked=False),
+            ):
+                end_dead_runs(instance)
 
 
 def check_suppressions(data_root: DataRoot) -> None:
@@ -142,35 +156,35 @@ def _lock_path(data_root: DataRoot) -> Path:
     return data_root.root / "writer.lock"
 
 
-def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | None) -> None:
-    """Report a run as failed by its id; runs of a command by their tag.
+def leave_marked() -> None:
+    """Keep the mark of this process's lock: a run of it could not be ended in Dagster's storage.
 
-    Dagster's own monitoring does not cover local processes.
+    The next process that takes the lock ends the run.
+    """
+    _MARKED.update(_LOCKED)
+
+
+def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | None) -> None:
+    """End runs that died, where Dagster's storage can be used; else the lock keeps its mark.
+
+    What is not Dagster's goes on with a storage that is damaged.
     """
     if instance is None and not (data_root.dagster / "dagster.yaml").exists():
         return
     import dagster as dg
+    from sqlalchemy.exc import DatabaseError
 
     from pipelines.dagster_home import prepare_dagster
+    from pipelines.dead_runs import end_dead_runs
 
-    ended = (
-        dg.DagsterRunStatus.SUCCESS,
-        dg.DagsterRunStatus.FAILURE,
-        dg.DagsterRunStatus.CANCELED,
-    )
-    running = [status for status in dg.DagsterRunStatus if status not in ended]
-    which = (
-        dg.RunsFilter(tags=HEADLESS, statuses=running)
-        if died == COMMAND
-        else dg.RunsFilter(run_ids=[died], statuses=running)
-    )
     if instance is None:
         prepare_dagster(data_root.root)
-    with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
-        for run in reported.get_runs(which):
-            reported.report_run_failed(
-                run, "its process ended before the run did; the next run repeats its work"
-            )
+    try:
+        with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
+            end_dead_runs(reported, died)
+    except (DatabaseError, PlainError) as error:
+        _MARKED.add(data_root.root)
+        print(f"a run that died cannot be ended: {describe(error)}", file=sys.stderr)
 
 
 def _wait_for(descriptor: int, wait: float) -> None:

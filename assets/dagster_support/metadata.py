@@ -15,7 +15,7 @@ import dagster as dg
 from sqlglot import exp
 from sqlglot.lineage import lineage
 
-from assets.storage.safe_errors import describe, places
+from assets.storage.safe_errors import describe, interruption, places
 from schemas.columns import TableModel, duckdb_types
 from schemas.declarations import declared
 from schemas.meanings import meanings_of
@@ -98,11 +98,13 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     lines.
 
     Messages of exceptions quote data (a duplicate key, a failed cast), and Dagster would write them
-    to its event log. A Failure raised on purpose is passed on. Failures are permanent: the same
-    data would fail again, so there is no retry.
+    to its event log. A Failure raised on purpose and an interrupt are passed on. Failures are
+    permanent: the same data would fail again, so there is no retry.
     """
 
-    def failure(error: Exception) -> dg.Failure:
+    def failure(error: Exception) -> BaseException:
+        if interrupt := interruption(error):
+            return interrupt
         where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
         return dg.Failure(
             describe(error),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -131,8 +132,8 @@ def waiting(data_root: DataRoot, source: str, days: set[str] | None = None) -> I
             or (days is not None and folder.name not in days)
         ):
             continue
-        names = sorted(path.name for path in folder.iterdir())
-        data = [name for name in names if not name.endswith(MANIFEST)]
+        names = set(os.listdir(folder))
+        data = sorted(name for name in names if not name.endswith(MANIFEST))
         day = folder.name if delivery_day(folder.name) else "a folder that is not a day"
         for number, name in enumerate(data, 1):
             if name + MANIFEST in names:
@@ -146,11 +147,12 @@ def waiting(data_root: DataRoot, source: str, days: set[str] | None = None) -> I
 
 def waiting_days(data_root: DataRoot, source: str, last_day: date) -> set[str]:
     """Return the days (YYYY-MM-DD) with deliveries of the source that have not been refused."""
-    return {
-        item.day
-        for item in waiting(data_root, source)
-        if _in_range(item.day, last_day) and not refused(data_root, item)
-    }
+    noted = _noted(data_root)
+    days: set[str] = set()
+    for item in waiting(data_root, source):
+        if item.day not in days and _in_range(item.day, last_day) and _note_name(item) not in noted:
+            days.add(item.day)
+    return days
 
 
 def _in_range(day: str, last_day: date) -> bool:
@@ -158,41 +160,59 @@ def _in_range(day: str, last_day: date) -> bool:
     return date_of is not None and FIRST_DAY <= date_of <= last_day
 
 
-def _note_path(data_root: DataRoot, item: Waiting) -> Path:
-    """Return the path of the note that exactly these files were refused.
+def _note_name(item: Waiting) -> str:
+    """Return the name of the note that exactly these files were refused.
 
-    Its name is a hash of their names and states, and discloses neither.
+    It is a hash of their names and states, and discloses neither.
     """
+    path = os.fspath(item.path)
     states = [
-        (path.name, (state := path.lstat()).st_size, state.st_mtime_ns, state.st_ctime_ns)
-        for path in (item.path, item.manifest_path)
+        (name, (state := os.lstat(file)).st_size, state.st_mtime_ns, state.st_ctime_ns)
+        for name, file in (
+            (item.path.name, path),
+            (item.path.name + MANIFEST, path + MANIFEST),
+        )
     ]
-    return (
-        data_root.lake
-        / "refused"
-        / f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
-    )
+    return f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
+
+
+def _noted(data_root: DataRoot) -> set[str]:
+    """Return the names of all notes: one look at their folder for thousands of deliveries."""
+    folder = _notes(data_root)
+    return set(os.listdir(folder)) if folder.is_dir() else set()
+
+
+def _notes(data_root: DataRoot) -> Path:
+    return data_root.lake / "refused"
 
 
 def refuse(data_root: DataRoot, item: Waiting, refusal: RefusedDeliveryError) -> None:
     """Record why a delivery was refused, so that it is not read again until it is redelivered."""
-    with writing(_note_path(data_root, item)) as unfinished:
+    with writing(_notes(data_root) / _note_name(item)) as unfinished:
         unfinished.write_text(json.dumps({"why": str(refusal)}))
 
 
 def refused(data_root: DataRoot, item: Waiting) -> str | None:
     """Return why exactly these files were refused, or None."""
-    path = _note_path(data_root, item)
-    return str(json.loads(path.read_text())["why"]) if path.exists() else None
+    return _why(f"{_notes(data_root)}/{_note_name(item)}")
+
+
+def _why(note: str) -> str | None:
+    """Return what a note says, or None; by a plain path, since thousands may be read."""
+    try:
+        with open(note, "rb") as file:  # noqa: PTH123
+            return str(json.loads(file.read())["why"])
+    except FileNotFoundError:
+        return None
 
 
 def refusals(data_root: DataRoot, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
     """Return what is in the inbox and will not be ingested: its place, without a name, and why."""
-    known = list(sources)
+    known, notes = list(sources), _notes(data_root)
     listed = []
     for source in known:
         for item in waiting(data_root, source):
-            why = refused(data_root, item) or (
+            why = _why(f"{notes}/{_note_name(item)}") or (
                 None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}"
             )
             if why:
@@ -207,9 +227,8 @@ def refusals(data_root: DataRoot, sources: Iterable[str], last_day: date) -> lis
 
 def tidy(data_root: DataRoot, source: str) -> None:
     """Remove the manifests that a killed run left of deliveries that are in the ledger."""
-    for manifest in (data_root.inbox / source).glob(f"*/*{MANIFEST}"):
-        data = manifest.with_name(manifest.name.removesuffix(MANIFEST))
-        if not data.exists() and stat.S_ISREG(manifest.lstat().st_mode):
+    for manifest in _without_data(data_root.inbox / source):
+        if stat.S_ISREG(manifest.lstat().st_mode):
             try:
                 taken = Manifest.parse(manifest.read_bytes())
             except (RefusedDeliveryError, PermissionError):
@@ -220,6 +239,18 @@ def tidy(data_root: DataRoot, source: str) -> None:
                 remove(manifest)
                 if not any(manifest.parent.iterdir()):
                     manifest.parent.rmdir()
+
+
+def _without_data(inbox: Path) -> list[Path]:
+    """Return the manifests in a source's inbox beside which their file does not lie."""
+    return [
+        folder / name
+        for folder in (inbox.iterdir() if inbox.is_dir() else ())
+        if folder.is_dir()
+        for names in [set(os.listdir(folder))]
+        for name in names
+        if name.endswith(MANIFEST) and name.removesuffix(MANIFEST) not in names
+    ]
 
 
 def check(

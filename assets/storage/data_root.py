@@ -23,6 +23,7 @@ from pathlib import Path
 
 from assets.storage import recorded_files, suppression_state
 from assets.storage.atomic_files import UNFINISHED
+from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import create_pepper
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
@@ -46,7 +47,13 @@ class DataRoot:
         self.outbox = self.root / "outbox"
 
     def create(self) -> None:
-        """Create the folders, readable by their owner only, and the pepper. Repeatable."""
+        """Create the folders, readable by their owner only, and the pepper. Repeatable.
+
+        Folders that others may read are closed to them, but for the two where others deliver.
+
+        Raises:
+            PlainError: The data root belongs to another user.
+        """
         folders = (
             self.root,
             self.inbox,
@@ -60,6 +67,10 @@ class DataRoot:
         )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_owner(self.root)
+        for folder in folders:
+            if folder != self.inbox and folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
         if create_pepper(self):
             suppression_state.begin(self)
             self.note_recorded()
@@ -104,6 +115,16 @@ class DataRoot:
 
     def register(self, table: str) -> Path:
         return self.lake / "register" / f"{table}.parquet"
+
+
+def _check_owner(root: Path) -> None:
+    """Refuse the data root of another user, whose next run could not read what this one writes."""
+    owner = root.stat().st_uid
+    if owner != os.geteuid():
+        raise PlainError(
+            f"the data root belongs to the user with number {owner}, and this runs as number "
+            f"{os.geteuid()}: run it as its owner"
+        )
 
 
 def _is_running(process: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sqlite3
 import traceback
 from collections.abc import Collection
 from pathlib import Path
@@ -37,12 +38,51 @@ _TO_DO = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the system's limit of open files",
 }
+# What DuckDB and Arrow say of files that are not whole, without what else they say.
+_NOT_WHOLE = {
+    "No magic bytes found": "truncated",
+    "too small to be a Parquet file": "truncated",
+    "Parquet magic bytes not found": "truncated",
+    "smaller than the minimum file footer": "truncated",
+    "decompression failure": "damaged",
+    "not a valid DuckDB database file": "damaged",
+    "Corrupt database file": "damaged",
+}
+_MISSING_MEMORY = re.compile(
+    r"(?:allocate|pin) (?:block|data) of size ([\d.]+ \w+) \(([\d.]+ \w+)/([\d.]+ \w+) used\)"
+)
+# SQLite's primary result codes (https://sqlite.org/rescode.html) that are the system's.
+_SQLITE_SAYS = {
+    8: errno.EROFS,
+    3: errno.EACCES,
+    10: errno.EIO,
+    13: errno.ENOSPC,
+    14: errno.EACCES,
+}
+_SQLITE_BUSY = (5, 6)
 _NAMES = {os.strerror(number): number for number in (*_TO_DO, errno.ENOENT)}
 _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
+DAMAGED_HISTORY = (
+    "Dagster's database is damaged, the register is not: stop `register ui`, move `dagster` out of "
+    "the data root and run this again, which begins a new history of runs"
+)
+
+
 class PlainError(Exception):
     """An error with our own message: it says what to do, never quotes data and may be shown."""
+
+
+def interruption(error: BaseException) -> BaseException | None:
+    """Return the interrupt that an error comes from, or None.
+
+    DuckDB ends a query by a RuntimeError when a signal's handler raises during it.
+    """
+    link: BaseException | None = error
+    while link is not None and isinstance(link, Exception):
+        link = link.__cause__ or link.__context__
+    return link
 
 
 def places(error: BaseException) -> list[str]:
@@ -64,8 +104,8 @@ def describe(error: BaseException) -> str:
         return str(error)
     where = places(error)
     place = where[-1] if where else "a place outside this code"
-    if system := _of_the_system(error):
-        return f"{system} ({type(error).__name__} at {place})"
+    if known := _of_the_system(error) or _of_a_file(error) or _of_dagsters_database(error):
+        return f"{known} ({type(error).__name__} at {place})"
     return f"{type(error).__name__} at {place}; its message is withheld because it may quote data"
 
 
@@ -77,31 +117,81 @@ def _of_the_system(error: BaseException) -> str | None:
         number, path = error.errno, error.filename
     elif isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
         number = next((_NAMES[name] for name in _NAMES if name in str(error)), None)
-        quoted = _QUOTED_PATH.search(str(error))
-        path = quoted[1] if quoted else None
+        path = _quoted_path(error)
     else:
-        return None
-    if number is None:
-        return _out_of_memory(error)
+        number, path = None, None
+    return _out_of_memory(error) if number is None else _named(number, path)
+
+
+def _named(number: int, path: object) -> str:
+    """Return an error number of the operating system in words, with the path and what to do."""
     where = f": {own_path(path)}" if isinstance(path, str | os.PathLike) else ""
+    if number == errno.ENOSPC and _no_inode_is_free():
+        return f"no inode is free on the device{where}; remove files from it, then run it again"
     to_do = f"; {_TO_DO[number]}" if number in _TO_DO else ""
     return f"{os.strerror(number).lower()}{where}{to_do}"
+
+
+def _no_inode_is_free() -> bool:
+    """Return whether the data root's disk has room, but for no further file."""
+    try:
+        device = os.statvfs(_root())
+    except OSError:
+        return False
+    return device.f_files > 0 and device.f_favail == 0 and device.f_bavail > 0
 
 
 def _out_of_memory(error: BaseException) -> str | None:
     import duckdb
 
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return (
-            "out of memory, or of space to spill to: raise REGISTER_MEMORY or free space in the "
-            "data root's `spill`"
-        )
-    return None
+    if isinstance(error, MemoryError):
+        return "out of memory: the machine, or `ulimit -v`, gives this process no more"
+    if not isinstance(error, duckdb.OutOfMemoryException):
+        return None
+    missing = _MISSING_MEMORY.search(str(error))
+    more = f" ({missing[1]} more than the {missing[3]} that it may use)" if missing else ""
+    return (
+        f"out of memory, or of space to spill to{more}: raise REGISTER_MEMORY or free space in the "
+        "data root's `spill`"
+    )
+
+
+def _of_a_file(error: BaseException) -> str | None:
+    """Return which file of ours is not whole; None for other errors."""
+    import duckdb
+
+    what = next((what for said, what in _NOT_WHOLE.items() if said in str(error)), None)
+    # Arrow's errors of files are ValueErrors, and are not imported for it.
+    if what is None or not isinstance(error, duckdb.Error | ValueError):
+        return None
+    path = _quoted_path(error)
+    return f"cannot read {own_path(path) if path else 'a file'}: {what}"
+
+
+def _quoted_path(error: BaseException) -> str | None:
+    quoted = _QUOTED_PATH.search(str(error))
+    return quoted[1] if quoted else None
+
+
+def _of_dagsters_database(error: BaseException) -> str | None:
+    """Return what is wrong with Dagster's SQLite files, and how to begin new ones, else None.
+
+    SQLAlchemy's message has the statement and its values; SQLite's code says what there is to say.
+    """
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, sqlite3.Error):
+        return None
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code in _SQLITE_SAYS:
+        return _named(_SQLITE_SAYS[code], _root() / "dagster")
+    if code in _SQLITE_BUSY:
+        return "Dagster's database is in use by another process; try again"
+    return DAMAGED_HISTORY
 
 
 def own_path(path: str | os.PathLike[str]) -> str:
     """Return the path relative to the data root; `...` is all from the first name not ours."""
-    root = Path(os.environ.get("REGISTER_HOME", "data")).absolute()
+    root = _root()
     absolute = Path(os.fsdecode(path)).absolute()
     for base in (root, root.resolve()):
         if absolute == base:
@@ -109,6 +199,10 @@ def own_path(path: str | os.PathLike[str]) -> str:
         if absolute.is_relative_to(base):
             return "/".join(_own_parts(absolute.relative_to(base).parts))
     return "a file outside the data root"
+
+
+def _root() -> Path:
+    return Path(os.environ.get("REGISTER_HOME", "data")).absolute()
 
 
 def _own_parts(parts: tuple[str, ...]) -> list[str]:

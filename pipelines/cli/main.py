@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 import click
 
-from assets.storage.safe_errors import describe
+from assets.storage.safe_errors import describe, interruption
 
 COMMANDS = {
     "access": "access:access",
@@ -50,6 +52,9 @@ COMMANDS = {
 
 A module is imported when its command is called: not all need Dagster.
 """
+
+
+STOPPED = "stopped; the next run takes up where this one was"
 
 
 class CommandError(click.ClickException):
@@ -114,9 +119,32 @@ def register() -> None:
     """
 
 
+def _end_as_interrupted() -> None:
+    """Treat what else asks a command to end as Ctrl-C, so that it closes what it has open.
+
+    A signal that is ignored (`nohup`) stays so.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _stopped() -> NoReturn:
+    """End an interrupted command. All that it had open has been closed on the way here.
+
+    Threads of native libraries may still be at what was interrupted, and abort the process when the
+    interpreter takes itself apart: it does not.
+    """
+    with suppress(OSError):  # whoever read this may be gone
+        CommandError(STOPPED).show()
+        sys.stdout.flush()
+    os._exit(1)
+
+
 def main() -> None:
     """The entry point."""
     os.umask(0o077)
+    _end_as_interrupted()
     try:
         register(standalone_mode=False)
     except click.UsageError as error:
@@ -126,8 +154,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        CommandError("stopped; the next run takes up where this one was").show()
-        sys.exit(1)
+        _stopped()
     except Exception as error:  # noqa: BLE001  (shows type and place: a message may quote data)
+        if interruption(error):
+            _stopped()
         CommandError(describe(error)).show()
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -35,6 +36,8 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 
     data_root = DataRoot(data_root_path())
     today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
+    if as_of is None:
+        warn_of_the_clock(data_root, today)
     started = time.monotonic()
     if relink:
         with writer(data_root):
@@ -115,6 +118,19 @@ def run_refresh(
         return _refusals(data_root)
 
 
+def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
+    """Say so if the clock is behind what has been taken in: what expires by it stays longer."""
+    from assets.ingest import deliveries
+
+    last = max((entry.day for entry in deliveries.ledger(data_root)), default="")
+    if last > str(today):
+        click.echo(
+            f"the clock says {today}, but a delivery of {last} has been taken in: check the clock; "
+            "retention counts from its day",
+            err=True,
+        )
+
+
 def forget_links(data_root: DataRoot) -> None:
     """Make the next build link everything again. Call under the writer lock."""
     from assets.register import pair_cache
@@ -143,7 +159,7 @@ def _refusals(data_root: DataRoot) -> list[tuple[str, str]]:
 def dagster() -> tuple[Any, Any]:
     """Return the data root's Dagster instance, and a function that returns a job by name.
 
-    Call under the writer lock.
+    Runs that an earlier process left open are ended. Call under the writer lock.
     """
     import warnings
 
@@ -155,35 +171,60 @@ def dagster() -> tuple[Any, Any]:
         warnings.simplefilter("ignore")
         import dagster as dg
 
+        from pipelines.dead_runs import end_dead_runs
         from pipelines.definitions import definitions_under
         from schemas.policy.loader import policy_file
 
-        return dg.DagsterInstance.get(), definitions_under(policy_file()).resolve_job_def
+        instance = dg.DagsterInstance.get()
+        # Runs and events are in databases of their own: one that is damaged is found before a run.
+        end_dead_runs(instance)
+        instance.get_dynamic_partitions("requests")
+        return instance, definitions_under(policy_file()).resolve_job_def
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
-    """Run a job in this process.
+    """Run a job in this process; however it ends, so does its run.
 
     Raises:
         CommandError: The job failed; the message names the step and the type of error.
+        KeyboardInterrupt: It was interrupted.
     """
+    from pipelines.dead_runs import ended
     from pipelines.writer_lock import HEADLESS
 
-    result = job.execute_in_process(
-        instance=instance,
-        tags={**HEADLESS, **tags},
-        raise_on_error=False,
-        run_config={
-            "resources": {"today": {"config": {"as_of": str(today)}}},
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        },
-    )
+    run_id = str(uuid.uuid4())
+    with ended(instance, run_id):
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**HEADLESS, **tags},
+            raise_on_error=False,
+            run_config={
+                "resources": {"today": {"config": {"as_of": str(today)}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
     if not result.success:
         from pipelines.event_log import forget_checks_not_run
 
-        forget_checks_not_run(instance, result.run_id)
+        forget_checks_not_run(instance, run_id)
+        if was_interrupted(result.all_events):
+            raise KeyboardInterrupt
         reasons = failures(result.all_events)
-        raise CommandError(f"{job.name} failed: {'; '.join(reasons)} (run {result.run_id[:8]})")
+        raise CommandError(f"{job.name} failed: {'; '.join(reasons)} (run {run_id[:8]})")
+
+
+def was_interrupted(events: Iterable[Any]) -> bool:
+    """Return whether a signal ended the run, or somebody who canceled it."""
+    return any(
+        event.event_type_value == "PIPELINE_CANCELED"
+        or (
+            event.is_job_failure
+            and (reason := event.job_failure_data.failure_reason)
+            and reason.value == "UNEXPECTED_TERMINATION"
+        )
+        for event in events
+    )
 
 
 def failures(events: Iterable[Any]) -> list[str]:

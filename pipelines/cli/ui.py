@@ -1,26 +1,27 @@
-"""`register ui`: Dagster's own UI and daemon, on loopback."""
+"""`register ui`: Dagster's own UI behind a guard, and its daemon, on loopback."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
-def ui(port: int) -> None:
+@click.option(
+    "--host-name",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which your proxy passes requests on; repeatable. Loopback's are known.",
+)
+def ui(port: int, hosts: tuple[str, ...]) -> None:
     """Open Dagster on http://127.0.0.1, with the schedules and sensors running.
 
-    It has no login: keep it on loopback.
+    Prints a link that gives one browser a session; nobody else is answered.
     """
     from assets.storage.data_root import DataRoot
     from pipelines.dagster_home import prepare_dagster
@@ -31,11 +32,10 @@ def ui(port: int) -> None:
     data_root.create()
     os.environ["REGISTER_HOME"] = str(data_root_path())
     os.environ[VARIABLE] = str(policy_file())
+    # Dagster warns of what is in beta each time that it loads the definitions.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     prepare_dagster()
     report_died(data_root)
-    workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
-    # A background process of a shell ignores the interrupt, by which alone Dagster ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    program = str(Path(sys.executable).with_name("dagster"))
-    arguments = ["dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
-    os.execv(program, [program, *arguments])  # noqa: S606
+    from pipelines.webserver import serve
+
+    serve(Path(str(files("pipelines"))).parent / "workspace.yaml", port, hosts)

@@ -12,7 +12,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 from pipelines import dagster_home
 from pipelines.dagster_home import prepare_dagster
-from pipelines.event_log import INDEX, OPEN_FILES, PRIVATE, EventLogStorage
+from pipelines.event_log import INDEX, OPEN_FILES, PRIVATE, EventLogError, EventLogStorage
 
 SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
 
@@ -62,6 +62,17 @@ def test_the_list_of_private_names_is_complete() -> None:
         if not name.startswith("__") and (f"def {name}(" in source or f".{name}(" in source)
     }
     assert private - {"config_type"} <= set(PRIVATE)
+
+
+def test_an_error_of_the_file_shows_neither_statement_nor_values(storage: EventLogStorage) -> None:
+    """Dagster prints the errors of its storage."""
+    with (
+        pytest.raises(EventLogError, match="Dagster's database") as raised,
+        storage.index_connection() as connection,
+    ):
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES ('Matti')")
+    assert "Matti" not in str(raised.value)
+    assert "INSERT" not in str(raised.value)
 
 
 def test_a_file_is_synced_when_the_write_ahead_log_is_moved_only(storage: EventLogStorage) -> None:

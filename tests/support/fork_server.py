@@ -49,6 +49,8 @@ def import_everything() -> None:
 def run(request: dict[str, Any], streams: list[int]) -> None:
     """Become the command; does not return."""
     os.setsid()
+    # As at a terminal; what a shell starts in the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

@@ -6,13 +6,26 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import sqlite3
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError
 
 from assets.storage.canonical_json import NotCanonicalError, parse_canonical
-from assets.storage.safe_errors import describe, own_path, places
+from assets.storage.safe_errors import (
+    DAMAGED_HISTORY,
+    describe,
+    interruption,
+    own_path,
+    places,
+)
 
 ID = "0123456789abcdef0123"
 
@@ -80,6 +93,101 @@ def test_a_full_disk_is_shown_whatever_finds_it(root: Path) -> None:
 
 def test_what_memory_lacks_is_shown() -> None:
     assert "REGISTER_MEMORY" in describe(duckdb.OutOfMemoryException("Out of Memory Error: Matti"))
+
+
+def test_how_much_memory_lacks_is_shown() -> None:
+    with (
+        duckdb.connect(config={"memory_limit": "40MB", "temp_directory": ""}) as connection,
+        pytest.raises(duckdb.OutOfMemoryException) as raised,
+    ):
+        connection.execute("CREATE TABLE t AS SELECT random()::VARCHAR FROM range(10000000)")
+    assert "more than the 38.1 MiB that it may use" in describe(raised.value)
+    assert "ulimit" in describe(MemoryError("Matti"))
+
+
+def parquet(path: Path, *, cut: bool) -> Path:
+    path.parent.mkdir(parents=True)
+    duckdb.sql("SELECT 'Matti' AS name FROM range(100)").write_parquet(str(path))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] if cut else content[:5])
+    return path
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_file_that_is_not_whole_is_named(root: Path, cut: bool) -> None:
+    path = parquet(root / "lake" / "staged" / "crm" / "2026-11-24" / "persons.parquet", cut=cut)
+    quoted = str(path).replace("'", "''")
+    with pytest.raises(duckdb.Error) as by_duckdb:
+        duckdb.sql(f"FROM '{quoted}'").fetchall()
+    with pytest.raises(ValueError, match="Parquet") as by_arrow:
+        pq.read_table(path)
+    for raised in (by_duckdb, by_arrow):
+        assert describe(raised.value).startswith(
+            "cannot read lake/staged/crm/2026-11-24/persons.parquet: truncated"
+        )
+
+
+def test_values_that_look_like_a_damaged_file_are_not_shown() -> None:
+    error = ValueError("No magic bytes found at end of file '/home/Matti/x' Matti")
+    assert describe(error).startswith("cannot read a file outside the data root: truncated")
+    assert "Matti" not in describe(error)
+
+
+def test_a_disk_without_inodes_is_told_from_a_full_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SimpleNamespace(f_files=100, f_favail=0, f_bavail=10)
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    full = OSError(errno.ENOSPC, "Matti")
+    assert describe(full).startswith("no inode is free on the device; remove files")
+    disk.f_favail = 5
+    assert describe(full).startswith("no space left on device")
+
+
+@pytest.mark.parametrize("content", [b"", b"Matti" * 1000])
+def test_a_damaged_database_of_dagster_is_named_without_statements(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "index.db"
+    file.write_bytes(content)
+    with (
+        pytest.raises(DatabaseError) as raised,
+        create_engine(f"sqlite:///{file}").connect() as connection,
+    ):
+        connection.execute(text("INSERT INTO event_logs VALUES (:value)"), {"value": "Matti"})
+    assert describe(raised.value).startswith(DAMAGED_HISTORY)
+    assert "Matti" not in describe(raised.value)
+    assert "INSERT" not in describe(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (sqlite3.SQLITE_FULL, "no space left on device: dagster; free space"),
+        (sqlite3.SQLITE_READONLY, "read-only file system: dagster"),
+        (sqlite3.SQLITE_IOERR, "input/output error: dagster"),
+        (sqlite3.SQLITE_BUSY, "Dagster's database is in use"),
+        (sqlite3.SQLITE_CORRUPT, DAMAGED_HISTORY),
+    ],
+)
+def test_what_keeps_dagster_s_database_from_its_work_is_named(code: int, shown: str) -> None:
+    error = sqlite3.OperationalError("Matti")
+    error.sqlite_errorcode = code
+    assert describe(error).startswith(shown)
+
+
+def test_an_interrupt_during_a_query_is_recognised() -> None:
+    """DuckDB makes a RuntimeError of it."""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    try:
+        with pytest.raises(RuntimeError) as raised, duckdb.connect() as connection:
+            connection.execute(
+                "SELECT count(*) FROM range(100000000) a, range(1000) b "
+                "WHERE a.range * b.range % 7 = 3"
+            )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert isinstance(interruption(raised.value), KeyboardInterrupt)
+    assert interruption(ValueError("Matti")) is None
 
 
 @pytest.mark.parametrize(

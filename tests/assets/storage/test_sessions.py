@@ -7,10 +7,12 @@ import hmac
 import time
 
 import duckdb
+import pytest
 
 from assets.storage.data_root import DataRoot
+from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import pepper
-from assets.storage.sessions import connect, create_keyed_hash, in_turn
+from assets.storage.sessions import connect, create_keyed_hash, in_turn, memory_limit
 
 
 def test_the_keyed_hash_is_hmac_sha256_under_the_pepper(data_root: DataRoot) -> None:
@@ -53,3 +55,28 @@ def test_no_more_batches_are_taken_than_run_at_once() -> None:
         assert next(results) == 0
         assert len(taken) < 100
         assert list(results) == list(range(1, 100))
+
+
+@pytest.mark.parametrize("given", ["nonsense", "", "-1", "4", "12%", "4GB; SET x", "1e9GB", "GB"])
+def test_what_is_no_amount_of_memory_is_named(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTER_MEMORY", given)
+    with pytest.raises(PlainError, match=r"REGISTER_MEMORY=.* is no amount of memory"):
+        memory_limit()
+
+
+@pytest.mark.parametrize("given", ["1KB", "100MB", "0GB", "0.01 gb"])
+def test_too_little_memory_says_how_much_is_needed(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTER_MEMORY", given)
+    with pytest.raises(PlainError, match=r"too little: at least \d+MB"):
+        memory_limit()
+
+
+@pytest.mark.parametrize("given", ["4GB", "1.5GiB", "512 MB", "2gb", "1T"])
+def test_what_duckdb_takes_is_taken(
+    data_root: DataRoot, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTER_MEMORY", given)
+    with connect(data_root) as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]

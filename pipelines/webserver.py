@@ -1,0 +1,134 @@
+"""Dagster's UI behind the guard, and its daemon beside it, until one of them ends.
+
+Dagster's own `dagster dev` and `dagster-webserver` take no middleware, and a proxy in front of them
+would leave their port open to every page. So the application is made here, as `dagster-webserver`
+makes it, by names that Dagster does not document: `PRIVATE` lists them, and a test compares the
+installed Dagster with the list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import dagster as dg
+import uvicorn
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+
+from assets.storage.safe_errors import PlainError
+from pipelines.ui_guard import Guard
+
+HOST = "127.0.0.1"
+# Milliseconds between two looks of the UI at what is on its page; Dagster's own default.
+POLLED_EVERY = 2000
+SECONDS_TO_END = 60
+# What Dagster calls them by, with the parameters that are given here.
+PRIVATE: Mapping[str, tuple[str, ...]] = {
+    "WorkspaceProcessContext": ("instance", "workspace_load_target", "version"),
+    "create_app_from_workspace_process_context": (
+        "workspace_process_context",
+        "path_prefix",
+        "live_data_poll_rate",
+    ),
+}
+
+
+class UiError(PlainError):
+    """The UI cannot start, or its daemon has ended."""
+
+
+def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
+    """Serve the UI on loopback, guarded, with the daemon, until interrupted.
+
+    Args:
+        workspace: The file that names the code location.
+        port: The port on 127.0.0.1.
+        hosts: Host names under which a proxy passes requests on.
+
+    Raises:
+        UiError: The port is in use, or the daemon has ended.
+    """
+    with (
+        _listening(port) as listening,
+        dg.DagsterInstance.get() as instance,
+        _daemon(workspace) as daemon,
+        WorkspaceProcessContext(
+            instance,
+            workspace_load_target=WorkspaceFileTarget([str(workspace)]),
+            version=__version__,
+        ) as context,
+    ):
+        app = create_app_from_workspace_process_context(context, "", POLLED_EVERY)
+        guard = Guard(app, port, hosts, lambda link: _print_link(port, link))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                guard, log_level="warning", server_header=False, timeout_graceful_shutdown=5
+            )
+        )
+        guard.print_link()
+        asyncio.run(_serve(server, listening, daemon))
+        if daemon.poll() is not None:
+            raise UiError("Dagster's daemon has ended; schedules and sensors need it: start again")
+
+
+async def _serve(
+    server: uvicorn.Server, listening: socket.socket, daemon: subprocess.Popen[bytes]
+) -> None:
+    """Serve until the server is interrupted or the daemon ends."""
+
+    async def watch() -> None:
+        while daemon.poll() is None:
+            await asyncio.sleep(1)
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        watching.cancel()
+
+
+def _print_link(port: int, link: str) -> None:
+    click.echo(
+        f"Open http://{HOST}:{port}{link}\n"
+        "The link gives one browser a session and works once; then the next one is printed."
+    )
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """Yield the listening socket, so that a port in use is known before anything starts."""
+    try:
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise UiError(
+            f"cannot listen on port {port} ({os.strerror(error.errno or 0).lower()}): "
+            "choose another one with --port"
+        ) from None
+    with listening:
+        yield listening
+
+
+@contextmanager
+def _daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Dagster's daemon, and end it as its terminal would."""
+    program = str(Path(sys.executable).with_name("dagster-daemon"))
+    with subprocess.Popen([program, "run", "--workspace", str(workspace)]) as daemon:  # noqa: S603
+        try:
+            yield daemon
+        finally:
+            daemon.terminate()
+            try:
+                daemon.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                daemon.kill()

@@ -1,0 +1,1 @@
+"""What needs a real browser (Chromium), which no package of ours brings: `make browser`."""
