@@ -15,6 +15,8 @@ from datetime import date
 import duckdb
 
 from assets.erasure import emptied_deliveries, legal_holds, mentions
+from assets.erasure.matching import MENTIONED_IDENTIFIERS, REQUESTED_IDENTIFIERS
+from assets.erasure.mentions import DECIDED_REDACTIONS
 from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.mentions.suppressed_texts import listed_in_lake
@@ -22,6 +24,7 @@ from assets.ingest.raw_files import raw_path
 from assets.ingest.record_matching import OWN_BROWSER
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite, staged
+from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
@@ -50,15 +53,16 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
         legal_holds.stage_waiting(data_root)
         mentioned = listed_in_lake(data_root, connection) if known is None else known
         connection.execute(
-            """CREATE TEMP TABLE requested_identifiers AS
+            f"""{REQUESTED_IDENTIFIERS.create} AS
             SELECT unnest($1::VARCHAR[]) AS identifier, '' AS request_id""",
             [sorted(mentioned)],
         )
         connection.execute(
-            """CREATE TEMP TABLE mentioned_identifiers AS
+            f"""{MENTIONED_IDENTIFIERS.create} AS
             SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier, request_id
             FROM requested_identifiers"""
         )
+        connection.execute(DECIDED_REDACTIONS.create_empty())
         mentions.scan(data_root, connection)
         for entry in deliveries.ledger(data_root):
             if _find_matched(data_root, connection, entry):
@@ -104,7 +108,7 @@ def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
                     FROM suppressed)) {given_again}"""
             )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE matched_records AS
+        f"""{MATCHED_RECORDS.create} AS
         SELECT DISTINCT record_no FROM ({" UNION ALL ".join(f"({query})" for query in queries)})"""
     )
     mentioned = mentions.find_redactions(connection)

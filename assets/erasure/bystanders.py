@@ -26,10 +26,51 @@ from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
 ERASED = "erase"
 CHOICE = "bystanders"
+
+ERASED_PERSONS = Relation(
+    name="erased_persons",
+    summary="Source persons of the requests.",
+    columns={"person_key": "VARCHAR"},
+    reads=("matching_identifiers",),
+    scope=Scope.COMPONENT,
+)
+ERASED_REGISTRANTS = Relation(
+    name="erased_registrants",
+    summary="Registrants of the requests.",
+    columns={"registrant_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+OF_REGISTRANTS = Relation(
+    name="of_registrants",
+    summary="What identifies registrants besides them.",
+    columns={"identifier": "VARCHAR"},
+    reads=("identifiers", "contact_points", "erased_registrants"),
+    scope=Scope.COMPONENT,
+)
+MATCHED = Relation(
+    name="matched",
+    summary="Matched records of one delivery, and which request matches them.",
+    columns={"record_no": "BIGINT", "request_id": "VARCHAR"},
+    reads=("matched_records", "matching_identifiers"),
+    scope=Scope.COMPONENT,
+)
+FOREIGN_NAMED = Relation(
+    name="foreign_named",
+    summary="Those that name an identifier that no request has.",
+    columns={
+        "record_no": "BIGINT",
+        "by_code": "BOOLEAN",
+        "code_requested": "BOOLEAN",
+        "names_registrant": "BOOLEAN",
+    },
+    reads=("matched_records", "matching_identifiers", "of_registrants"),
+    scope=Scope.COMPONENT,
+)
 
 
 def count(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, int]:
@@ -58,18 +99,17 @@ def prepare(
     for table in ("identifiers", "membership", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE erased_persons AS
+        f"""{ERASED_PERSONS.create} AS
         SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
             FROM matching_identifiers"""
     )
     registrants = sorted({registrant for each in erasures for registrant in each.registrants})
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased_registrants AS SELECT unnest($1::VARCHAR[]) AS "
-        "registrant_id",
+        f"{ERASED_REGISTRANTS.create} AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
         [registrants],
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE of_registrants AS
+        f"""{OF_REGISTRANTS.create} AS
         SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
         ANTI JOIN erased_registrants USING (registrant_id) WHERE type IN {STRONG}
         UNION (
@@ -127,13 +167,13 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
             SEMI JOIN matched_records USING (record_no)"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE matched AS
+        f"""{MATCHED.create} AS
         SELECT DISTINCT record_no, request_id
         FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going)
             JOIN matching_identifiers USING (identifier)"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE foreign_named AS
+        f"""{FOREIGN_NAMED.create} AS
         WITH named AS (SELECT record_no, party, unnest(identifiers) AS identifier FROM going),
         wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier
             FROM matching_identifiers)

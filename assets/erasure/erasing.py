@@ -26,6 +26,7 @@ from assets.erasure import (
 from assets.erasure.matching import concerned, find_matched_records, load_requests
 from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
 from assets.erasure.proof.certificates import Issued
+from assets.erasure.proof.evidence import RECORD_REQUESTS
 from assets.erasure.proof.findings import Finding, failures
 from assets.erasure.proof.verification import verify
 from assets.ingest import deliveries, suppression
@@ -40,6 +41,7 @@ from assets.rights import lookup, other_requests, recipient_notices
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
 from assets.staging import lake_rewrite, staged
+from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
@@ -137,13 +139,13 @@ def _remove_decided(
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
         if pairs:
             connection.execute(
-                """CREATE OR REPLACE TEMP TABLE record_requests AS
+                f"""{RECORD_REQUESTS.create} AS
                 SELECT unnest($1::BIGINT[]) AS record_no, unnest($2::VARCHAR[]) AS request_id""",
                 [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
             )
             connection.execute(
-                """CREATE OR REPLACE TEMP TABLE matched_records AS
-                SELECT DISTINCT record_no FROM record_requests"""
+                f"{MATCHED_RECORDS.create} AS SELECT DISTINCT unnest($1::BIGINT[]) AS record_no",
+                [[record_no for record_no, _ in pairs]],
             )
             legal_holds.find_retained(data_root, connection, entry, today)
             _suppress_records(data_root, connection, entry, today)

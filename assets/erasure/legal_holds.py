@@ -31,6 +31,7 @@ from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import create_keyed_hash
 from schemas.policy.model import Policy
@@ -43,6 +44,14 @@ LAW = "GDPR 17(3)(b)"
 # The length of a keyed hash; a plain one is shorter.
 KEYED = 64
 _IS_RETAINED = "record_no IN (SELECT record_no FROM retained)"
+
+RETAINED = Relation(
+    name="retained",
+    summary="Matched records with an order that the accounts need, and until when.",
+    columns={"record_no": "BIGINT", "rule": "VARCHAR", "until": "DATE"},
+    reads=("matched_records",),
+    scope=Scope.COMPONENT,
+)
 
 
 class HoldError(PlainError):
@@ -121,12 +130,12 @@ def find_retained(
     until, rule = accounts_hold(data_root.policy, "ordered_at")
     orders = staged_folder(data_root, entry) / "orders.parquet"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE retained AS
+        f"""{RETAINED.create} AS
         SELECT record_no, {rule} AS rule, {until} AS until
         FROM {parquet(orders)} SEMI JOIN matched_records USING (record_no)
         WHERE {until} > DATE '{today}'"""
         if orders.exists()
-        else "CREATE OR REPLACE TEMP TABLE retained (record_no BIGINT, rule VARCHAR, until DATE)"
+        else RETAINED.create_empty()
     )
 
 

@@ -9,15 +9,18 @@ from collections.abc import Iterable
 import duckdb
 
 from assets.erasure import mentions
+from assets.erasure.mentions import DECIDED_REDACTIONS
 from assets.ingest import deliveries, record_matching, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.requests.ledger import Request
 from assets.staging import lake_rewrite
+from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from schemas.columns import table_name
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
@@ -27,6 +30,32 @@ from schemas.unusual_spellings import former_forms
 # Raw is kept for less long than staged.
 _ON_SHARED_BROWSER = f"""user_id IS NULL AND '{record_matching.OWN_BROWSER}:' || visitor_id IN (
     SELECT identifier FROM matching_identifiers)"""
+
+REQUESTED_REGISTRANTS = Relation(
+    name="requested_registrants",
+    summary="Registrants of the requests that are erased.",
+    columns={"registrant_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+REQUESTED_IDENTIFIERS = Relation(
+    name="requested_identifiers",
+    summary="Identifiers of theirs alone, in all their forms.",
+    columns={"identifier": "VARCHAR", "request_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+MATCHING_IDENTIFIERS = Relation(
+    name="matching_identifiers",
+    summary="These, and their accounts that others' records name, too, as their own.",
+    columns={"identifier": "VARCHAR", "request_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+MENTIONED_IDENTIFIERS = Relation(
+    name="mentioned_identifiers",
+    summary="These, with such accounts as texts may mention them.",
+    columns={"identifier": "VARCHAR", "request_id": "VARCHAR"},
+    reads=("requested_identifiers",),
+    scope=Scope.COMPONENT,
+)
 
 
 def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]) -> None:
@@ -40,10 +69,7 @@ def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Requ
     """
     asked = list(requests)
     connection.execute(
-        (
-            "CREATE OR REPLACE TEMP TABLE requested_registrants AS SELECT unnest($1::VARCHAR[]) AS "
-            "registrant_id"
-        ),
+        (f"{REQUESTED_REGISTRANTS.create} AS SELECT unnest($1::VARCHAR[]) AS registrant_id"),
         [sorted({registrant for request in asked for registrant in request.registrants})],
     )
     pairs = sorted(
@@ -65,19 +91,19 @@ def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Requ
         }
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE decided_redactions AS SELECT
+        f"""{DECIDED_REDACTIONS.create} AS SELECT
             unnest($1::VARCHAR[]) AS delivery_id, unnest($2::BIGINT[]) AS record_no""",
         [[delivery for delivery, _ in decided], [number for _, number in decided]],
     )
     own = sorted({(account, request.request_id) for request in asked for account in request.own})
     owned = [(f"own_{account}", request_id) for account, request_id in own]
-    for table, listed in (
-        ("requested_identifiers", pairs),
-        ("matching_identifiers", pairs + owned),
-        ("mentioned_identifiers", sorted({*pairs, *own})),
+    for relation, listed in (
+        (REQUESTED_IDENTIFIERS, pairs),
+        (MATCHING_IDENTIFIERS, pairs + owned),
+        (MENTIONED_IDENTIFIERS, sorted({*pairs, *own})),
     ):
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
+            f"{relation.create} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
             "unnest($2::VARCHAR[]) AS request_id",
             [[identifier for identifier, _ in listed], [request_id for _, request_id in listed]],
         )
@@ -144,7 +170,7 @@ def find_matched_records(
                 "md5(identifier) FROM requested_identifiers)"
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE matched_records AS SELECT DISTINCT record_no FROM ("
+        f"{MATCHED_RECORDS.create} AS SELECT DISTINCT record_no FROM ("
         f"{' UNION ALL '.join(queries)})"
     )
     mentioned = mentions.find_redactions(connection)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import duckdb
 
 from assets.ingest.deliveries import Entry
-from assets.ingest.mentions.attribution import attribute, know_others
+from assets.ingest.mentions.attribution import SPELLED, attribute, know_others
 from assets.ingest.mentions.redaction import Record, Redaction, record_of
 from assets.ingest.mentions.scanning import Prefilter, fields_of, scan_lake, texts_of
 from assets.ingest.mentions.spellings import Spellings
@@ -20,7 +20,38 @@ from assets.staging.lake_rewrite import Edit
 from assets.staging.staged import staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, name, parquet
+from assets.storage.relations import Relation, Scope
 from schemas.staged import CANONICAL
+
+DECIDED_REDACTIONS = Relation(
+    name="decided_redactions",
+    summary="Records of others that somebody decided to redact.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
+    scope=Scope.COMPONENT,
+)
+STAGED_MATCHES = Relation(
+    name="staged_matches",
+    summary="Mentions in the staged rows of one delivery.",
+    columns={
+        "layer": "VARCHAR",
+        "record_no": "BIGINT",
+        "identifier": "VARCHAR",
+        "place": "VARCHAR",
+    },
+    scope=Scope.COMPONENT,
+)
+REDACTIONS = Relation(
+    name="redactions",
+    summary="Records of one delivery that stay with what mentions somebody redacted.",
+    columns={
+        "layer": "VARCHAR",
+        "record_no": "BIGINT",
+        "request_id": "VARCHAR",
+        "fields": "BIGINT",
+    },
+    reads=("text_matches", "staged_matches", "mentioned_identifiers", "matched_records"),
+    scope=Scope.COMPONENT,
+)
 
 
 @lru_cache(1)
@@ -53,15 +84,11 @@ def scan(
     """
     spellings = requested_spellings(data_root, connection)
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE spelled AS
+        f"""{SPELLED.create} AS
         SELECT DISTINCT identifier FROM requested_identifiers"""
     )
     know_others(data_root, connection, registrants)
     scan_lake(data_root, connection, _prefilter(spellings))
-    connection.execute(
-        """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
-            (delivery_id VARCHAR, record_no BIGINT)"""
-    )
     layers = ["raw", *(f"staged.{table}" for table in CANONICAL)]
     connection.execute(
         """INSERT INTO worth_reading
@@ -147,7 +174,7 @@ def _find_staged(
         [list(column) for column in zip(*matches, strict=True)] if matches else [[], [], [], []]
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE staged_matches AS SELECT
+        f"""{STAGED_MATCHES.create} AS SELECT
             unnest($1::VARCHAR[]) AS layer, unnest($2::BIGINT[]) AS record_no,
             unnest($3::VARCHAR[]) AS identifier, unnest($4::VARCHAR[]) AS place""",
         columns_of,
@@ -159,7 +186,7 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
     `matched_records`; returns whether there are any.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE redactions AS
+        f"""{REDACTIONS.create} AS
         SELECT layer, record_no, request_id, count(DISTINCT place) AS fields
         FROM (
             SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact

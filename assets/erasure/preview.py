@@ -20,7 +20,8 @@ from assets.marts.building import mart_path
 from assets.register.building import TABLES
 from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
-from assets.rights.recipient_notices import KEYS
+from assets.rights.recipient_notices import KEYS, REACHED
+from assets.rights.registrant_identifiers import MEANT
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
@@ -79,10 +80,7 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
         create_keyed_hash(data_root, connection)
         bystanders.prepare(data_root, connection, [request])
         connection.execute(
-            (
-                "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS "
-                "registrant_id"
-            ),
+            (f"{MEANT.create} AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id"),
             [request.request_id, list(request.registrants)],
         )
         read_register(data_root, connection, "contact_points", TABLES["contact_points"])
@@ -152,7 +150,7 @@ def _count_marts(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, effects: Preview
 ) -> None:
     connection.execute(
-        "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key "
+        f"{REACHED.create} AS SELECT DISTINCT request_id, sha256(match_key) AS key "
         "FROM contact_points JOIN meant USING (registrant_id)"
     )
     for mart, models in MARTS.items():

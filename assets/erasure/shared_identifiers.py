@@ -16,6 +16,15 @@ from assets.register.building import TABLES
 from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
+from assets.storage.relations import Relation, Scope
+
+SHARED = Relation(
+    name="shared",
+    summary="Identifiers of a request's registrants that others have or had, too.",
+    columns={"identifier": "VARCHAR", "request_id": "VARCHAR"},
+    reads=("identifiers", "contact_points"),
+    scope=Scope.COMPONENT,
+)
 
 
 def find_shared(
@@ -35,19 +44,19 @@ def find_shared(
     for table in ("identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE erased_registrants AS
+        """CREATE OR REPLACE TEMP TABLE registrants_of_requests AS
         SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
         [[request_id for request_id, _ in pairs], [registrant for _, registrant in pairs]],
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE shared AS
+        f"""{SHARED.create} AS
         WITH known AS (
             SELECT registrant_id, type || ':' || value AS identifier, true AS now FROM identifiers
             UNION ALL
             SELECT registrant_id, kind || ':' || match_key, is_current FROM contact_points),
         mine AS (
             SELECT DISTINCT request_id, registrant_id, identifier FROM known
-            JOIN erased_registrants USING (registrant_id) WHERE now)
+            JOIN registrants_of_requests USING (registrant_id) WHERE now)
         SELECT DISTINCT mine.identifier, mine.request_id
         FROM mine JOIN known AS other ON other.identifier = mine.identifier
             AND other.registrant_id <> mine.registrant_id"""

@@ -14,6 +14,7 @@ import duckdb
 from assets.ingest.record_matching import STRONG
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 
 _STRONG = f"""list_filter(
     identifiers, lambda identifier: identifier[:strpos(identifier, ':') - 1] IN {STRONG})"""
@@ -30,13 +31,21 @@ WHERE coalesce(
     false)"""
 
 
+PROTECTED_IDENTIFIERS = Relation(
+    name="protected_identifiers",
+    summary="Identifiers of registrants under protected identity alone.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.BROADCAST,
+)
+
+
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make `protected_identifiers(identifier)`: the identifiers of protected registrants alone.
 
     Returns:
         Whether there are any.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE protected_identifiers (identifier VARCHAR)")
+    connection.execute(PROTECTED_IDENTIFIERS.create_empty())
     paths = [
         data_root.register(table) for table in ("registrants", "identifiers", "contact_points")
     ]

@@ -33,7 +33,7 @@ from assets.ingest.deliveries import Entry, Waiting
 from assets.ingest.expired_records import unexpired_records
 from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
 from assets.ingest.mentions import suppressed_texts
-from assets.ingest.raw_files import raw_path
+from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS, raw_path
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
@@ -49,7 +49,6 @@ from schemas.raw import Raw
 ROWS_PER_GROUP = 16_384
 # The source that decides who is protected and until when: what it delivers is stored unredacted.
 PROTECTION_SOURCE = "population_register"
-
 Delivery = tuple[Waiting, Manifest, Dataset]
 
 
@@ -361,7 +360,7 @@ def store(
     ):
         connection.register("batch", batch.set_column(1, "payload", bare))
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE records AS
+        f"""{RAW_RECORDS.create} AS
         SELECT
             record_no,
             payload,
@@ -372,24 +371,24 @@ def store(
             FROM batch
             WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
+    connection.execute(f"{IDENTIFIED.create} AS {dataset.identify}")
     if protecting:
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE records AS
+            f"""{RAW_RECORDS.create} AS
             SELECT * REPLACE (
                 CASE
                     WHEN record_no IN ({protected_identity.CONCERNS_PROTECTED})
                     THEN {dataset.without_location}
                     ELSE payload
                 END AS payload)
-            FROM records"""
+            FROM raw_records"""
         )
     if suppressing and dataset.ends != "false":
         suppression.keep_from_returning(connection)
     rows = connection.execute(
         f"""WITH kept AS NOT MATERIALIZED (
             SELECT record_no, payload, given_on
-            FROM records
+            FROM raw_records
             UNION ALL
             SELECT record_no, payload, NULL
             FROM batch
@@ -415,7 +414,7 @@ def store(
 
 
 WITHOUT_IDENTIFIERS = (
-    "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
+    "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM raw_records"
 )
 
 

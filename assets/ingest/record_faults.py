@@ -8,6 +8,22 @@ import pyarrow.compute as pc
 
 from assets.ingest import file_readers, json_text
 from assets.sources.source import Dataset
+from assets.storage.relations import Relation, Scope
+
+BATCH = Relation(
+    name="batch",
+    summary="Records of a delivery as the reader of its file returns them.",
+    columns={"record_no": "BIGINT", "payload": "VARCHAR", "faults": "VARCHAR[]"},
+    scope=Scope.RECORD,
+    external=True,
+)
+FAULTY = Relation(
+    name="faulty",
+    summary="Faulty records of a batch, with their faults.",
+    columns={"record_no": "BIGINT", "is_object": "BOOLEAN", "faults": "VARCHAR[]"},
+    reads=("batch",),
+    scope=Scope.RECORD,
+)
 
 
 def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset: Dataset) -> None:
@@ -36,7 +52,7 @@ def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset:
     ).to_arrow_table()["record_no"]
     deep, unreadable, twice = _suspicious(batch, unsound, dataset)
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE faulty AS
+        f"""{FAULTY.create} AS
         SELECT *
         FROM (
             SELECT

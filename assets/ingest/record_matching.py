@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.storage.relations import Relation, Scope
+
 # A record that carries one of these is about the person it names, even if its e-mail address or
 # phone reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
@@ -45,6 +47,23 @@ CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
         OR identifier IN (SELECT identifier FROM known_to_register)"""
 
 
+KNOWN_TO_REGISTER = Relation(
+    name="known_to_register",
+    summary="Strong identifiers of registrants.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+MATCHES = Relation(
+    name="matches",
+    summary="Records about somebody who is looked for, and by which identifier.",
+    columns={"identifier": "VARCHAR", "strong": "BOOLEAN"},
+    reads=("suppressed", "matching_identifiers"),
+    amended_from=("known_to_register",),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+
+
 def find_matches(
     connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
 ) -> None:
@@ -60,7 +79,7 @@ def find_matches(
     """
     named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE matches AS
+        f"""{MATCHES.create} AS
         SELECT * FROM (
             SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN, OWN_BROWSER)} AS strong
             FROM ({named}) JOIN (FROM {listed}) USING (identifier))

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from assets.ingest.fault_isolation import UNEXPECTED
 from assets.ingest.mentions.redaction import MARK
+from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS
 from assets.sources.source import Dataset
 from assets.storage.quoting import literal
 
@@ -36,26 +37,26 @@ def identified_again(
     with connection.cursor() as cursor:
         cursor.register("redacted_rows", rows)
         cursor.execute(
-            f"""CREATE TEMP TABLE records AS
+            f"""{RAW_RECORDS.create} AS
             SELECT record_no, payload, given_on, false AS ends FROM redacted_rows
             WHERE len(identifiers) > 0 AND NOT list_contains(faults, '{UNEXPECTED}')
                 AND {str(dataset is not None).lower()}"""
         )
         cursor.execute(
-            f"CREATE TEMP TABLE identified AS {dataset.identify}"
+            IDENTIFIED.create_table(dataset.identify)
             if dataset
-            else """CREATE TEMP TABLE identified
+            else f"""{IDENTIFIED.create}
                 (record_no BIGINT, native_key VARCHAR, identifiers VARCHAR[])"""
         )
         return cursor.execute(
             f"""SELECT before.* REPLACE (
                 md5(payload) AS content,
-                CASE WHEN record_no IN (SELECT record_no FROM records)
+                CASE WHEN record_no IN (SELECT record_no FROM raw_records)
                         THEN md5({prefix} || coalesce(native_key::VARCHAR, md5(payload)))
                     WHEN record_key = md5({prefix} || content)
                         THEN md5({prefix} || md5(payload))
                     ELSE record_key END AS record_key,
-                CASE WHEN record_no IN (SELECT record_no FROM records)
+                CASE WHEN record_no IN (SELECT record_no FROM raw_records)
                     THEN list_filter(coalesce(identified.identifiers, []),
                         lambda named: NOT contains(lower(named), {literal(MARK)}))
                     ELSE before.identifiers END AS identifiers)

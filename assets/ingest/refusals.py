@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.columns import duckdb_columns
 from schemas.eligibility import channels, concerned
@@ -36,6 +37,15 @@ ASKED_FOR = ("direct_marketing", "targeted_advertising", "analytics")
 """Purposes whose deliveries are compared with refusals. What serves a contract or the care of a
 customer comes in, and eligibility decides on its use.
 """
+
+REFUSED_USE = Relation(
+    name="refused_use",
+    summary="Keyed hashes of those who refuse the purpose of a delivery altogether.",
+    columns={"token": "VARCHAR", "refused_on": "DATE"},
+    reads=("lasting_refusals",),
+    scope=Scope.BROADCAST,
+    temporary=False,
+)
 
 
 def path(data_root: DataRoot) -> Path:
@@ -65,7 +75,7 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose:
         return False
     wholly = ", ".join(str(refusal) for refusal in _refusing(purpose))
     connection.execute(
-        f"""CREATE OR REPLACE TABLE refused_use AS
+        f"""{REFUSED_USE.create} AS
         SELECT token,
             max(timezone('{data_root.policy.time_zone}', stated_at)::DATE) AS refused_on
         FROM lasting_refusals

@@ -17,10 +17,20 @@ from assets.ingest.raw_files import raw_path
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 
 _CODES = """SELECT DISTINCT unnest(list_filter(identifiers,
     lambda named: starts_with(named, 'identity_code:'))) AS identifier FROM {0}"""
 _CODE = "'identity_code:' || {0}"
+
+KNOWN_CODES = Relation(
+    name="known_codes",
+    summary="Identity codes that other sources have delivered, and what they were corrected into.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.GLOBAL,
+    merge="The union: a code that one shard knows is known.",
+    temporary=False,
+)
 
 
 def is_limited(data_root: DataRoot, source: str) -> bool:
@@ -59,9 +69,7 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, source: 
             WHERE type = 'identity_code'"""
         )
     nothing = "SELECT NULL::VARCHAR AS identifier WHERE false"
-    connection.execute(
-        f"CREATE OR REPLACE TABLE known_codes AS {' UNION '.join(others) or nothing}"
-    )
+    connection.execute(f"{KNOWN_CODES.create} AS {' UNION '.join(others) or nothing}")
     if staged[True]:
         connection.execute(
             f"""INSERT INTO known_codes

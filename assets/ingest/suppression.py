@@ -26,14 +26,55 @@ from pathlib import Path
 
 import duckdb
 
-from assets.ingest.record_matching import STRONG, WITH_OWN, find_matches
+from assets.ingest.record_matching import KNOWN_TO_REGISTER, STRONG, WITH_OWN, find_matches
 from assets.requests import ledger
 from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_rows
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, create_keyed_hash
+
+KNOWN_BROWSERS = Relation(
+    name="known_browsers",
+    summary="Cookies of registrants who have an account on the website.",
+    columns={"cookie": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+SUPPRESSED = Relation(
+    name="suppressed",
+    summary="Keyed hashes on the suppression list, and whether their person has come back.",
+    columns={"token": "VARCHAR", "since": "DATE", "returned": "BOOLEAN"},
+    scope=Scope.BROADCAST,
+)
+SHOWN_OF_OTHERS = Relation(
+    name="shown_of_others",
+    summary="Keyed hashes on the list that have been shown to be somebody else's as well.",
+    columns={"token": "VARCHAR"},
+    scope=Scope.BROADCAST,
+)
+BROWSERS = Relation(
+    name="browsers",
+    summary="Cookies under which only accounts of somebody on the list are signed in.",
+    columns={"cookie": "VARCHAR"},
+    reads=("matches", "shown_of_others"),
+    amended_from=("known_browsers",),
+    scope=Scope.COMPONENT,
+)
+KEPT_OUT = Relation(
+    name="kept_out",
+    summary="Records about somebody on the list that were not given again.",
+    columns={"record_no": "BIGINT"},
+    reads=("matches", "browsers", "suppressed"),
+    scope=Scope.COMPONENT,
+)
+QUERIED_IDENTIFIERS = Relation(
+    name="queried_identifiers",
+    summary="Identifiers of which it is asked whether somebody erased has them.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
 
 
 def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -46,14 +87,14 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
         if known.exists()
         else "SELECT NULL::VARCHAR AS identifier WHERE false"
     )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_to_register AS {query}")
+    connection.execute(KNOWN_TO_REGISTER.create_view(query))
     browsers = (
         f"""SELECT 'visitor_id:' || value AS cookie FROM {parquet(known)} WHERE type = 'visitor_id'
         AND registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type = 'user_id')"""
         if known.exists()
         else "SELECT NULL::VARCHAR AS cookie WHERE false"
     )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_browsers AS {browsers}")
+    connection.execute(KNOWN_BROWSERS.create_view(browsers))
 
 
 # A record that could not be parsed has no identifiers; the person named in its text is suppressed
@@ -61,7 +102,6 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
 UNREADABLE = (
     "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
 )
-
 
 # Of a record about someone on the list: they gave it after the erasure, and it is none that was
 # there before.
@@ -130,12 +170,12 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
             ELSE [identifier] END"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE suppressed AS
+        f"""{SUPPRESSED.create} AS
         SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned
         FROM {listed(data_root)} WHERE shared_on IS NULL GROUP BY token"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE shown_of_others AS
+        f"""{SHOWN_OF_OTHERS.create} AS
         SELECT token FROM {listed(data_root)} WHERE shared_on IS NOT NULL"""
     )
     counted = connection.execute("SELECT count(*) FROM suppressed").fetchone()
@@ -150,7 +190,7 @@ def _find_browsers(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     account.
     """
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE browsers AS
+        f"""{BROWSERS.create} AS
         SELECT cookie FROM (
             SELECT record_no,
                 list_filter(identifiers, lambda one: starts_with(one, 'visitor_id:'))[1] AS cookie,
@@ -178,7 +218,7 @@ def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     find_matches(connection, rows, f"({_listed_identifiers(rows)})")
     _find_browsers(connection, rows)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE kept_out AS
+        f"""{KEPT_OUT.create} AS
         WITH theirs AS (SELECT record_no, max(since) AS since FROM matches GROUP BY record_no)
         SELECT record_no FROM {rows} JOIN theirs USING (record_no)
         WHERE NOT {GIVEN_AGAIN}
@@ -204,15 +244,15 @@ def _listed_identifiers(rows: str) -> str:
 
 
 def keep_from_returning(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take the day of giving from those of `records` that only end something and name nobody who
-    has come back.
+    """Take the day of giving from those of `raw_records` that only end something and name nobody
+    who has come back.
 
-    `records(record_no, given_on, ends)` and `identified(record_no, identifiers)` are of one batch.
-    Ending an earlier statement brings nobody back; people who have come back may end what they
-    have stated since.
+    `raw_records(record_no, given_on, ends)` and `identified(record_no, identifiers)` are of one
+    batch. Ending an earlier statement brings nobody back; people who have come back may end what
+    they have stated since.
     """
     connection.execute(
-        """UPDATE records SET given_on = NULL WHERE ends AND record_no NOT IN (
+        """UPDATE raw_records SET given_on = NULL WHERE ends AND record_no NOT IN (
             SELECT record_no FROM (
                 SELECT record_no, unnest(listed_forms(identifier)) AS form
                 FROM (SELECT record_no, unnest(identifiers) AS identifier FROM identified))
@@ -283,12 +323,13 @@ def erased_among(data_root: DataRoot, identifiers: Iterable[str]) -> set[str]:
         if not prepare(data_root, connection):
             return set()
         connection.execute(
-            "CREATE TEMP TABLE asked AS SELECT DISTINCT unnest($1::VARCHAR[]) AS identifier",
+            f"{QUERIED_IDENTIFIERS.create} AS SELECT DISTINCT unnest($1::VARCHAR[]) AS identifier",
             [sorted(identifiers)],
         )
         rows = connection.execute(
             """SELECT DISTINCT identifier
-            FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form FROM asked)
+            FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
+                FROM queried_identifiers)
             JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
         ).fetchall()
         erased = {identifier for (identifier,) in rows}
@@ -300,7 +341,7 @@ def erased_among(data_root: DataRoot, identifiers: Iterable[str]) -> set[str]:
 
 
 def _known(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Those of the table `asked` that the register has."""
+    """Those of `queried_identifiers` that the register has."""
     columns = {"identifiers": "type || ':' || value", "contact_points": "kind || ':' || match_key"}
     queries = [
         f"SELECT {column} AS identifier FROM {parquet(data_root.register(table))}"
@@ -311,7 +352,7 @@ def _known(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[st
         return set()
     rows = connection.execute(
         f"""SELECT DISTINCT identifier FROM ({" UNION ALL ".join(queries)})
-        SEMI JOIN asked USING (identifier)"""
+        SEMI JOIN queried_identifiers USING (identifier)"""
     ).fetchall()
     return {identifier for (identifier,) in rows}
 

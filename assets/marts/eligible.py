@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.storage.relations import Relation, Scope
 from schemas.eligibility import ALL, channels
 from schemas.vocabulary import PURPOSES
 
@@ -32,7 +33,19 @@ def _views(purpose: str) -> dict[str, str]:
     return {f"eligible_{purpose}": "true", **each}
 
 
-VIEWS = tuple(view for purpose in PURPOSES for view in (*_views(purpose), f"excluded_{purpose}"))
+VIEWS = {
+    view: Relation(
+        name=view,
+        summary="Registrants whom a rule keeps out of the purpose, whatever includes them."
+        if view.startswith("excluded_")
+        else "Registrants who are eligible for the purpose, on the channel if there is one.",
+        columns={"registrant_id": "VARCHAR"},
+        reads=("admission",),
+        scope=Scope.COMPONENT,
+    )
+    for purpose in PURPOSES
+    for view in (*_views(purpose), f"excluded_{purpose}")
+}
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
@@ -44,12 +57,14 @@ def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
         rows = "eligible" if name == purpose else f"({_ELIGIBLE.format(purpose=name)})"
         for view, condition in _views(name).items():
             connection.execute(
-                f"""CREATE OR REPLACE TEMP VIEW {view} AS
-                SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"""
+                VIEWS[view].create_view(
+                    f"SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"
+                )
             )
         connection.execute(
-            f"""CREATE OR REPLACE TEMP VIEW excluded_{name} AS
-            SELECT DISTINCT registrant_id
-            FROM admission
-            WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
+            VIEWS[f"excluded_{name}"].create_view(
+                f"""SELECT DISTINCT registrant_id
+                FROM admission
+                WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
+            )
         )

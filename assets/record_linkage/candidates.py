@@ -23,10 +23,27 @@ from assets.record_linkage.value_hashes import (
     map_parallel,
     run_starts,
 )
+from assets.storage.relations import Relation, Scope
 
 PairFilter = Callable[[Positions, Positions], NDArray[np.bool_]]
 """Mask of the pairs of ids that may be compared."""
 LOW = np.uint64(0xFFFFFFFF)
+
+MARKS = Relation(
+    name="linkage_marks",
+    summary="What excludes pairs of records from comparison: code and source.",
+    columns={"id": "INTEGER", "code": "INTEGER", "source": "INTEGER"},
+    reads=("linkage_codes", "linkage_records"),
+    scope=Scope.RECORD,
+)
+CANDIDATES = Relation(
+    name="linkage_candidates",
+    summary="Pairs that a blocking rule has found, and which.",
+    columns={"one": "INTEGER", "other": "INTEGER", "passes": "UINTEGER"},
+    reads=("incoming_matches", "incoming_subset", "linkage_marks"),
+    scope=Scope.GLOBAL,
+    merge="A rule's blocks are those of all shards.",
+)
 
 
 @dataclass
@@ -48,7 +65,7 @@ def mark(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> Non
         else "NULL::INTEGER"
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
+        f"""{MARKS.create} AS
         SELECT id, code, {source} AS source
         FROM temp.linkage_records
         LEFT JOIN temp.linkage_codes USING (id)"""
@@ -81,7 +98,7 @@ def generate_candidates(
         {"one": left.astype(np.int32), "other": right.astype(np.int32), "passes": bits}
     )
     connection.register("linkage_generated", table)
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_candidates AS FROM linkage_generated")
+    connection.execute(f"{CANDIDATES.create} AS FROM linkage_generated")
     connection.unregister("linkage_generated")
     return [counts for _, counts in by_rule]
 

@@ -9,6 +9,23 @@ from dataclasses import dataclass
 
 import duckdb
 
+from assets.storage.relations import Relation, Scope
+
+CLUSTER_IDS = Relation(
+    name="linkage_cluster_ids",
+    summary="The id of each cluster.",
+    columns={"first": "INTEGER", "cluster": "VARCHAR"},
+    reads=("linkage_clusters", "linkage_keys"),
+    scope=Scope.COMPONENT,
+)
+EVENTS = Relation(
+    name="linkage_events",
+    summary="Clusters that were merged or split since the last time.",
+    columns={"event": "VARCHAR", "cluster": "VARCHAR", "became": "VARCHAR"},
+    amended_from=("linkage_cluster_ids", "linkage_clusters", "linkage_keys"),
+    scope=Scope.COMPONENT,
+)
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -36,13 +53,10 @@ def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | No
     clusters that were split.
     """
     run = connection.execute
-    run(
-        """CREATE OR REPLACE TEMP TABLE linkage_events
-        (event VARCHAR, cluster VARCHAR, became VARCHAR)"""
-    )
+    run(EVENTS.create_empty())
     if previous is None:
         run(
-            """CREATE OR REPLACE TEMP TABLE linkage_cluster_ids AS
+            f"""{CLUSTER_IDS.create} AS
             SELECT first, min(key) AS cluster
             FROM linkage_clusters
             JOIN linkage_keys USING (id)
@@ -57,7 +71,7 @@ def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | No
         LEFT JOIN {previous} AS previous ON previous.key = linkage_keys.key"""
     )
     run(
-        """CREATE OR REPLACE TEMP TABLE linkage_cluster_ids AS
+        f"""{CLUSTER_IDS.create} AS
         WITH available AS (SELECT first, cluster FROM linkage_previous WHERE key = cluster),
         counts AS (
             SELECT first, cluster, count(*) AS n

@@ -14,6 +14,7 @@ from assets.record_linkage.model import Model
 from assets.record_linkage.scoring import compare, score
 from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import ValueHashes
+from assets.storage.relations import Relation, Scope
 
 Ints = NDArray[np.int64]
 
@@ -31,6 +32,37 @@ TWO_CODE_CLUSTERS = """SELECT count(*)
         GROUP BY first
         HAVING count(DISTINCT code) > 1)"""
 """SQL: the number of clusters that have several identity codes, which must be 0."""
+
+CLUSTERS = Relation(
+    name="linkage_clusters",
+    summary="The cluster of each record, by its first record.",
+    columns={"id": "INTEGER", "first": "INTEGER"},
+    reads=("linkage_pairs", "linkage_marks", "linkage_late"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+GROUPS = Relation(
+    name="linkage_groups",
+    summary="Components of several records that candidate pairs tie together.",
+    columns={"id": "INTEGER", "part": "INTEGER", "n": "INTEGER"},
+    reads=("linkage_pairs",),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+LATE = Relation(
+    name="linkage_late",
+    summary="Scored pairs within components that no blocking rule has found.",
+    columns={
+        "one": "INTEGER",
+        "other": "INTEGER",
+        "passes": "UINTEGER",
+        "pattern": "UBIGINT",
+        "weight": "FLOAT",
+    },
+    reads=("linkage_groups", "linkage_pairs"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
 
 
 def cluster(
@@ -90,7 +122,7 @@ def cluster(
         "linkage_labels",
         pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}),
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")
+    connection.execute(f"{CLUSTERS.create} AS FROM linkage_labels")
     connection.unregister("linkage_labels")
     return final
 
@@ -172,7 +204,7 @@ def _score_components(
             }
         ),
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_groups AS FROM linkage_parts")
+    connection.execute(f"{GROUPS.create} AS FROM linkage_parts")
     connection.unregister("linkage_parts")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_uncompared AS

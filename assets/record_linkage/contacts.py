@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from assets.record_linkage.value_hashes import group_repeated
 from assets.storage.queries import count
+from assets.storage.relations import Relation, Scope
 
 TOO_MANY_PEOPLE = 3
 NO_REPLY = (
@@ -30,6 +31,23 @@ not thereby one person."""
 MANY_RECORDS = 60
 """More names than this on one contact are no family; they are not compared."""
 
+SHARED = Relation(
+    name="linkage_shared",
+    summary="Contacts that too many people share to identify anybody.",
+    columns={"kind": "VARCHAR", "value": "VARCHAR"},
+    amended_from=("linkage_contacts",),
+    scope=Scope.GLOBAL,
+    merge="People are counted over all shards.",
+)
+CONTACTS_OF_RECORDS = Relation(
+    name="linkage_contacts",
+    summary="Records and their contacts of one kind.",
+    columns={"id": "INTEGER", "value": "VARCHAR"},
+    reads=("linkage_records",),
+    scope=Scope.RECORD,
+    external=True,
+)
+
 
 def is_impersonal(email: str) -> str:
     """SQL: whether an e-mail address in lower case belongs to no person."""
@@ -46,7 +64,7 @@ def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...])
     Returns:
         The number of shared contacts.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shared (kind VARCHAR, value VARCHAR)")
+    connection.execute(SHARED.create_empty())
     for column in ("emails", "phones"):
         if column in columns and "given" in columns:
             _drop(connection, column, born="born" in columns)
@@ -83,7 +101,7 @@ def drop_known(
     for column in ("emails", "phones"):
         if column in columns:
             connection.execute(
-                f"""CREATE OR REPLACE TEMP TABLE linkage_contacts AS
+                f"""{CONTACTS_OF_RECORDS.create} AS
                 SELECT id, unnest({column}) AS value FROM linkage_records"""
             )
             _remove(connection, column, f"SELECT value FROM {shared} WHERE kind = '{column}'")
@@ -109,7 +127,7 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
     holders = np.unique(ids[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
     connection.register("linkage_holders", pa.table({"id": holders}))
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_contacts AS
+        f"""{CONTACTS_OF_RECORDS.create} AS
         SELECT id, unnest({column}) AS value, {", ".join(compared)}
         FROM linkage_records
         SEMI JOIN linkage_holders USING (id)"""

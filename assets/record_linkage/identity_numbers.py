@@ -11,6 +11,7 @@ from __future__ import annotations
 import duckdb
 
 from assets.storage.queries import count
+from assets.storage.relations import Relation, Scope
 from schemas.identifiers import VALIDITY
 
 _LAST_TEN = r"right(regexp_replace(number, '\D', ''), 10)"
@@ -32,6 +33,15 @@ MIN_AGREEING = 50
 MAX_SLIPS = 0.005
 """The share of such pairs in which the numbers may differ by a slip."""
 
+CODES = Relation(
+    name="linkage_codes",
+    summary="The trusted identity numbers of records, numbered.",
+    columns={"id": "INTEGER", "code": "INTEGER"},
+    reads=("linkage_round_nodes",),
+    scope=Scope.GLOBAL,
+    merge="Each shard numbers its own codes.",
+)
+
 
 def add_codes(
     connection: duckdb.DuckDBPyConnection,
@@ -50,7 +60,7 @@ def add_codes(
         The number of codes, and the scheme.
     """
     run = connection.execute
-    run("CREATE OR REPLACE TEMP TABLE linkage_codes (id INTEGER, code INTEGER)")
+    run(CODES.create_empty())
     if "number" not in columns:
         return 0, "none"
     run(VALIDITY)

@@ -34,13 +34,29 @@ from assets.record_linkage import (
     standardisation,
 )
 from assets.record_linkage.blocking_rules import MAX_BLOCK_SIZE
+from assets.record_linkage.candidates import CANDIDATES
 from assets.record_linkage.cluster_ids import Drift
+from assets.record_linkage.incoming import (
+    AFFECTED,
+    INCOMING_ALIASES,
+    INCOMING_DECISIONS,
+    INCOMING_KEYS,
+    INCOMING_MATCHES,
+    INCOMING_RECORDS,
+    LOOKUP,
+    MEMBERS,
+    REPLACED,
+    SAVED_PAIRS,
+    SUBSET,
+)
 from assets.record_linkage.linkage_state import NUMBER, Configuration, salted_keys
 from assets.record_linkage.roles import Role, Roles, RolesError
+from assets.record_linkage.standardisation import KEYS
 from assets.record_linkage.state_update import StateUpdate
 from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import ValueHashes
 from assets.storage.queries import count
+from assets.storage.relations import Relation
 
 
 @dataclass
@@ -159,13 +175,13 @@ class _IncrementalRun:
             JOIN {state}.linkage_keys AS earlier USING (key)"""
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE incoming_replaced AS
+            f"""{REPLACED.create} AS
             SELECT earlier AS id FROM incoming_known WHERE NOT same"""
         )
         first = self._count(f"SELECT coalesce(max(id), -1) + 1 FROM {state}.linkage_keys")
         rows = self._count(f"SELECT coalesce(max(row), -1) + 1 FROM {state}.linkage_keys")
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_keys AS
+            f"""{INCOMING_KEYS.create} AS
             SELECT
                 ({first} + row_number() OVER (ORDER BY incoming.id) - 1)::INTEGER AS id,
                 incoming.row + {rows} AS row,
@@ -176,7 +192,7 @@ class _IncrementalRun:
             ANTI JOIN (FROM incoming_known WHERE same) AS same ON same.id = incoming.id"""
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE incoming_records AS
+            f"""{INCOMING_RECORDS.create} AS
             SELECT new.id, records.* EXCLUDE (id)
             FROM temp.linkage_records AS records
             JOIN incoming_keys AS new ON new.incoming = records.id"""
@@ -193,9 +209,9 @@ class _IncrementalRun:
         run("CREATE OR REPLACE TEMP TABLE linkage_records AS FROM incoming_records")
         contacts.drop_known(self.connection, self.columns, f"{state}.linkage_shared")
         if "number" in self.columns:
-            self._make_union("aliases", "aliases", "old::VARCHAR, new::VARCHAR", self.aliases)
+            self._make_union(INCOMING_ALIASES, "aliases", self.aliases)
             identity_numbers.apply_aliases(self.connection, "incoming_aliases")
-        run("CREATE OR REPLACE TEMP TABLE incoming_records AS FROM temp.linkage_records")
+        run(f"{INCOMING_RECORDS.create} AS FROM temp.linkage_records")
         self._make_lookup()
         # All keys are scanned, and only scanned, here.
         run(
@@ -205,7 +221,7 @@ class _IncrementalRun:
             JOIN incoming_lookup USING (key)"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_matches AS
+            f"""{INCOMING_MATCHES.create} AS
             SELECT new, id, salt
             FROM incoming_shared
             ANTI JOIN incoming_replaced USING (id)
@@ -244,15 +260,15 @@ class _IncrementalRun:
             keys, positions = salted_keys(self.hashes, self.configuration, oversized, salt)
             new = self.hashes.ids[positions].astype(np.int32)
             tables.append(pa.table([keys, new, np.full(len(keys), salt, np.uint8)], schema=schema))
-        self._create("incoming_lookup", pa.concat_tables(tables))
+        self.connection.register("incoming_created", pa.concat_tables(tables))
+        self.connection.execute(f"{LOOKUP.create} AS FROM incoming_created")
+        self.connection.unregister("incoming_created")
 
     def _make_subset(self) -> None:
         """Make `linkage_records`, `linkage_keys`, ... of the new records, their possible matches,
         and the components of those; ids count from 0 in the order of the saved ids (`saved`)."""
         run, state = self.connection.execute, self.state
-        self._make_union(
-            "decisions", "decided", "one::VARCHAR, other::VARCHAR, same::BOOLEAN", self.decisions
-        )
+        self._make_union(INCOMING_DECISIONS, "decided", self.decisions)
         self._make_affected()
         run(
             f"""CREATE OR REPLACE TEMP TABLE incoming_touched AS
@@ -263,7 +279,7 @@ class _IncrementalRun:
             FROM incoming_affected"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_members AS
+            f"""{MEMBERS.create} AS
             WITH parts AS (
                 SELECT DISTINCT part
                 FROM {state}.linkage_groups
@@ -276,7 +292,7 @@ class _IncrementalRun:
             ANTI JOIN incoming_replaced USING (id)"""
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE incoming_subset AS
+            f"""{SUBSET.create} AS
             SELECT id AS saved, (row_number() OVER (ORDER BY id) - 1)::INTEGER AS id
             FROM (
                 FROM incoming_members
@@ -296,7 +312,7 @@ class _IncrementalRun:
             JOIN incoming_subset AS subset ON subset.saved = records.id"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
+            f"""{KEYS.create} AS
             SELECT subset.id, row, key, place
             FROM (
                 FROM {state}.linkage_keys
@@ -319,7 +335,7 @@ class _IncrementalRun:
         record matches them."""
         run, state = self.connection.execute, self.state
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_affected AS
+            f"""{AFFECTED.create} AS
             SELECT id
             FROM {state}.linkage_groups
             SEMI JOIN (
@@ -351,12 +367,12 @@ class _IncrementalRun:
                     SELECT {new} FROM {self.aliases}) AS corrected USING (number)"""
             )
 
-    def _make_union(self, name: str, saved: str, columns: str, more: str | None) -> None:
-        """Make `incoming_<name>` of the saved decisions or aliases, and of the `columns` of
-        `more`."""
+    def _make_union(self, relation: Relation, saved: str, more: str | None) -> None:
+        """Make the relation of the saved decisions or aliases, and of those in `more`."""
+        columns = ", ".join(f"{column}::{kind}" for column, kind in relation.columns.items())
         union = f" UNION SELECT {columns} FROM {more}" if more else ""
         self.connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_{name} AS
+            f"""{relation.create} AS
             SELECT * FROM {self.state}.linkage_{saved}{union}"""
         )
 
@@ -367,7 +383,7 @@ class _IncrementalRun:
         self.hashes = ValueHashes(self.connection)
         self.shares = self._saved_shares(self.hashes)
         run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_candidates AS
+            f"""{CANDIDATES.create} AS
             SELECT
                 least(l.id, r.id) AS one,
                 greatest(l.id, r.id) AS other,
@@ -399,7 +415,7 @@ class _IncrementalRun:
             "linkage_pairs",
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_saved_pairs AS
+            f"""{SAVED_PAIRS.create} AS
             SELECT l.id AS one, r.id AS other, passes, pattern, weight
             FROM {state}.linkage_pairs AS pairs
             JOIN incoming_subset AS l ON l.saved = pairs.one
@@ -477,11 +493,6 @@ class _IncrementalRun:
             FROM {self.state}.linkage_out
             SEMI JOIN (SELECT key FROM {keys}) AS requested USING (key)"""
         )
-
-    def _create(self, name: str, table: pa.Table) -> None:
-        self.connection.register("incoming_created", table)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming_created")
-        self.connection.unregister("incoming_created")
 
     def _count(self, query: str) -> int:
         return count(self.connection, query)

@@ -36,12 +36,14 @@ from assets.record_linkage.blocking_rules import BlockingRule
 from assets.record_linkage.clustering import CERTAIN, MAX_COMPLETE
 from assets.record_linkage.expectation_maximisation import Ints
 from assets.record_linkage.fields import Field
+from assets.record_linkage.identity_numbers import CODES
 from assets.record_linkage.model import Model, level_names
 from assets.record_linkage.register_rules import IS_DOUBTFUL, PairRules
 from assets.record_linkage.roles import Roles
 from assets.record_linkage.text_standardisation import folded, phonetic, undoubled, words
 from assets.record_linkage.value_hashes import ValueHashes, combine
 from assets.storage.queries import count
+from assets.storage.relations import Relation, Scope
 
 MIN_POPULATION = 10_000
 """Fewer people than this are part of a larger population: a name that is rare among them is less so
@@ -59,6 +61,21 @@ PRIOR_SHARE = 0.1
 GREY = (-2.0, 8.0)
 """Bits: the grey zone. Pairs with odds between one to four and 250 to one deserve clerical
 review."""
+
+ROUND_NODES = Relation(
+    name="linkage_round_nodes",
+    summary="The nodes of a round that have a standardised record.",
+    columns={"id": "INTEGER", "node": "INTEGER", "code": "INTEGER"},
+    reads=("linkage_nodes", "linkage_records"),
+    scope=Scope.COMPONENT,
+)
+ROUND_GROUPS = Relation(
+    name="linkage_round_groups",
+    summary="Components of several nodes that candidate pairs tie together.",
+    columns={"id": "INTEGER", "part": "INTEGER"},
+    reads=("linkage_pairs", "linkage_round_nodes"),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass(frozen=True)
@@ -180,13 +197,10 @@ class RegisterLinker:
         )
         run("CREATE OR REPLACE TEMP TABLE linkage_used (one INTEGER, other INTEGER, stamp UBIGINT)")
         run(
-            """CREATE OR REPLACE TEMP TABLE linkage_marks AS
+            f"""{ROUND_NODES.create} AS
             SELECT id, node, code FROM linkage_nodes SEMI JOIN linkage_records USING (id)"""
         )
-        run(
-            """CREATE OR REPLACE TEMP VIEW linkage_codes AS
-            SELECT id, code FROM linkage_marks WHERE code IS NOT NULL"""
-        )
+        run(CODES.create_view("SELECT id, code FROM linkage_round_nodes WHERE code IS NOT NULL"))
         shared = contacts.drop_shared(self.connection, self.columns)
         self.people = max(count(self.connection, "SELECT count(*) FROM linkage_records"), 1)
         self.hashes = ValueHashes(self.connection)
@@ -211,7 +225,7 @@ class RegisterLinker:
         """The filter of the pairs that may be compared: of two nodes that have not two codes, and a
         sample of those that have, to check the weights."""
         marks = self.connection.execute(
-            "SELECT id, node, coalesce(code, -1) AS code FROM linkage_marks"
+            "SELECT id, node, coalesce(code, -1) AS code FROM linkage_round_nodes"
         ).fetchnumpy()
         node, code = (
             np.full(int(self.hashes.ids.max(initial=-1)) + 1, -1, np.int64) for _ in range(2)
@@ -239,7 +253,7 @@ class RegisterLinker:
     def cluster(self, label: Ints, code: Ints, different: Ints) -> Ints:
         """Cluster the scored pairs.
 
-        Makes `linkage_groups(id, part)`, the components in which every pair was scored.
+        Makes `linkage_round_groups(id, part)`, the components in which every pair was scored.
 
         Args:
             label: (records,): each record's node.
@@ -261,8 +275,8 @@ class RegisterLinker:
         self._complete(group, label)
         inside = f"""FROM linkage_pairs
             {nodes}
-            JOIN linkage_groups AS lg ON lg.id = one
-            JOIN linkage_groups AS rg ON rg.id = other
+            JOIN linkage_round_groups AS lg ON lg.id = one
+            JOIN linkage_round_groups AS rg ON rg.id = other
             WHERE lg.part = rg.part AND l.node <> r.node"""
         edges = self._arrays(
             f"""SELECT
@@ -278,7 +292,7 @@ class RegisterLinker:
             HAVING bool_and(clash)"""
         )
         vetoes = np.concatenate([np.stack(clashes, axis=1).astype(np.int64), different])
-        ids = self._arrays("SELECT id FROM linkage_marks")[0]
+        ids = self._arrays("SELECT id FROM linkage_round_nodes")[0]
         return average_linkage(
             len(label),
             np.concatenate([edges[0], vetoes[:, 0]]),
@@ -291,8 +305,8 @@ class RegisterLinker:
         )[label]
 
     def _complete(self, group: Ints, label: Ints) -> None:
-        """Make `linkage_groups(id, part)` of the components of several nodes, and score the pairs
-        in them that no blocking rule has found."""
+        """Make `linkage_round_groups(id, part)` of the components of several nodes, and score the
+        pairs in them that no blocking rule has found."""
         run = self.connection.execute
         nodes = np.bincount(
             group[np.flatnonzero(label == np.arange(len(label)))], minlength=len(group)
@@ -303,16 +317,16 @@ class RegisterLinker:
             pa.table({"id": grouped.astype(np.int32), "part": group[grouped].astype(np.int32)}),
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE linkage_groups AS
-            FROM linkage_parts SEMI JOIN linkage_marks USING (id)"""
+            f"""{ROUND_GROUPS.create} AS
+            FROM linkage_parts SEMI JOIN linkage_round_nodes USING (id)"""
         )
         self.connection.unregister("linkage_parts")
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_uncompared AS
             WITH members AS (
                 SELECT id, part, node
-                FROM linkage_groups
-                JOIN linkage_marks USING (id)
+                FROM linkage_round_groups
+                JOIN linkage_round_nodes USING (id)
                 QUALIFY count(*) OVER (PARTITION BY part) BETWEEN 3 AND {MAX_COMPLETE})
             SELECT l.id AS one, r.id AS other, 0::UINTEGER AS passes
             FROM members AS l

@@ -37,12 +37,23 @@ from assets.record_linkage.text_standardisation import (
     words,
 )
 from assets.storage.quoting import name as quoted
+from assets.storage.relations import Relation, Scope
 
 PHONE_DIGITS = 8
 """The last digits of a telephone number that identify it with any prefix (+358 50, 050)."""
 PLACEHOLDER_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
 """What systems enter for an unknown birth date; a year of 0000 as well."""
 NO_WORDS = "NULL::VARCHAR[]"
+
+KEYS = Relation(
+    name="linkage_keys",
+    summary="The records of a table in the order of their content: number, row and key.",
+    columns={"id": "INTEGER", "row": "BIGINT"},
+    reads=("incoming_keys", "incoming_members", "incoming_subset", "people"),
+    scope=Scope.GLOBAL,
+    merge="Each shard numbers its own records.",
+    external=True,
+)
 
 
 def _names(
@@ -317,7 +328,7 @@ def standardise(
     # Equal rows stand in the order of their keys or, without keys, in any: they are
     # interchangeable.
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
+        f"""{KEYS.create} AS
         SELECT (row_number() OVER () - 1)::INTEGER AS id, row, key, place
         FROM (
             SELECT row, key, place

@@ -10,6 +10,29 @@ import pyarrow as pa
 
 from assets.record_linkage.linkage_state import NUMBER, short_keys
 from assets.record_linkage.value_hashes import ValueHashes
+from assets.storage.relations import Relation, Scope
+
+CHANGED = Relation(
+    name="incoming_changed",
+    summary="The records of components that are written back.",
+    columns={"saved": "INTEGER", "id": "INTEGER", "part": "INTEGER", "first": "INTEGER"},
+    reads=("incoming_affected", "incoming_subset", "linkage_clusters", "linkage_groups"),
+    scope=Scope.COMPONENT,
+)
+RENUMBERED = Relation(
+    name="incoming_renumbered",
+    summary="Keys of saved records whose identity number was corrected.",
+    columns={"key": "UINTEGER", "id": "INTEGER"},
+    reads=("linkage_records", "incoming_subset"),
+    scope=Scope.RECORD,
+)
+NEW_CODES = Relation(
+    name="incoming_codes",
+    summary="The codes of new records, as numbered in the saved stages.",
+    columns={"id": "INTEGER", "code": "INTEGER"},
+    reads=("incoming_subset", "linkage_codes"),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +80,7 @@ class StateUpdate:
         """
         run = self.connection.execute
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_changed AS
+            f"""{CHANGED.create} AS
             WITH current AS (
                 SELECT subset.saved, subset.id, coalesce(part, subset.id) AS part, first
                 FROM incoming_subset AS subset
@@ -89,7 +112,7 @@ class StateUpdate:
             }
         )
         self.connection.register("incoming_created", renumbered)
-        run("CREATE OR REPLACE TEMP TABLE incoming_renumbered AS FROM incoming_created")
+        run(f"{RENUMBERED.create} AS FROM incoming_created")
         self.connection.unregister("incoming_created")
 
     def _assign_codes(self) -> None:
@@ -98,7 +121,7 @@ class StateUpdate:
         run, state = self.connection.execute, self.state
         next_code = f"SELECT coalesce(max(code), -1) + 1 FROM {state}.linkage_codes"
         run(
-            f"""CREATE OR REPLACE TEMP TABLE incoming_codes AS
+            f"""{NEW_CODES.create} AS
             WITH current AS (
                 SELECT saved, code
                 FROM temp.linkage_codes

@@ -17,6 +17,7 @@ from assets.record_linkage.comparison_levels import patterns
 from assets.record_linkage.expectation_maximisation import WIDTH, unpack_levels
 from assets.record_linkage.fields import Field, share_columns
 from assets.record_linkage.value_hashes import HashArray, ValueHashes, group_equal, map_parallel
+from assets.storage.relations import Relation, Scope
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,16 @@ MIN_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 ones look rarer in random pairs than they are."""
 PRIOR_RECORDS = 1000.0
 """The weight of a model's earlier frequencies, in records."""
+
+SHARES = Relation(
+    name="linkage_shares",
+    summary="Of each record the share of records with the same value, by column.",
+    columns={"id": "INTEGER"},
+    reads=("linkage_records",),
+    scope=Scope.GLOBAL,
+    merge="Shares are those of the records of all shards.",
+    external=True,
+)
 
 
 def unique_frequency(column: str) -> float:
@@ -68,7 +79,7 @@ class ValueShares:
             }
         )
         connection.register("linkage_counted", shares)
-        connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shares AS FROM linkage_counted")
+        connection.execute(f"{SHARES.create} AS FROM linkage_counted")
         connection.unregister("linkage_counted")
 
 

@@ -26,6 +26,7 @@ import duckdb
 from assets.record_linkage.blocking_rules import BlockingRule, part_names
 from assets.record_linkage.model import Model
 from assets.record_linkage.register_linker import RegisterLinker
+from assets.register import pair_cache
 from assets.register.link_report import LinkReport
 from assets.register.linkage_configuration import ROLES, first_names, usual_model
 from assets.register.linkage_round import LinkageRound
@@ -109,9 +110,7 @@ class Linkage:
                 "give each source person one row"
             )
         self.persons = self._number_persons()
-        connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
-        )
+        connection.execute(pair_cache.CURRENT_DECISIONS.create_if_missing())
         self.linker = RegisterLinker(
             connection, "linkage_people", ROLES, model or usual_model(), first_names()
         )
@@ -199,7 +198,7 @@ _INTERMEDIATE = (
     "linkage_standardised",
     "linkage_pair_cache",
     "linkage_records",
-    "linkage_marks",
+    "linkage_round_nodes",
     "linkage_shared",
     "linkage_shares",
     "linkage_candidates",
@@ -207,7 +206,7 @@ _INTERMEDIATE = (
     "linkage_reasons",
     "linkage_pairs",
     "linkage_used",
-    "linkage_groups",
+    "linkage_round_groups",
     "linkage_nodes",
     "linked_records",
     "record_identifiers",

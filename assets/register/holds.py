@@ -66,6 +66,7 @@ PERSONS_ON_HOLD = Relation(
     ),
     scope=Scope.COMPONENT,
     external=True,
+    temporary=False,  # the sweep rewrites files in cursors of their own
 )
 HOLD_IDENTIFIERS = Relation(
     name="hold_identifiers",
@@ -243,9 +244,7 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
 
     The connection has the macro `person_key` and the view `staged_marketing_choices`.
     """
-    columns = ", ".join(f"{name} {kind}" for name, kind in PERSONS_ON_HOLD.columns.items())
-    # No temporary table: the sweep rewrites files in cursors of their own.
-    connection.execute(f"CREATE OR REPLACE TABLE persons_on_hold ({columns})")
+    connection.execute(PERSONS_ON_HOLD.create_empty())
     if unreadable(data_root, today):
         _add_everybody(data_root, connection)
     known = in_force(data_root, today)
@@ -355,13 +354,10 @@ def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
     ]
     nothing = """SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier,
         NULL::VARCHAR AS person_key WHERE false"""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW identified_before AS {' UNION ALL '.join(queries) or nothing}"
-    )
+    connection.execute(IDENTIFIED_BEFORE.create_view(" UNION ALL ".join(queries) or nothing))
     membership = data_root.register("membership")
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW members_before AS "
-        + (
+        MEMBERS_BEFORE.create_view(
             f"SELECT registrant_id, person_key FROM {parquet(membership)}"
             if membership.exists()
             else "SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS person_key WHERE false"
@@ -400,10 +396,11 @@ def find_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, t
 
 def read_identifiers(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `registrant_identifiers` of what is published, as `find_registrants` reads it."""
+    # It is made with the clocks, which ask whether a person is on hold.
+    from assets.register.registrant_state import REGISTRANT_IDENTIFIERS
+
     read_register(data_root, connection, "identifiers", KnownBy)
-    connection.execute(
-        "CREATE OR REPLACE TEMP VIEW registrant_identifiers AS SELECT * FROM identifiers"
-    )
+    connection.execute(REGISTRANT_IDENTIFIERS.create_view("SELECT * FROM identifiers"))
 
 
 def widen(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -30,6 +30,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect
 from schemas.columns import categories, duckdb_columns, table_name
@@ -43,6 +44,54 @@ STATES = ("overdue", "due", "informed", "gave_it_themselves", "deceased", "unrea
 _TABLES = {
     name: model for name, model in CANONICAL.items() if name not in ("visits", "visit_actions")
 }
+
+INFORMED = Relation.of(Informed, Scope.COMPONENT, external=True)
+INFORMING = Relation(
+    name="informing",
+    summary="Registrants with data from a third party, and whether they have been informed.",
+    columns={
+        "registrant_id": "VARCHAR",
+        "obtained_on": "DATE",
+        "due_on": "DATE",
+        "sources": "VARCHAR[]",
+        "state": "VARCHAR",
+    },
+    reads=("informed", "registrant_sources", "registrants"),
+    scope=Scope.COMPONENT,
+)
+REGISTRANT_SOURCES = Relation(
+    name="registrant_sources",
+    summary="The sources of each registrant, and since when.",
+    columns={
+        "registrant_id": "VARCHAR",
+        "source": "VARCHAR",
+        "third_party": "BOOLEAN",
+        "day": "DATE",
+    },
+    reads=(
+        *("membership", "identifiers", "policy_sources", "delivery_sources"),
+        *(f"staged_{name}" for name in _TABLES),
+    ),
+    scope=Scope.COMPONENT,
+)
+POLICY_SOURCES = Relation(
+    name="policy_sources",
+    summary="The sources, and whether they are a third party.",
+    columns={"source": "VARCHAR", "third_party": "BOOLEAN"},
+    scope=Scope.BROADCAST,
+)
+DELIVERIES = Relation(
+    name="delivery_sources",
+    summary="The source of each delivery.",
+    columns={"delivery_id": "VARCHAR", "source": "VARCHAR"},
+    scope=Scope.BROADCAST,
+)
+MARKETABLE = Relation(
+    name="marketable",
+    summary="Registrants in the published direct-marketing mart.",
+    columns={"registrant_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
 
 
 class InformingError(PlainError):
@@ -173,7 +222,7 @@ def _decide(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
     _sources_of_registrants(data_root, connection)
     period = data_root.policy.article_14.informed_within
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE informing AS
+        f"""{INFORMING.create} AS
         WITH third AS (
             SELECT registrant_id, min(day) AS obtained_on,
                 list(DISTINCT source ORDER BY source) AS sources
@@ -212,7 +261,7 @@ def _sources_of_registrants(data_root: DataRoot, connection: duckdb.DuckDBPyConn
         f"SELECT person_key, source, day FROM staged_{name}" for name in _TABLES
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE registrant_sources AS
+        f"""{REGISTRANT_SOURCES.create} AS
         WITH known AS (
             SELECT person_key, registrant_id FROM membership
             UNION ALL
@@ -223,29 +272,29 @@ def _sources_of_registrants(data_root: DataRoot, connection: duckdb.DuckDBPyConn
                 GROUP BY ALL HAVING count(DISTINCT registrant_id) = 1) AS former
             ANTI JOIN membership USING (person_key)),
         first AS (
-            SELECT registrant_id, delivered.source AS source,
+            SELECT registrant_id, delivery_sources.source AS source,
                 string_split(first_seen, '/')[1]::DATE AS day
             FROM membership
-            JOIN delivered ON delivered.delivery_id = string_split(first_seen, '/')[-2]),
+            JOIN delivery_sources ON delivery_id = string_split(first_seen, '/')[-2]),
         present AS (
             SELECT registrant_id, source, min(day) AS day
             FROM ({staged}) JOIN known USING (person_key) GROUP BY registrant_id, source)
         SELECT registrant_id, source, third_party, min(day) AS day
-        FROM (FROM first UNION ALL FROM present) JOIN sources USING (source)
+        FROM (FROM first UNION ALL FROM present) JOIN policy_sources USING (source)
         GROUP BY ALL"""
     )
 
 
 def _sources(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `sources(source, third_party)` and `delivered(delivery_id, source)`."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE sources (source VARCHAR, third_party BOOLEAN)")
+    """Make `policy_sources(source, third_party)` and `delivery_sources(delivery_id, source)`."""
+    connection.execute(POLICY_SOURCES.create_empty())
     connection.executemany(
-        "INSERT INTO sources VALUES (?, ?)",
+        "INSERT INTO policy_sources VALUES (?, ?)",
         [(name, source.third_party) for name, source in data_root.policy.sources.items()],
     )
     ledger = deliveries.ledger(data_root)
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE delivered AS
+        f"""{DELIVERIES.create} AS
         SELECT DISTINCT unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS source""",
         [[entry.delivery_id for entry in ledger], [entry.source for entry in ledger]],
     )
@@ -253,7 +302,7 @@ def _sources(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None
 
 def _reachable_by_marketing(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `marketable(registrant_id)`: the registrants of the published direct-marketing mart."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE marketable (registrant_id VARCHAR)")
+    connection.execute(MARKETABLE.create_empty())
     mart = data_root.marts / "direct_marketing.duckdb"
     if not mart.exists():
         return

@@ -1,7 +1,7 @@
 """The relations of a build of the register: which there are, by stage and in dependency order.
 
 Each is declared beside the function that makes it. A house test compares all of them with the
-statements of a real build; `relation_graph` draws them.
+statements of a real build; `pipelines.relation_graph` draws them with those of other folders.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from assets.register import (
     weak_links,
 )
 from assets.register.building import WRITTEN
-from assets.storage.relations import Relation, Scope, ordered
-from schemas.columns import TableModel, duckdb_types, table_name
+from assets.storage.relations import Relation, Scope, declared, ordered
+from schemas.columns import TableModel, table_name
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 
@@ -81,11 +81,11 @@ INPUTS, TABLES = "staged layer", "register tables"
 @cache
 def stages() -> dict[str, tuple[Relation, ...]]:
     """Return every relation of a build by its stage, inputs first and published tables last."""
-    declared = {
-        stage: tuple(relation for module in modules for relation in _declared(module))
+    of_stages = {
+        stage: tuple(relation for module in modules for relation in declared(module))
         for stage, modules in STAGES.items()
     }
-    return {INPUTS: tuple(_inputs()), **declared, TABLES: tuple(_published())}
+    return {INPUTS: tuple(_inputs()), **of_stages, TABLES: tuple(_published())}
 
 
 def relations() -> list[Relation]:
@@ -93,28 +93,11 @@ def relations() -> list[Relation]:
     return ordered(relation for stage in stages().values() for relation in stage)
 
 
-def _declared(module: ModuleType) -> Iterator[Relation]:
-    """Yield the relations that a module declares, alone or by name in a dictionary."""
-    for value in vars(module).values():
-        if isinstance(value, Relation):
-            yield value
-        elif isinstance(value, dict):
-            yield from (entry for entry in value.values() if isinstance(entry, Relation))
-
-
 def _inputs() -> Iterator[Relation]:
     """Yield the staged tables and the quarantine."""
-    of_path = {"source": "VARCHAR", "day": "DATE", "delivery_id": "VARCHAR"}
-    models: list[type[TableModel]] = [*CANONICAL.values(), Outcome, Quarantine]
-    for model in models:
-        name = table_name(model)
-        yield Relation(
-            name=name if model is Quarantine else f"staged_{name}",
-            summary=" ".join((model.__doc__ or name).split("\n\n", maxsplit=1)[0].split()),
-            columns={**duckdb_types(model), **of_path},
-            scope=Scope.RECORD,
-            external=True,
-        )
+    models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    yield from (Relation.of_files(model, f"staged_{table_name(model)}") for model in models)
+    yield Relation.of_files(Quarantine, "quarantine")
 
 
 def _published() -> Iterator[Relation]:

@@ -18,6 +18,7 @@ from assets.staging.staged import staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
 _COLUMNS = {
@@ -39,6 +40,33 @@ _DROPPED = {
     "company_contacts": "attribute = 'company_name'",
 }
 
+WRONG_VALUES = Relation(
+    name="wrong",
+    summary="Staged values that a registrant has corrected and whose time is over.",
+    columns={
+        "delivery_id": "VARCHAR",
+        "record_no": "BIGINT",
+        "position": "BIGINT",
+        "in_table": "VARCHAR",
+        "attribute": "VARCHAR",
+    },
+    scope=Scope.COMPONENT,
+)
+RECORDS_LET_GO = Relation(
+    name="let_go",
+    summary="Records with such a value, which raw does not keep.",
+    columns={"source": "VARCHAR", "record_key": "VARCHAR", "content": "VARCHAR"},
+    amended_from=("wrong",),
+    scope=Scope.COMPONENT,
+)
+HERE = Relation(
+    name="here",
+    summary="The wrong values of one staged file.",
+    columns={"record_no": "BIGINT", "position": "BIGINT", "attribute": "VARCHAR"},
+    reads=("wrong",),
+    scope=Scope.RECORD,
+)
+
 
 def purge(data_root: DataRoot) -> int:
     """Take out of staged and raw what the last build noted as wrong and past its time; return the
@@ -53,12 +81,9 @@ def purge(data_root: DataRoot) -> int:
     removed = 0
     with connect(data_root) as connection:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM {parquet(noted)}"
+            WRONG_VALUES.create_table(f"FROM {parquet(noted)}")
             if noted.exists()
-            else (
-                "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, "
-                "position BIGINT, in_table VARCHAR, attribute VARCHAR)"
-            )
+            else WRONG_VALUES.create_empty()
         )
         _remember(data_root, connection)
         concerned = {
@@ -84,12 +109,11 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
     file changes.
     """
     path = data_root.lake / LET_GO
-    known = (
-        f"AS SELECT * FROM {parquet(path)}"
+    connection.execute(
+        RECORDS_LET_GO.create_table(f"FROM {parquet(path)}")
         if path.exists()
-        else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
+        else RECORDS_LET_GO.create_empty()
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
     concerned = {
         delivery_id
         for (delivery_id,) in connection.execute(
@@ -114,7 +138,7 @@ def _strip(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: En
     for path in lake_rewrite.staged_files(data_root, entry):
         connection.execute(
             (
-                "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM "
+                f"{HERE.create} AS SELECT record_no, position, attribute FROM "
                 "wrong WHERE delivery_id = ? AND in_table = ?"
             ),
             [entry.delivery_id, path.stem],

@@ -25,14 +25,13 @@ from assets.register.clocks import (
     visits_are_over,
 )
 from assets.register.expired_registrants import STARTED
+from assets.register.published_tables import read_register
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
-from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
@@ -79,7 +78,7 @@ def _in_whole_files(data_root: DataRoot, today: date) -> dict[str, int]:
 
 def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     party_ends(connection, "")
-    _read(data_root, connection, "membership", TABLES["membership"])
+    read_register(data_root, connection, "membership", TABLES["membership"])
     # A contract leaves with its registrant, so none may be left of whom the register has nobody.
     bound = f"""staged_contracts
         JOIN contract_parties USING (delivery_id, record_no, contract_number)
@@ -97,7 +96,7 @@ def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today
 
 def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     for table, model in TABLES.items():
-        _read(data_root, connection, table, model)
+        read_register(data_root, connection, table, model)
     holds.read_identifiers(data_root, connection)
     holds.find_registrants(connection)
     policy = data_root.policy
@@ -136,14 +135,3 @@ def _marts(data_root: DataRoot, today: date) -> int:
                     connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
                 )
     return stale
-
-
-def _read(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
-) -> None:
-    path = data_root.register(table)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
-        if path.exists()
-        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
-    )

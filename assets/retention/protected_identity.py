@@ -24,6 +24,7 @@ from assets.staging import lake_rewrite
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
 _WITHOUT_LOCATION = {
@@ -39,6 +40,13 @@ _CONTENT = (
     "current_contents)[record_no], content)"
 )
 
+LOCATION_REDACTIONS = Relation(
+    name="location_redactions",
+    summary="Records whose location is redacted, and whether it has been.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT", "done": "BOOLEAN"},
+    scope=Scope.COMPONENT,
+)
+
 
 def redact_locations(data_root: DataRoot) -> None:
     """Redact the listed records that are not done. Cost: rewriting each file with one of them."""
@@ -47,13 +55,11 @@ def redact_locations(data_root: DataRoot) -> None:
         return
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE redacted AS SELECT * FROM {parquet(path)}"
-        )
+        connection.execute(f"{LOCATION_REDACTIONS.create} AS SELECT * FROM {parquet(path)}")
         concerned = {
             delivery_id
             for (delivery_id,) in connection.execute(
-                "SELECT DISTINCT delivery_id FROM redacted WHERE NOT done"
+                "SELECT DISTINCT delivery_id FROM location_redactions WHERE NOT done"
             ).fetchall()
         }
         if not concerned:
@@ -66,15 +72,15 @@ def redact_locations(data_root: DataRoot) -> None:
                 _redact(data_root, connection, entry)
         copy_parquet(
             connection,
-            "SELECT delivery_id, record_no, true AS done FROM redacted ORDER BY ALL",
+            "SELECT delivery_id, record_no, true AS done FROM location_redactions ORDER BY ALL",
             path,
         )
 
 
 def _redact(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE redacted_here AS SELECT record_no FROM redacted WHERE NOT "
-        f"done AND delivery_id = '{entry.delivery_id}'"
+        f"""CREATE OR REPLACE TEMP TABLE redacted_here AS SELECT record_no FROM location_redactions
+        WHERE NOT done AND delivery_id = '{entry.delivery_id}'"""
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE current_contents (record_no BIGINT, content VARCHAR)"

@@ -26,12 +26,13 @@ from assets.requests import ledger, notice_ledger
 from assets.retention import corrected_values, protected_identity
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
-from assets.staging.lake_rewrite import Edit
+from assets.staging.lake_rewrite import MATCHED_RECORDS, Edit
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view, write_parquet
 from assets.storage.quoting import parquet
 from assets.storage.recorded_files import forget_replaced, remove, writing
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.policy.model import Policy
@@ -39,6 +40,52 @@ from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
 from schemas.retention import Expired, ExpiredRegistrants
 from schemas.staged import CANONICAL
+
+EXPIRED_PERSON_KEYS = Relation(
+    name="expired_person_keys",
+    summary="Source persons of expired registrants, and by which rule they expired.",
+    columns={"rule": "VARCHAR", "person_key": "VARCHAR"},
+    reads=("departed",),
+    scope=Scope.COMPONENT,
+    temporary=False,
+)
+EXPIRED_RECORDS = Relation(
+    name="expired_records",
+    summary="Records that are removed whole, and by which rule.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT", "rule": "VARCHAR"},
+    reads=(
+        *("expired", "expired_person_keys", "persons_on_hold", "swept", "staged_records"),
+        *(f"staged_{table}" for table in CANONICAL),
+    ),
+    amended_from=("staged_records",),
+    scope=Scope.COMPONENT,
+    temporary=False,
+)
+STRIPPED_RECORDS = Relation(
+    name="stripped_records",
+    summary="Records that stay without some rows or values, and by which rule.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT", "rule": "VARCHAR"},
+    reads=(
+        *("expired", "expired_person_keys", "persons_on_hold", "swept", "expired_records"),
+        *("staged_orders", "staged_visits", "staged_credit_marks", "staged_credit_reports"),
+    ),
+    amended_from=("staged_records",),
+    scope=Scope.COMPONENT,
+    temporary=False,
+)
+STRIPPED = Relation(
+    name="stripped",
+    summary="Records of one delivery that stay without some rows or values.",
+    columns={"record_no": "BIGINT"},
+    reads=("stripped_records",),
+    scope=Scope.COMPONENT,
+)
+SWEPT_DELIVERIES = Relation(
+    name="swept",
+    summary="Staged deliveries, and which of their layers have expired.",
+    columns={"delivery_id": "VARCHAR", "raw_over": "BOOLEAN", "quarantine_over": "BOOLEAN"},
+    scope=Scope.BROADCAST,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -142,7 +189,7 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
     raw, because their payload has what was removed. Also creates `swept(delivery_id, …)`.
     """
     connection.execute(
-        "CREATE OR REPLACE TABLE expired_person_keys AS SELECT min(rule) AS rule, "
+        f"{EXPIRED_PERSON_KEYS.create} AS SELECT min(rule) AS rule, "
         "person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
     _find_deliveries(data_root, connection, today)
@@ -193,16 +240,16 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
                 f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM staged_{table} "
                 f"WHERE {condition}"
             )
-    for name, queries, others in (
-        ("expired_records", whole, ""),
+    for relation, queries, others in (
+        (EXPIRED_RECORDS, whole, ""),
         (
-            "stripped_records",
+            STRIPPED_RECORDS,
             stripped,
             "ANTI JOIN expired_records AS whole USING (delivery_id, record_no)",
         ),
     ):
         connection.execute(
-            f"""CREATE OR REPLACE TABLE {name} AS
+            f"""{relation.create} AS
             WITH listed AS (
                 SELECT delivery_id, record_no, min(rule) AS rule
                 FROM ({" UNION ALL ".join(queries)})
@@ -210,7 +257,7 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
             )
             SELECT listed.* FROM listed JOIN swept USING (delivery_id) {others}"""
         )
-        _add_repetitions(connection, name)
+        _add_repetitions(connection, relation.name)
 
 
 def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -240,10 +287,7 @@ def _find_deliveries(
     raw_over, quarantine_over = (
         str(data_root.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, "
-        "quarantine_over BOOLEAN)"
-    )
+    connection.execute(SWEPT_DELIVERIES.create_empty())
     swept = [
         (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
         for entry in deliveries.ledger(data_root)
@@ -394,12 +438,12 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
-            for table, records in (
-                ("matched_records", "expired_records"),
-                ("stripped", "stripped_records"),
+            for relation, records in (
+                (MATCHED_RECORDS, "expired_records"),
+                (STRIPPED, "stripped_records"),
             ):
                 cursor.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM "
+                    f"{relation.create} AS SELECT DISTINCT record_no FROM "
                     f"{records} WHERE delivery_id = '{entry.delivery_id}'"
                 )
             edited = cursor.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()

@@ -30,6 +30,7 @@ from assets.requests.ledger import Request, RequestError, State, with_event
 from assets.rights import browsers, grey_pairs, in_doubt, registrant_identifiers, unregistered
 from assets.rights.registrant_identifiers import CONTACTS
 from assets.storage.data_root import DataRoot
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.look_alikes import misleading
 from schemas.requests import IDENTIFIERS
@@ -37,6 +38,26 @@ from schemas.requests import IDENTIFIERS
 # A website's account may be named by an e-mail address or a customer number; it is no stronger than
 # what names it.
 _ALSO_ACCOUNT = ("email", "customer_number")
+
+ASKED = Relation(
+    name="asked",
+    summary="What a request names, and the types of identifiers that it is looked for as.",
+    columns={
+        "request_id": "VARCHAR",
+        "kind": "VARCHAR",
+        "given": "VARCHAR",
+        "type": "VARCHAR",
+        "value": "VARCHAR",
+    },
+    scope=Scope.COMPONENT,
+)
+KNOWN = Relation(
+    name="known",
+    summary="What registrants are known and reached by.",
+    columns={"registrant_id": "VARCHAR", "type": "VARCHAR", "value": "VARCHAR"},
+    reads=("contact_points", "elsewhere", "identifiers"),
+    scope=Scope.COMPONENT,
+)
 
 
 def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
@@ -256,11 +277,11 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
         f"unnest(${number}::VARCHAR[]) AS {name}" for number, name in enumerate(columns, 1)
     )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT {unnested}",
+        f"{ASKED.create} AS SELECT DISTINCT {unnested}",
         [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
     )
     unregistered.know_nobody(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
+    connection.execute(KNOWN.create_view(_KNOWN))
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:

@@ -37,9 +37,11 @@ from assets.register.published_tables import read_register
 from assets.requests import encrypted_identity, notice_ledger
 from assets.requests.ledger import Request
 from assets.requests.notice_ledger import Notice
+from assets.rights.registrant_identifiers import MEANT
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
+from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import arrow_schema, table_name
@@ -68,6 +70,14 @@ KEYS = {
     "email_sha256": "SELECT request_id, key FROM reached",
     "phone_sha256": "SELECT request_id, key FROM reached",
 }
+
+REACHED = Relation(
+    name="reached",
+    summary="Hashes of the contacts of a request's registrants, as in advertising audiences.",
+    columns={"request_id": "VARCHAR", "key": "VARCHAR"},
+    reads=("contact_points", "meant"),
+    scope=Scope.COMPONENT,
+)
 
 
 _AS_OF = "as_of"
@@ -151,7 +161,7 @@ def _load(
     ]
     connection.execute(
         (
-            "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
+            f"{MEANT.create} AS SELECT unnest($1::VARCHAR[]) AS request_id, "
             "unnest($2::VARCHAR[]) AS registrant_id"
         ),
         [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
@@ -161,7 +171,7 @@ def _load(
         "SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant "
         "USING (registrant_id)"
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
+    connection.execute(REACHED.create_table(reached))
     connection.execute(f"SET VARIABLE subjects = {subjects(data_root.policy)}")
 
 

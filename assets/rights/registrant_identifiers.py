@@ -11,10 +11,45 @@ import duckdb
 from assets.ingest.record_matching import OWN, PARTY
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_view
+from assets.storage.relations import Relation, Scope
 from schemas.raw import Raw
 
 ACCOUNTS = tuple(kind.removeprefix("own_") for kind in OWN)
 CONTACTS = ("email", "phone")
+
+MEANT = Relation(
+    name="meant",
+    summary="A registrant that a request means.",
+    columns={"request_id": "VARCHAR", "registrant_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+MINE = Relation(
+    name="mine",
+    summary="What the registrants of a request are known by.",
+    columns={
+        "request_id": "VARCHAR",
+        "registrant_id": "VARCHAR",
+        "type": "VARCHAR",
+        "value": "VARCHAR",
+    },
+    reads=("known", "meant"),
+    scope=Scope.COMPONENT,
+)
+OF_OTHERS = Relation(
+    name="of_others",
+    summary="What of that others are known by, too.",
+    columns={"request_id": "VARCHAR", "type": "VARCHAR", "value": "VARCHAR"},
+    reads=("known", "meant", "mine", "only_reached"),
+    amended_from=("raw", "known", "meant", "mine"),
+    scope=Scope.COMPONENT,
+)
+ONLY_REACHED = Relation(
+    name="only_reached",
+    summary="Registrants who are nothing but a contact of the one who is meant.",
+    columns={"request_id": "VARCHAR", "registrant_id": "VARCHAR"},
+    reads=("known", "mine", "registrants"),
+    scope=Scope.COMPONENT,
+)
 
 
 def load_meant(connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]) -> None:
@@ -28,18 +63,18 @@ def load_meant(connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[
     ]
     connection.execute(
         (
-            "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
+            f"{MEANT.create} AS SELECT unnest($1::VARCHAR[]) AS request_id, "
             "unnest($2::VARCHAR[]) AS registrant_id"
         ),
         [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, "
+        f"{MINE.create} AS SELECT DISTINCT request_id, registrant_id, "
         "type, value FROM known JOIN meant USING (registrant_id)"
     )
     find_only_reached(connection)
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE of_others AS
+        f"""{OF_OTHERS.create} AS
         SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine
             USING (type, value)
         WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id
@@ -127,7 +162,7 @@ def find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
     `mine` comes first.
     """
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE only_reached AS
+        f"""{ONLY_REACHED.create} AS
         WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known
             JOIN mine USING (type, value)),
         nameless AS (SELECT registrant_id FROM registrants

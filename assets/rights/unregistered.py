@@ -23,6 +23,7 @@ from assets.ingest.record_matching import PARTY, STRONG
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_view
+from assets.storage.relations import Relation, Scope
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 
@@ -32,6 +33,44 @@ SHORTEST = 5
 
 # A record: its delivery and its position there.
 Place = tuple[str, int]
+
+ELSEWHERE = Relation(
+    name="elsewhere",
+    summary="What persons are known by besides the register, in raw or quarantine.",
+    columns={"registrant_id": "VARCHAR", "type": "VARCHAR", "value": "VARCHAR", "own": "BOOLEAN"},
+    amended_from=("known", "quarantined"),
+    scope=Scope.COMPONENT,
+)
+UNKNOWN = Relation(
+    name="unknown",
+    summary="What requests name of which the register knows nobody.",
+    columns={"identifier": "VARCHAR", "value": "VARCHAR", "as_given": "BOOLEAN"},
+    reads=("asked",),
+    scope=Scope.COMPONENT,
+)
+FOUND_RECORDS = Relation(
+    name="found_records",
+    summary="Identifiers of records of raw that carry these, or are tied to them by a strong one.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT", "identifier": "VARCHAR"},
+    reads=("raw", "known", "unknown"),
+    scope=Scope.COMPONENT,
+)
+QUARANTINED = Relation(
+    name="quarantined",
+    summary="Quarantined records with identifiers, and the party that owns them.",
+    columns={
+        "delivery_id": "VARCHAR",
+        "record_no": "BIGINT",
+        "identifiers": "VARCHAR[]",
+        "party": "VARCHAR[]",
+    },
+    reads=(
+        "raw",
+        "quarantine",
+    ),
+    scope=Scope.RECORD,
+    external=True,
+)
 
 
 @dataclass(frozen=True)
@@ -66,10 +105,7 @@ def chosen(registrants: Iterable[str]) -> bool:
 
 def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `elsewhere` empty, for requests of persons known to the register."""
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE elsewhere (
-            registrant_id VARCHAR, type VARCHAR, value VARCHAR, own BOOLEAN)"""
-    )
+    connection.execute(ELSEWHERE.create_empty())
 
 
 def gather(
@@ -84,7 +120,7 @@ def gather(
     """
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE unknown AS
+        f"""{UNKNOWN.create} AS
         SELECT type || ':' || value AS identifier, value, bool_or(type = kind) AS as_given
             FROM asked
         WHERE list_contains($1::VARCHAR[], request_id) GROUP BY ALL""",
@@ -169,7 +205,7 @@ def add_quarantined(
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     create_view(data_root, connection, "quarantine", Quarantine, files)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE quarantined AS
+        f"""{QUARANTINED.create} AS
         SELECT *, {PARTY} AS party FROM raw
         SEMI JOIN (FROM quarantine) USING (delivery_id, record_no) WHERE len(identifiers) > 0"""
     )
@@ -253,7 +289,7 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
         JOIN unknown ON as_given AND strlen(value) >= {SHORTEST} AND contains(payload, value)"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE found_records AS
+        f"""{FOUND_RECORDS.create} AS
         WITH named AS ({named}),
         links AS (
             SELECT DISTINCT identifier FROM first_found

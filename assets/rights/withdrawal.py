@@ -155,14 +155,14 @@ def _candidates(
             '{kind}' IN {RECOGNISABLE_TYPES} AND identifier_valid('{kind}', value) AS valid"""
         for kind in KEYS
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE meant AS {each}", [text])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE typed_values AS {each}", [text])
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
     known = connection.execute(
         f"""WITH known_values AS (SELECT registrant_id, type, value FROM identifiers UNION
             SELECT registrant_id, kind, match_key FROM contact_points)
         SELECT type || ':' || value FROM known_values
-        SEMI JOIN meant USING (type, value)
+        SEMI JOIN typed_values USING (type, value)
         GROUP BY ALL
         UNION
         (SELECT type || ':' || value FROM known_values
@@ -172,7 +172,9 @@ def _candidates(
             ORDER BY {rank} LIMIT 1)""",
         [text],
     ).fetchall()
-    valid = connection.execute("SELECT type || ':' || value FROM meant WHERE valid").fetchall()
+    valid = connection.execute(
+        "SELECT type || ':' || value FROM typed_values WHERE valid"
+    ).fetchall()
     return [row[0] for row in known], [row[0] for row in valid]
 
 

@@ -27,7 +27,7 @@ _IDENTIFY = f"""
     WITH read AS (
         SELECT record_no, {_KIND.format("filled(payload ->> '$.subject_key_type')")} AS kind,
             filled(payload ->> '$.subject_key') AS key
-        FROM records)
+        FROM raw_records)
     SELECT record_no, NULL::VARCHAR AS native_key,
         list_filter([CASE WHEN kind IS NOT NULL THEN identifier(kind,
             identifier_canonical(kind, key)) END],

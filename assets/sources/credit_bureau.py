@@ -67,7 +67,7 @@ _IDENTIFY = """
         SELECT
             record_no,
             identity_code_canonical(filled(payload ->> '$.socialSecurityNumber')) AS code,
-            business_id_canonical(filled(payload ->> '$.businessId')) AS company FROM records)
+            business_id_canonical(filled(payload ->> '$.businessId')) AS company FROM raw_records)
     SELECT record_no, coalesce(code, company) AS native_key,
         list_filter([identifier('identity_code', code), identifier('business_id', company)],
             lambda identifier: identifier IS NOT NULL) AS identifiers

@@ -71,7 +71,7 @@ _IDENTIFY = """
     SELECT record_no, opaque_id(payload ->> '$."{number}"') AS native_key, list_filter(list_concat([
         identifier('{type}', opaque_id(payload ->> '$."{number}"')),
         {more}], {listed}), lambda identifier: identifier IS NOT NULL) AS identifiers
-    FROM records"""
+    FROM raw_records"""
 
 
 def _merged(text: str) -> str:

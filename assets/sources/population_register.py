@@ -133,7 +133,7 @@ _IDENTIFY = """
             CASE WHEN contains(payload, '"sahkopostiosoite"') THEN
                 json_extract_string(payload, '$.tietoryhmat[*].sahkopostiosoite')
                     ELSE [] END AS addresses
-        FROM records)
+        FROM raw_records)
     SELECT record_no,
         {key} AS native_key,
         list_distinct(list_filter(

@@ -69,7 +69,7 @@ _IDENTIFY = f"""
     WITH read AS (
         SELECT record_no, payload ->> '$.subject_key_type' AS kind,
             filled(payload ->> '$.subject_key') AS key,
-            filled({{email}}) AS email, filled({{phone}}) AS phone FROM records)
+            filled({{email}}) AS email, filled({{phone}}) AS phone FROM raw_records)
     SELECT record_no, NULL::VARCHAR AS native_key, list_distinct(list_filter([
         CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, identifier_canonical(kind, key)) END,
         identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))],
@@ -162,7 +162,7 @@ _IDENTIFIERS = (
 
 _CORRECTIONS = (
     *_MACROS,
-    f"""CREATE OR REPLACE TEMP TABLE corrected_values AS {
+    f"""CREATE OR REPLACE TEMP TABLE stated_corrections AS {
         _subjects(
             f'''SELECT record_no, record_key, delivered_at, row,
             stated_text(row.attribute) AS attribute, stated_text(row.value) AS value,
@@ -182,14 +182,14 @@ _CORRECTION_VENDOR = f"""
         fits(attribute, value) AS values_fine,
         coalesce(regexp_full_match(request_id, 'Q[0-9A-Z]{{16,20}}'), false)
             AND (replaces IS NULL OR regexp_full_match(replaces, '[0-9a-f]{{64}}')) AS request_named
-    FROM corrected_values"""
+    FROM stated_corrections"""
 _CORRECTED = f"""
     SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value)
         WHEN 'email' THEN email_shown(value)
             WHEN 'postcode' THEN corrected_postcode(value) WHEN 'language' THEN lower(value)
                 ELSE value END AS value,
         request_id AS request, overrides, replaces
-    FROM corrected_values WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL
+    FROM stated_corrections WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL
         AND request_id IS NOT NULL"""
 
 # Of a registrant under protected identity no address stays, in either dataset.
@@ -239,7 +239,7 @@ SOURCE = Source(
             vendor_query=_CORRECTION_VENDOR,
             frames=(
                 Frame(Corrections, _CORRECTED),
-                Frame(Identifiers, _IDENTIFIERS.format("corrected_values")),
+                Frame(Identifiers, _IDENTIFIERS.format("stated_corrections")),
             ),
         ),
     ),

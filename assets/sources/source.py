@@ -43,9 +43,9 @@ class Dataset:
     Attributes:
         name: The dataset's name in manifests.
         format: The format of its files.
-        identify: Selects `record_no, native_key, identifiers` from `records(record_no, payload)`:
-            the source's own key of the record (null: its text), and every identifier in it as a
-            list of `<type>:<canonical value>`.
+        identify: Selects `record_no, native_key, identifiers` from `raw_records(record_no,
+            payload)`: the source's own key of the record (null: its text), and every identifier in
+            it as a list of `<type>:<canonical value>`.
         vendor: The model of the vendor's record.
         vendor_query: Selects the columns of `vendor`; an invalid row quarantines its record.
         frames: The canonical tables that it fills.

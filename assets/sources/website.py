@@ -124,7 +124,7 @@ _VISITOR = """
 _IDENTIFY = f"""
     WITH fields AS (
         SELECT record_no, json_extract_string(payload,
-            ['$.idSite', '$.idVisit', '$.userId', '$.visitorId']) AS field FROM records),
+            ['$.idSite', '$.idVisit', '$.userId', '$.visitorId']) AS field FROM raw_records),
     read AS (
         SELECT record_no, {_text("field[1]")} || '|' || {_text("field[2]")} AS visit,
             {_account("field[3]")} AS user_id, {_cookie("field[4]")} AS visitor_id

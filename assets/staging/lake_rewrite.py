@@ -26,8 +26,40 @@ from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect
+
+MATCHED_RECORDS = Relation(
+    name="matched_records",
+    summary="Records of one delivery that are removed.",
+    columns={"record_no": "BIGINT"},
+    reads=(
+        "matching_identifiers",
+        "expired_records",
+        "matches",
+        "theirs",
+        "requested_identifiers",
+        "kept_out",
+        "suppressed",
+    ),
+    amended_from=("retained",),
+    scope=Scope.COMPONENT,
+)
+REDACTED = Relation(
+    name="redacted",
+    summary="Records of raw that stay, by the text that is left of them.",
+    columns={
+        "record_no": "BIGINT",
+        "record_key": "VARCHAR",
+        "content": "VARCHAR",
+        "payload": "VARCHAR",
+        "identifiers": "VARCHAR[]",
+    },
+    reads=("redactions",),
+    scope=Scope.RECORD,
+    external=True,
+)
 
 
 class RemovalError(PlainError):
@@ -126,7 +158,7 @@ def _redact(connection: duckdb.DuckDBPyConnection, entry: Entry, raw: Path, text
         WHERE record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"""
     ).to_arrow_table()
     connection.register("redacted_rows", identified_again(connection, entry.source, dataset, rows))
-    connection.execute("CREATE OR REPLACE TEMP TABLE redacted AS FROM redacted_rows")
+    connection.execute(f"{REDACTED.create} AS FROM redacted_rows")
     connection.unregister("redacted_rows")
     return (
         connection.execute(

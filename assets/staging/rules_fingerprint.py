@@ -43,9 +43,10 @@ def rule_modules() -> dict[str, ast.Module]:
 
 
 def code_of(tree: ast.Module) -> str:
-    """Return the code of a module as text, without comments, docstrings, layout and descriptions of
-    columns."""
+    """Return the code of a module as text, without comments, docstrings, layout, declared relations
+    and descriptions of columns."""
     declares = _DECLARE_COLUMNS & _names_from(tree, "schemas.columns")
+    tree.body = [statement for statement in tree.body if not _is_relation(statement)]
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
@@ -70,6 +71,12 @@ def _names_from(tree: ast.Module, module: str) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module == module
         for alias in node.names
     }
+
+
+def _is_relation(statement: ast.stmt) -> bool:
+    """Whether it declares what a table holds (`assets.storage.relations`): it decides nothing."""
+    call = statement.value if isinstance(statement, ast.Assign) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func) == "Relation"
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

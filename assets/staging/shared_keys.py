@@ -13,10 +13,19 @@ import duckdb
 
 from assets.sources.source import Dataset
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
+
+SHARED_KEYS = Relation(
+    name="records_of_shared_keys",
+    summary="Records of a delivery whose key other people or parties have, too.",
+    columns={"record_no": "BIGINT"},
+    scope=Scope.RECORD,
+    temporary=False,
+)
 
 
 def find_shared(connection: duckdb.DuckDBPyConnection, dataset: Dataset, raw: Path) -> None:
-    """Create the table `shared(record_no)`, for every cursor: records with a shared key.
+    """Create `records_of_shared_keys(record_no)`, for every cursor.
 
     Each record is compared with the previous one of its key that has a value in `Dataset.identity`;
     if the two agree in none, all records of the key are in the table. Payloads are read of repeated
@@ -29,13 +38,13 @@ def find_shared(connection: duckdb.DuckDBPyConnection, dataset: Dataset, raw: Pa
         SELECT record_key FROM {rows} GROUP BY record_key HAVING min(content) <> max(content)"""
     )
     if not dataset.identity or not connection.execute("SELECT 1 FROM repeated LIMIT 1").fetchone():
-        connection.execute("CREATE OR REPLACE TABLE shared (record_no BIGINT)")
+        connection.execute(SHARED_KEYS.create_empty())
         return
     facts = ", ".join(
         f"'{number}|' || ({expression})" for number, expression in enumerate(dataset.identity)
     )
     connection.execute(
-        f"""CREATE OR REPLACE TABLE shared AS
+        f"""{SHARED_KEYS.create} AS
         WITH identified AS (
             SELECT record_no, record_key,
                 list_filter([{facts}], lambda fact: fact IS NOT NULL) AS facts

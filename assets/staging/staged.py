@@ -37,6 +37,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
@@ -49,6 +50,27 @@ UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", UNE
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
+
+DUPLICATES = Relation(
+    name="duplicates",
+    summary="Records of a delivery that repeat what is staged word for word.",
+    columns={"record_no": "BIGINT"},
+    scope=Scope.RECORD,
+    temporary=False,
+)
+RECORDS = Relation(
+    name="records",
+    summary="Readable records of a batch that are to be staged.",
+    columns={
+        "record_no": "BIGINT",
+        "record_key": "VARCHAR",
+        "payload": "VARCHAR",
+        "delivered_at": "TIMESTAMP WITH TIME ZONE",
+        "sequence": "BIGINT",
+    },
+    reads=("duplicates",),
+    scope=Scope.RECORD,
+)
 
 
 def stage(
@@ -193,7 +215,7 @@ def _find_duplicates(
             FROM {parquet(path)} WHERE outcome <> 'duplicate'"""
         )
     connection.execute(
-        f"""CREATE OR REPLACE TABLE duplicates AS
+        f"""{DUPLICATES.create} AS
         WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
         latest AS (
             SELECT record_key, arg_max_null(content, (delivery, record_no)) AS content
@@ -302,7 +324,7 @@ def _canonical(
     """Return a batch's valid canonical rows, the records' outcomes last; and the failures."""
     connection.register("raw_batch", batch)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE records AS
+        f"""{RECORDS.create} AS
         SELECT record_no, record_key, payload, {_midnight(data_root, entry)} AS delivered_at,
             {entry.sequence or 0}::BIGINT AS sequence
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
@@ -316,7 +338,8 @@ def _canonical(
                 NULL::VARCHAR AS in_table
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
         UNION ALL SELECT record_no, 'REC-SHARED-ID', 'record', NULL
-        FROM raw_batch ANTI JOIN duplicates USING (record_no) SEMI JOIN shared USING (record_no)"""
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)
+            SEMI JOIN records_of_shared_keys USING (record_no)"""
         ).to_arrow_table()
     ]
     vendor = connection.execute(dataset.vendor_query).to_arrow_table()
@@ -344,7 +367,7 @@ def _canonical(
     about = pa.concat_tables(
         [rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames]
     )
-    connection.register("about", about)
+    connection.register("row_persons", about)
     quarantined = (
         connection.execute(
             f"""SELECT DISTINCT failed.record_no, record_key, code, scope, in_table,
@@ -356,7 +379,7 @@ def _canonical(
         LEFT JOIN (SELECT record_no, min(person_key) AS person_key,
                 min(stated_at) FILTER (year(stated_at) BETWEEN {FIRST_YEAR} AND {LAST_YEAR})
                     AS stated_at
-            FROM about GROUP BY record_no) AS persons USING (record_no)
+            FROM row_persons GROUP BY record_no) AS persons USING (record_no)
         ORDER BY failed.record_no, code, in_table"""
         )
         .to_arrow_table()

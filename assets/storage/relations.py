@@ -7,9 +7,10 @@ in name. A house test compares what each statement reads and returns with its de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import ModuleType
 
 from assets.storage.quoting import name as quoted
 from schemas.columns import TableModel, duckdb_types, table_name
@@ -48,6 +49,7 @@ class Relation:
         merge: How shards are put together, of a global relation.
         external: Its rows come from outside SQL or from another stage: a Parquet file, an array,
             the linkage engine. `columns` are then those that are relied on, in any order.
+        temporary: False where the cursors of threads read it: they see no temporary table.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Relation:
     amended_from: tuple[str, ...] = ()
     merge: str = ""
     external: bool = False
+    temporary: bool = True
 
     @classmethod
     def of(
@@ -67,24 +70,56 @@ class Relation:
         reads: tuple[str, ...] = (),
         amended_from: tuple[str, ...] = (),
         merge: str = "",
+        external: bool = False,
     ) -> Relation:
         """The relation that has a model's name, columns and summary."""
-        summary = " ".join((model.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
-        columns = duckdb_types(model)
-        return cls(table_name(model), summary, columns, scope, reads, amended_from, merge)
+        name, columns = table_name(model), duckdb_types(model)
+        return cls(name, _summary(model), columns, scope, reads, amended_from, merge, external)
+
+    @classmethod
+    def of_files(cls, model: type[TableModel], name: str) -> Relation:
+        """The view of the lake's files of a model (`parquet_files.create_view`)."""
+        of_path = {"source": "VARCHAR", "day": "DATE", "delivery_id": "VARCHAR"}
+        columns = {**duckdb_types(model), **of_path}
+        return cls(name, _summary(model), columns, Scope.RECORD, external=True)
+
+    @property
+    def create(self) -> str:
+        """The first words of the statement that makes it: `f"{PEOPLE.create} AS SELECT ..."`."""
+        return f"CREATE OR REPLACE {'TEMP TABLE' if self.temporary else 'TABLE'} {self.name}"
 
     def create_table(self, query: str) -> str:
-        """The statement that makes the relation as a temporary table."""
-        return f"CREATE OR REPLACE TEMP TABLE {self.name} AS {query}"
+        """The statement that makes the relation as a table."""
+        return f"{self.create} AS {query}"
 
     def create_view(self, query: str) -> str:
         """The statement that makes the relation as a temporary view."""
         return f"CREATE OR REPLACE TEMP VIEW {self.name} AS {query}"
 
     def create_empty(self) -> str:
-        """The statement that makes the relation as a temporary table without rows."""
-        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in self.columns.items())
-        return f"CREATE OR REPLACE TEMP TABLE {self.name} ({columns})"
+        """The statement that makes the relation as a table without rows."""
+        return f"{self.create} ({self._typed_columns})"
+
+    def create_if_missing(self) -> str:
+        """The statement that makes it without rows, unless it is there."""
+        return f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({self._typed_columns})"
+
+    @property
+    def _typed_columns(self) -> str:
+        return ", ".join(f"{quoted(column)} {kind}" for column, kind in self.columns.items())
+
+
+def _summary(model: type[TableModel]) -> str:
+    return " ".join((model.__doc__ or model.__name__).split("\n\n", maxsplit=1)[0].split())
+
+
+def declared(module: ModuleType) -> Iterator[Relation]:
+    """Yield the relations that a module declares, alone or by name in a dictionary."""
+    for value in vars(module).values():
+        if isinstance(value, Relation):
+            yield value
+        elif isinstance(value, dict):
+            yield from (entry for entry in value.values() if isinstance(entry, Relation))
 
 
 def ordered(relations: Iterable[Relation]) -> list[Relation]:

@@ -1,4 +1,4 @@
-"""`register graph`: the relations of a build of the register, and what each of them reads."""
+"""`register graph`: the declared relations by folder, and what each of them reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import click
 
 
 @click.command("graph")
-@click.option("--mermaid", is_flag=True, help="As Mermaid flowcharts, one for each stage.")
+@click.option(
+    "--mermaid", is_flag=True, help="As Mermaid flowcharts, one for each folder and stage."
+)
 @click.option(
     "--into",
     "pages",
@@ -17,8 +19,8 @@ import click
     help="Put the flowcharts into this Markdown page, between its markers.",
 )
 def graph_command(*, mermaid: bool, pages: tuple[Path, ...]) -> None:
-    """Print the relations of a build of the register in dependency order."""
-    from assets.register import relation_graph
+    """Print the relations that functions make for each other, in dependency order."""
+    from pipelines import relation_graph
 
     for page in pages:
         text = page.read_text(encoding="utf-8")

@@ -90,11 +90,12 @@ def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
             ),
         )
         connection.execute(
-            f"CREATE TABLE records AS SELECT record_no, {dataset.minimise} AS payload FROM given"
+            f"""CREATE TABLE raw_records AS
+            SELECT record_no, {dataset.minimise} AS payload FROM given"""
         )
         rows = connection.execute(
             f"""SELECT payload, native_key, identifiers
-            FROM records
+            FROM raw_records
             LEFT JOIN ({dataset.identify}) USING (record_no)
             ORDER BY record_no"""
         ).fetchall()

@@ -25,9 +25,26 @@ from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.atomic_files import remove, writing
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from schemas.marts import MARTS
 
 PUBLISHED = "published"
+
+RECORD_REQUESTS = Relation(
+    name="record_requests",
+    summary="Which request removes a record of one delivery.",
+    columns={"record_no": "BIGINT", "request_id": "VARCHAR"},
+    reads=(
+        "matching_identifiers",
+        "matches",
+        "matched_records",
+        "text_matches",
+        "theirs",
+        "mentioned_identifiers",
+        "requested_identifiers",
+    ),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass
@@ -206,7 +223,7 @@ def _find_requests_of_records(
                 JOIN requested_identifiers ON stored.person_key = md5(identifier)"""
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE record_requests AS "
+        f"{RECORD_REQUESTS.create} AS "
         "SELECT DISTINCT record_no, request_id FROM (" + " UNION ALL ".join(queries) + ")"
     )
 

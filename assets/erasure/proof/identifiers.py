@@ -23,6 +23,7 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.declarations import LAYERS
@@ -50,6 +51,19 @@ EXPRESSIONS = {
     "phone_sha256": "'phone_sha256:' || phone_sha256",
 }
 
+ERASED = Relation(
+    name="erased",
+    summary="Keyed hashes on the suppression list, of the requests that are proven.",
+    columns={"token": "VARCHAR", "request_id": "VARCHAR", "since": "DATE", "returned": "BOOLEAN"},
+    scope=Scope.COMPONENT,
+)
+CONTACTS_OF_OTHERS = Relation(
+    name="contacts_of_others",
+    summary="Contacts of registrants with a stronger identifier, and their hashes.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+
 
 def expressions(model: type[TableModel]) -> list[str]:
     """Return SQL expressions of the identifiers in a row of the table, as `<type>:<value>`; none
@@ -74,10 +88,7 @@ def prepare(
     and their hashes.
     """
     suppression.prepare(data_root, connection)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, "
-        "returned BOOLEAN)"
-    )
+    connection.execute(ERASED.create_empty())
     if suppression.path(data_root).exists():
         connection.execute(
             f"""INSERT INTO erased
@@ -91,7 +102,7 @@ def prepare(
         )
     points, known = data_root.register("contact_points"), data_root.register("identifiers")
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE contacts_of_others AS "
+        f"{CONTACTS_OF_OTHERS.create} AS "
         + (
             f"""SELECT DISTINCT unnest([kind || ':' || match_key,
                 kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}

@@ -15,10 +15,29 @@ import duckdb
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 
 SHARED = "shared with another registrant"
 ANOTHERS = "another registrant's"
 _IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+ASKED_IDENTIFIERS = Relation(
+    name="asked_identifiers",
+    summary="What the requests name, and their registrants are known by.",
+    columns={
+        "identifier": "VARCHAR",
+        "kind": "VARCHAR",
+        "value": "VARCHAR",
+        "person_key": "VARCHAR",
+    },
+    scope=Scope.COMPONENT,
+)
+REGISTERED_IDENTIFIERS = Relation(
+    name="registered_identifiers",
+    summary="By what the register identifies registrants now.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
 
 
 def identifiers_of_others(
@@ -36,7 +55,7 @@ def identifiers_of_others(
     named = {identifier for request in asked if request.resolved for identifier in request.given}
     named -= {identifier for request in asked for identifier in request.resolved}
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE asked_identifiers AS
+        f"""{ASKED_IDENTIFIERS.create} AS
         SELECT identifier, split_part(identifier, ':', 1) AS kind,
             substr(identifier, strpos(identifier, ':') + 1) AS value, md5(identifier) AS person_key
         FROM (SELECT unnest($1::VARCHAR[]) AS identifier)""",
@@ -64,7 +83,7 @@ def _load_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
         if path.exists()
         else "SELECT NULL::VARCHAR AS identifier WHERE false"
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE registered_identifiers AS {rows}")
+    connection.execute(REGISTERED_IDENTIFIERS.create_table(rows))
 
 
 def _contacts(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -36,6 +36,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.unusual_spellings import plain
 
@@ -43,6 +44,26 @@ DECISIONS = ("remove", "redact", "keep")
 MENTION = "identifier in its text"
 KEPT_MENTION = "kept with a mention"
 _IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+ERASING = Relation(
+    name="erasing",
+    summary="A registrant whose erasure is proven, by request.",
+    columns={"request_id": "VARCHAR", "registrant_id": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+IDENTIFIERS_OF_REQUESTS = Relation(
+    name="identifiers_of_requests",
+    summary="What these requests name, and their registrants are known by.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+CERTAINLY_OTHERS = Relation(
+    name="certainly_others",
+    summary="Strong identifiers of other registrants with an identity code.",
+    columns={"identifier": "VARCHAR"},
+    reads=("identifiers", "erasing"),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass
@@ -139,7 +160,7 @@ def _known(
         (request.request_id, registrant) for request in meant for registrant in request.registrants
     ]
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE erasing AS
+        f"""{ERASING.create} AS
         SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
         [[request_id for request_id, _ in pairs], [registrant_id for _, registrant_id in pairs]],
     )
@@ -164,11 +185,11 @@ def _known(
 
 
 def _load_certain(connection: duckdb.DuckDBPyConnection, meant: list[Request]) -> None:
-    """Make `theirs(identifier)` and `certainly_others(identifier)`: of registrants with an identity
-    code.
+    """Make `identifiers_of_requests(identifier)`, and `certainly_others(identifier)` of registrants
+    with an identity code.
     """
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE theirs AS SELECT unnest($1::VARCHAR[]) AS identifier",
+        f"{IDENTIFIERS_OF_REQUESTS.create} AS SELECT unnest($1::VARCHAR[]) AS identifier",
         [
             sorted(
                 {
@@ -180,7 +201,7 @@ def _load_certain(connection: duckdb.DuckDBPyConnection, meant: list[Request]) -
         ],
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE certainly_others AS
+        f"""{CERTAINLY_OTHERS.create} AS
         SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
         WHERE type IN {_IDENTIFYING}
             AND registrant_id IN (
@@ -224,7 +245,7 @@ def _uncertain(
             SELECT record_no, unnest(identifiers) AS identifier FROM {parquet(path)}),
         certain AS (
             SELECT record_no FROM named
-            WHERE identifier IN (SELECT identifier FROM theirs)
+            WHERE identifier IN (SELECT identifier FROM identifiers_of_requests)
                 OR identifier IN (SELECT identifier FROM certainly_others)
                 OR starts_with(identifier, 'identity_code:')
                     AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1)))

@@ -15,6 +15,7 @@ from duckdb.func import ARROW
 from assets.erasure.proof.text_search import READ_OTHERWISE, SPECIAL, plain_texts
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
+from assets.storage.relations import Relation, Scope
 from schemas.token_rules import (
     AT_IN_WORDS,
     CODES,
@@ -34,6 +35,13 @@ _CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _CENTURIES = list("-+YXWVUABCDEF")
 _MOST_GROUPS = 18
 _CODE = "[0-3][0-9] ?[01][0-9] ?[0-9]{2} *[-+A-FU-Y]? *[0-9]{3} ?[0-9A-Z]?"
+
+TEXT_TOKENS = Relation(
+    name="text_tokens",
+    summary="What may be an identifier in texts of a mart or file.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
 
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -79,7 +87,7 @@ def find(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
     identifiers = (_EMAILS, _PHONES, _CODES, _CODES_IN_GROUPS, _WORDS, _PARTED)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE text_tokens AS
+        f"""{TEXT_TOKENS.create} AS
         SELECT identifier FROM ({" UNION ALL ".join(identifiers)})
         WHERE identifier IS NOT NULL"""
     )

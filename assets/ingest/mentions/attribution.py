@@ -18,6 +18,7 @@ from assets.ingest.mentions.spellings import Mention, Spellings, tokens
 from assets.ingest.record_matching import STRONG
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 
 CONTACTS = ("email", "phone")
 # The place of a mention that a source declares as an identifier, in an odd spelling: beside it an
@@ -25,6 +26,51 @@ CONTACTS = ("email", "phone")
 DECLARED = "declared"
 # A visit is somebody's, even when nothing shows who that is.
 _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
+
+REGISTERED_OTHERS = Relation(
+    name="registered_others",
+    summary="What the register knows anybody by besides those who are looked for.",
+    columns={"identifier": "VARCHAR"},
+    scope=Scope.COMPONENT,
+)
+SPELLED = Relation(
+    name="spelled",
+    summary="Identifiers that attribute a record in whose text they are.",
+    columns={"identifier": "VARCHAR"},
+    reads=("requested_identifiers",),
+    scope=Scope.COMPONENT,
+)
+TEXT_MATCHES = Relation(
+    name="text_matches",
+    summary="Mentions in the payload of a record.",
+    columns={
+        "record_no": "BIGINT",
+        "identifier": "VARCHAR",
+        "place": "VARCHAR",
+        "sure": "BOOLEAN",
+        "redact": "BOOLEAN",
+    },
+    scope=Scope.RECORD,
+)
+NAMED = Relation(
+    name="named",
+    summary="What may be an identifier in the payload of a record with a mention.",
+    columns={"record_no": "BIGINT", "kind": "VARCHAR", "token": "VARCHAR"},
+    scope=Scope.RECORD,
+)
+STATED = Relation(
+    name="stated",
+    summary="The declared identifiers of a record with a mention.",
+    columns={"record_no": "BIGINT", "identifier": "VARCHAR"},
+    scope=Scope.RECORD,
+)
+THEIRS = Relation(
+    name="theirs",
+    summary="Records that are attributed to somebody by their text.",
+    columns={"record_no": "BIGINT"},
+    reads=("named", "registered_others", "spelled", "stated", "text_matches"),
+    scope=Scope.COMPONENT,
+)
 
 
 def know_others(
@@ -50,9 +96,8 @@ def know_others(
     )
     everything = " UNION ALL ".join(tables)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP VIEW registered_others AS
-        SELECT identifier FROM ({everything})
-        EXCEPT SELECT identifier FROM ({everything}) SEMI JOIN these USING (registrant_id)"""
+        REGISTERED_OTHERS.create_view(f"""SELECT identifier FROM ({everything})
+        EXCEPT SELECT identifier FROM ({everything}) SEMI JOIN these USING (registrant_id)""")
     )
 
 
@@ -101,12 +146,9 @@ def attribute(
         stated += [
             {"record_no": number, "identifier": identifier} for identifier in row["identifiers"]
         ]
-    _load(
-        connection, "text_matches", matches,
-        identifier="VARCHAR", place="VARCHAR", sure="BOOLEAN", redact="BOOLEAN",
-    )  # fmt: skip
-    _load(connection, "named", named, kind="VARCHAR", token="VARCHAR")  # noqa: S106
-    _load(connection, "stated", stated, identifier="VARCHAR")
+    _load(connection, TEXT_MATCHES, matches)
+    _load(connection, NAMED, named)
+    _load(connection, STATED, stated)
     _find_theirs(connection)
     return records
 
@@ -137,20 +179,18 @@ def _match(number: int, mention: Mention, redact: bool) -> dict[str, object]:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, object]], **columns: str
+    connection: duckdb.DuckDBPyConnection, relation: Relation, rows: list[dict[str, object]]
 ) -> None:
-    types = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_()}
-    schema = pa.schema(
-        [("record_no", pa.int64()), *((column, types[kind]) for column, kind in columns.items())]
-    )
+    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "BOOLEAN": pa.bool_()}
+    schema = pa.schema([(column, types[kind]) for column, kind in relation.columns.items()])
     connection.register("loading", pa.Table.from_pylist(rows, schema))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM loading")
+    connection.execute(f"{relation.create} AS FROM loading")
     connection.unregister("loading")
 
 
 def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE theirs AS
+        f"""{THEIRS.create} AS
         WITH of_anybody AS (
             SELECT record_no, identifier, true AS stated FROM stated
             UNION ALL

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.spellings import squeezed
 from assets.storage.data_root import DataRoot
+from assets.storage.relations import Relation, Scope
 from schemas.columns import TableModel, arrow_schema
 from schemas.staged import CANONICAL, ContactPoints, Identifiers
 from schemas.token_rules import ALIKE_BLOCKS
@@ -52,6 +53,14 @@ HIDING = (
 _ESCAPES = (
     r"\\+(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|%(?:25)*[0-9A-Fa-f]{2}|=[0-9A-Fa-f]{2}"
     r"|&(?:amp;)*(?:[A-Za-z]{2,10}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
+)
+
+WORTH_READING = Relation(
+    name="worth_reading",
+    summary="Records of raw and staged whose texts may contain a searched value.",
+    columns={"delivery_id": "VARCHAR", "layer": "VARCHAR", "record_no": "BIGINT"},
+    amended_from=("decided_redactions",),
+    scope=Scope.RECORD,
 )
 
 
@@ -224,7 +233,7 @@ def scan_lake(
             records += some
     columns = [list(column) for column in zip(*records, strict=True)] if records else [[], [], []]
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE worth_reading AS SELECT DISTINCT
+        f"""{WORTH_READING.create} AS SELECT DISTINCT
             unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS layer,
             unnest($3::BIGINT[]) AS record_no""",
         columns,

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.ingest.mentions.attribution import attribute, know_others
+from assets.ingest.mentions.attribution import SPELLED, THEIRS, attribute, know_others
 from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
@@ -84,7 +84,7 @@ def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redact
     Args:
         rows: Records as raw has them.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE theirs (record_no BIGINT)")
+    connection.execute(THEIRS.create_empty())
     texts = rows["payload"].combine_chunks()
     unreadable = texts.filter(pc.greater(pc.list_value_length(rows["faults"]), 0).combine_chunks())
     identifiers = listed_in(connection, texts, unreadable.to_pylist())
@@ -93,7 +93,7 @@ def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redact
     spellings = Spellings(map(as_mentioned, identifiers), _country(connection))
     candidates = rows.take(pa.array(Prefilter(spellings.fragments).candidates(texts)))
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE spelled AS SELECT unnest($1::VARCHAR[]) AS identifier",
+        f"{SPELLED.create} AS SELECT unnest($1::VARCHAR[]) AS identifier",
         [sorted(identifiers)],
     )
     records = attribute(connection, candidates, spellings)

@@ -24,8 +24,24 @@ from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 from schemas.columns import table_name
 from schemas.staged import ContactPoints, Identifiers
+
+KNOWN_BY = Relation(
+    name="known_by",
+    summary="Every identifier and contact of each registrant.",
+    columns={"registrant_id": "VARCHAR", "identifier": "VARCHAR"},
+    reads=("contact_points", "identifiers"),
+    scope=Scope.COMPONENT,
+)
+OWN_KEYS = Relation(
+    name="own_keys",
+    summary="The source persons of the registrant whose data is gathered.",
+    columns={"person_key": "VARCHAR"},
+    reads=("membership",),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass(frozen=True)
@@ -58,13 +74,13 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
     for table in ("membership", "identifiers", "contact_points", "registrants"):
         read_register(data_root, connection, table, TABLES[table])
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE known AS
+        f"""{KNOWN_BY.create} AS
         SELECT registrant_id, type || ':' || value AS identifier FROM identifiers
         UNION SELECT registrant_id, kind || ':' || match_key FROM contact_points"""
     )
     rows = connection.execute(
-        """SELECT identifier, count(DISTINCT registrant_id) = 1 FROM known
-        WHERE identifier IN (SELECT identifier FROM known WHERE registrant_id = $1)
+        """SELECT identifier, count(DISTINCT registrant_id) = 1 FROM known_by
+        WHERE identifier IN (SELECT identifier FROM known_by WHERE registrant_id = $1)
             GROUP BY identifier""",
         [registrant_id],
     ).fetchall()
@@ -82,7 +98,7 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
     }
     alone = {identifier for identifier, alone in rows if alone}
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE own_keys AS
+        f"""{OWN_KEYS.create} AS
         SELECT person_key FROM membership WHERE registrant_id = $1
         UNION SELECT md5(identifier) FROM (SELECT unnest($2::VARCHAR[]) AS identifier)
             WHERE md5(identifier) NOT IN (SELECT person_key FROM membership)""",
@@ -103,7 +119,7 @@ def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
         (
             Identifiers,
             "type || ':' || value",
-            "type || ':' || value IN (SELECT identifier FROM known)",
+            "type || ':' || value IN (SELECT identifier FROM known_by)",
         ),
     ):
         create_staged_view(data_root, connection, model)

@@ -43,7 +43,7 @@ FAILS_WHEN_IDENTIFIED = source(
     replace(
         ORDERS,
         identify=ORDERS.identify.replace(
-            "FROM records", f"FROM (FROM records WHERE {FAILS} IS NULL)"
+            "FROM raw_records", f"FROM (FROM raw_records WHERE {FAILS} IS NULL)"
         ),
     )
 )

@@ -48,6 +48,11 @@ def test_what_a_column_means_is_no_rule() -> None:
     )
 
 
+def test_the_declaration_of_a_relation_is_no_rule() -> None:
+    relation = 'ROWS = Relation("rows", "A row.", {"n": "BIGINT"}, Scope.RECORD)\n'
+    assert code(RULE + relation) == code(RULE)
+
+
 @pytest.mark.parametrize(
     ("declared", "instead"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
@@ -41,3 +43,23 @@ def test_the_statements_make_a_table_or_a_view_of_the_name() -> None:
         connection.execute("DROP TABLE t")
         connection.execute(table.create_view("SELECT 2 AS n"))
         assert connection.execute("FROM t").fetchall() == [(2,)]
+
+
+def test_a_relation_of_cursors_is_no_temporary_table() -> None:
+    shared = replace(relation("shared"), temporary=False)
+    with duckdb.connect() as connection:
+        connection.execute(f"{shared.create} AS SELECT 1 AS n")
+        connection.execute(f"{relation('own').create} AS SELECT 1 AS n")
+        with connection.cursor() as cursor:
+            assert cursor.execute("FROM shared").fetchall() == [(1,)]
+            with pytest.raises(duckdb.CatalogException, match="own does not exist"):
+                cursor.execute("FROM own")
+
+
+def test_what_is_there_is_not_made_again() -> None:
+    table = relation("t")
+    with duckdb.connect() as connection:
+        connection.execute(table.create_if_missing())
+        connection.execute("INSERT INTO t VALUES (1)")
+        connection.execute(table.create_if_missing())
+        assert connection.execute("FROM t").fetchall() == [(1,)]
