@@ -1,4 +1,4 @@
-"""Every declared relation, by the folder of `assets/` whose functions make it.
+"""Every declared relation, by the folder of `assets/` with the functions that make it.
 
 A relation is declared beside the function that makes it; no module lists them. A build of the
 register is divided further, into its stages (`assets.register.relations`).

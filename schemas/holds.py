@@ -11,7 +11,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class HoldGround:
     """A ground: the law, and its meaning. `by_command`: somebody adds and ends it. `refusal`: the
-    reason that a registrant reads whose erasure waits, as the ground of a refusal.
+    reason that a registrant reads while an erasure waits, as the ground of a refusal.
     """
 
     law: str

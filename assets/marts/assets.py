@@ -170,7 +170,7 @@ def reidentification_check(purpose: str) -> dg.AssetChecksDefinition:
 def differencing_check(purpose: str) -> dg.AssetChecksDefinition:
     """The check that counts what two publications tell about a few registrants by subtraction.
 
-    It warns: what has to go must go, whoever has kept the file of the day before.
+    It warns: what has to go must go, even if somebody kept the file of the day before.
     """
 
     @dg.asset_check(

@@ -23,7 +23,7 @@ from schemas.marts import MARTS
 def small_differences(
     data_root: DataRoot, purpose: str, earlier: Path, later: Path
 ) -> dict[str, int]:
-    """Return the number of groups per table whose size differs by fewer than the floor.
+    """Return the number of groups per table that differ in size by fewer than the floor.
 
     A group is all rows of one content. Its size is what the table says, the number of its keys, or
     the number of its rows. Days of computation are no content.
@@ -61,7 +61,7 @@ def small_differences(
 
 
 def _content(model: type[TableModel]) -> str:
-    """Return the columns whose values make a group, as SQL."""
+    """Return the columns that make a group by their values, as SQL."""
     kinds = duckdb_types(model)
     return ", ".join(
         f'"{name}"'

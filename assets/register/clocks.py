@@ -17,7 +17,7 @@ import duckdb
 
 from assets.register.holds import unless_on_hold
 from assets.storage.relations import Relation, Scope
-from schemas.policy import legal_constraints as law
+from schemas.policy import retention_constraints as law
 from schemas.policy.model import Period, Policy
 from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo

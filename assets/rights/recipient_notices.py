@@ -264,16 +264,18 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
     """
     ended = set(request_ids)
     people = sorted(set(registrants))
-    standing = []
+    open_notices = []
     for path in sorted(notice_ledger.folder(data_root).glob("N*.json")):
         notice, locked = notice_ledger.read(path.read_bytes())
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
         content = encrypted_identity.decrypt(data_root, path.stem, locked) if locked else None
-        standing.append((path, notice, list((content or {}).values())))
-    days = {day for *_, marts in standing for columns in marts for day in columns.get(_AS_OF, ())}
+        open_notices.append((path, notice, list((content or {}).values())))
+    days = {
+        day for *_, marts in open_notices for columns in marts for day in columns.get(_AS_OF, ())
+    }
     keys = {*people, *_pseudonyms(data_root, people, sorted(days))}
-    for path, notice, marts in standing:
+    for path, notice, marts in open_notices:
         named = {
             key
             for columns in marts

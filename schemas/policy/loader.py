@@ -14,7 +14,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.policy import consistency, legal_constraints, marketing_constraints
+from schemas.policy import (
+    consistency,
+    legal_constraints,
+    marketing_constraints,
+    retention_constraints,
+)
 from schemas.policy.diagnostics import PolicyError, explained
 from schemas.policy.model import Policy
 from schemas.policy.yaml_file import parse
@@ -50,6 +55,7 @@ def _load(path: Path) -> Policy:
     if faults := [
         *consistency.faults(policy),
         *legal_constraints.faults(policy),
+        *retention_constraints.faults(policy),
         *marketing_constraints.faults(policy),
     ]:
         raise PolicyError(path, written, faults)

@@ -215,7 +215,7 @@ def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_no
 
 
 def test_nobody_is_followed_from_one_day_to_the_next(built: DataRoot, tmp_path: Path) -> None:
-    """Whose age band changes has a birthday: marts with names have the date."""
+    """A change of age band gives a birthday away: marts with names have the date."""
     data_root = DataRoot(tmp_path / "data", POLICY)
     shutil.copytree(built.root, data_root.root)
     every = " UNION ".join(f"SELECT pseudonym FROM {table}" for table in VALUE_TABLES)

@@ -14,6 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.register import choices, lasting_refusals
+from assets.register import holds as holds_in_force
 from assets.register.current_statements import STATEMENT
 from schemas.policy.loader import load_policy
 from tests.support.examples import examples
@@ -105,6 +106,7 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
         )
         connection.execute(choices.CONSENTS_OF_ERASED.create_empty())
         connection.execute(lasting_refusals.LASTING_REFUSALS.create_empty())
+        connection.execute(holds_in_force.REGISTRANTS_ON_HOLD.create_empty())
         connection.execute(
             "CREATE TEMP TABLE renamed_persons (person_key VARCHAR, current_key VARCHAR)"
         )

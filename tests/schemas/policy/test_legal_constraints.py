@@ -9,14 +9,10 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from schemas.policy.legal_constraints import (
-    AT_MOST,
-    AT_MOST_WITHOUT_STATUTE,
-    PERIODS,
-    PERMITTED_BASES,
-)
+from schemas.policy.legal_constraints import PERMITTED_BASES
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Period
+from schemas.policy.retention_constraints import AT_MOST, AT_MOST_WITHOUT_STATUTE, PERIODS
 from schemas.vocabulary import PURPOSES, AppliesTo
 from tests.support.changed_policy import changed, edited, faults, refused
 
