@@ -82,7 +82,7 @@ class Guard:
             return
         refusal = refusal or self._not_an_operator(connection) or _not_by_post(connection)
         if refusal is None:
-            await self._app(scope, receive, _sealed(send))
+            await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             # Closed before it is accepted, which a browser sees as 403.
             await WebSocketClose(code=1008, reason=refusal.why)(scope, receive, send)
@@ -160,13 +160,13 @@ def _page(connection: HTTPConnection, refusal: Refusal) -> Response:
     return PlainTextResponse(refusal.why, refusal.status, headers)
 
 
-def _sealed(send: Send) -> Send:
+def _with_headers(send: Send) -> Send:
     """Return a `send` that adds the headers of this page only to what Dagster answers."""
 
-    async def sealed(message: MutableMapping[str, Any]) -> None:
+    async def with_headers(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(OF_THIS_PAGE_ONLY)
         await send(message)
 
-    return sealed
+    return with_headers

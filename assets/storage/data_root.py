@@ -118,7 +118,7 @@ class DataRoot:
 
 
 def _check_owner(root: Path) -> None:
-    """Refuse the data root of another user, whose next run could not read what this one writes."""
+    """Refuse another user's data root: the next run of its owner could not read our files."""
     owner = root.stat().st_uid
     if owner != os.geteuid():
         raise PlainError(

@@ -160,7 +160,7 @@ def _of_a_file(error: BaseException) -> str | None:
     """Return which file of ours is not whole; None for other errors."""
     import duckdb
 
-    what = next((what for said, what in _NOT_WHOLE.items() if said in str(error)), None)
+    what = next((what for phrase, what in _NOT_WHOLE.items() if phrase in str(error)), None)
     # Arrow's errors of files are ValueErrors, and are not imported for it.
     if what is None or not isinstance(error, duckdb.Error | ValueError):
         return None

@@ -158,7 +158,7 @@ def test_a_run_ends_with_the_block_that_it_ran_in(
     assert status(instance, run) == FAILED
 
 
-def test_a_run_whose_end_cannot_be_written_is_ended_by_the_next_process(
+def test_a_run_with_an_end_that_cannot_be_written_is_ended_by_the_next_process(
     data_root: DataRoot, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = going_on(instance, **HEADLESS)

@@ -54,7 +54,7 @@ def test_twenty_thousand_waiting_files_are_seen_within_a_second_or_two(
     assert seconds_of(lambda: deliveries.tidy(crowded, "crm")) < 1
 
 
-def test_a_manifest_whose_file_is_there_is_not_tidied_away(crowded: DataRoot) -> None:
+def test_a_manifest_beside_its_file_is_not_removed(crowded: DataRoot) -> None:
     deliveries.tidy(crowded, "crm")
     assert sum(1 for _ in deliveries.waiting(crowded, "crm")) == MANY
 

@@ -133,7 +133,9 @@ def test_values_that_look_like_a_damaged_file_are_not_shown() -> None:
     assert "Matti" not in describe(error)
 
 
-def test_a_disk_without_inodes_is_told_from_a_full_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_inodes_is_distinguished_from_a_full_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     disk = SimpleNamespace(f_files=100, f_favail=0, f_bavail=10)
     monkeypatch.setattr(os, "statvfs", lambda _: disk)
     full = OSError(errno.ENOSPC, "Matti")
