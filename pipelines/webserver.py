@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -31,7 +33,7 @@ from pipelines.ui_guard import Guard
 HOST = "127.0.0.1"
 # Milliseconds between two looks of the UI at what is on its page; Dagster's own default.
 POLLED_EVERY = 2000
-SECONDS_TO_END = 60
+SECONDS_TO_END = 20
 # What Dagster calls them by, with the parameters that are given here.
 PRIVATE: Mapping[str, tuple[str, ...]] = {
     "WorkspaceProcessContext": ("instance", "workspace_load_target", "version"),
@@ -121,14 +123,19 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Dagster's daemon, and end it as its terminal would."""
-    program = str(Path(sys.executable).with_name("dagster-daemon"))
-    with subprocess.Popen([program, "run", "--workspace", str(workspace)]) as daemon:  # noqa: S603
+    """Run Dagster's daemon in a process group of its own, and end the group: the daemon, the code
+    server that it starts, and the runs that this one starts.
+    """
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "--workspace"]
+    with subprocess.Popen([*command, str(workspace)], start_new_session=True) as daemon:  # noqa: S603
         try:
             yield daemon
         finally:
-            daemon.terminate()
-            try:
-                daemon.wait(SECONDS_TO_END)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
+            end = time.monotonic() + SECONDS_TO_END
+            with suppress(ProcessLookupError):
+                os.killpg(daemon.pid, signal.SIGTERM)
+                while time.monotonic() < end:
+                    daemon.poll()  # or it would stay in its group as a zombie
+                    os.killpg(daemon.pid, 0)
+                    time.sleep(0.1)
+                os.killpg(daemon.pid, signal.SIGKILL)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 import websocket
@@ -37,6 +39,26 @@ def browser(ui: Ui) -> requests.Session:
     session = requests.Session()
     assert session.get(ui.link()).status_code == 200
     return session
+
+
+def processes_of(root: Path) -> list[str]:
+    """The command lines of all processes that run on a data root."""
+    return [
+        " ".join(process.info["cmdline"])
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if (process.info["environ"] or {}).get("REGISTER_HOME") == str(root)
+    ]
+
+
+def test_nothing_of_it_goes_on_when_it_has_ended(refreshed: Refreshed, tmp_path: Path) -> None:
+    root = copied(refreshed.root, tmp_path / "data")
+    with running_ui(root) as running:
+        running.link()
+        end = time.monotonic() + 180
+        while not any("api grpc" in line for line in processes_of(root)):
+            assert time.monotonic() < end, processes_of(root)
+            time.sleep(0.2)
+    assert processes_of(root) == []
 
 
 def asked(browser: requests.Session, ui: Ui, query: str) -> Any:
