@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.policy import consistency
-from schemas.policy import legal_constraints as law
+from schemas.policy import retention_constraints as law
 from schemas.policy.diagnostics import Fault, unknown
 from schemas.policy.model import Period, Policy
 
