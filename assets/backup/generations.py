@@ -43,10 +43,12 @@ def make(data_root: DataRoot, folder: Path | None, now: datetime) -> Generation:
     """Back up the data root as a new generation, whole or not at all. Only under the writer's lock.
 
     The key is durable before the file has its name. Memory is bounded by a piece of the stream.
+    What a killed backup left behind goes first: its key may be there, and no rotation knows it.
     """
     name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     key = secrets.token_bytes(KEY_BYTES)
     path = folder_of(data_root, folder) / f"{name}{SUFFIX}"
+    remove(*path.parent.glob(f"{UNFINISHED}*"))
     with writing(path) as unfinished:
         _write_archive(data_root, unfinished, key, name)
         _write_keys(data_root, name, key)

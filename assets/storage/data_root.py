@@ -94,7 +94,9 @@ class DataRoot:
         unfinished among them is a leftover only when its process has ended.
         """
         unlocked = (self.requests, self.outbox, self.secrets)
-        for folder in (self.lake, self.marts, *unlocked):
+        for leftover in self.root.glob(f"{UNFINISHED}*"):
+            leftover.unlink()
+        for folder in (self.lake, self.marts, self.root / "backups", *unlocked):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
                 process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
                 if (

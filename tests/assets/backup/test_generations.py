@@ -125,6 +125,18 @@ def test_a_backup_that_fails_leaves_neither_file_nor_key(
     assert list((filled.root / "backups").iterdir()) == []
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_a_killed_backup_left_behind_goes_with_the_next(
+    filled: DataRoot, tmp_path: Path, elsewhere: bool
+) -> None:
+    folder = tmp_path / "elsewhere" if elsewhere else filled.root / "backups"
+    folder.mkdir()
+    left = folder / ".unfinished-1-0a1b2c3d-20261122T030000Z-abcdef.backup"
+    left.write_bytes(b"of a process that was killed")
+    made = make(filled, folder if elsewhere else None, NOW)
+    assert [path.name for path in folder.iterdir()] == [f"{made.name}.backup"]
+
+
 def test_memory_does_not_grow_with_what_is_backed_up(filled: DataRoot) -> None:
     with (filled.lake / "raw" / "large.parquet").open("wb") as file:
         for _ in range(64):
