@@ -64,7 +64,9 @@ def test_a_backup_contains_what_cannot_be_rebuilt(data_root: DataRoot) -> None:
         decrypted = EncryptedReader(file, key_path(data_root, made.name).read_bytes(), made.name)
         with tarfile.open(fileobj=decrypted, mode="r|") as archive:  # type: ignore[call-overload]
             names = {entry.name for entry in archive}
-    assert names == {*(str(path.relative_to(data_root.root)) for path in kept), "secrets/pepper"}
+    records = {"lake/.sums", "lake/recorded.json", "requests/suppressions.json"}
+    paths = {str(path.relative_to(data_root.root)) for path in kept}
+    assert names == {*paths, *records, "secrets/pepper"}
 
 
 def test_each_generation_has_a_key_of_its_own(filled: DataRoot) -> None:
