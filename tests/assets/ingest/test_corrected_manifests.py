@@ -17,6 +17,7 @@ from assets.ingest import deliveries, raw
 from assets.ingest.deliveries import Entry
 from assets.sources import crm
 from assets.staging import lake_rewrite, staged
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.registers import TODAY, refresh, rows, take_in
@@ -63,7 +64,7 @@ def files(data_root: DataRoot) -> set[str]:
     for layer in ("raw", "staged", "quarantine", "deliveries"):
         for path in (data_root.lake / layer / "crm").glob("*/*"):
             ids.add(path.name.split(".")[0])
-    return ids
+    return ids - {""}  # of the folders' own records
 
 
 def conserved(data_root: DataRoot) -> bool:
@@ -181,7 +182,7 @@ class KilledError(BaseException):
 STEPS = {
     "before the ledger has it": (deliveries, "enter"),
     "before the misread files go": (shutil, "rmtree"),
-    "before the misread entry goes": (raw, "remove"),
+    "before the misread entry goes": (recorded_files, "remove"),
     "before the original goes": (deliveries, "take_out"),
 }
 
@@ -195,8 +196,14 @@ def test_killed_between_any_two_steps_the_next_run_ends_the_same(
     arrive(data_root)
     deliver(data_root, "contracts")
 
-    def killed(*_: object, **__: object) -> None:
-        raise KilledError
+    real = getattr(*STEPS[step])
+
+    def killed(*arguments: object, **named: object) -> None:
+        """The misread files go by the same function as their entry, before it."""
+        if "entry goes" in step and "deliveries" not in Path(str(arguments[0])).parts:
+            real(*arguments, **named)
+        else:
+            raise KilledError
 
     with monkeypatch.context() as patched:
         patched.setattr(*STEPS[step], killed)

@@ -430,6 +430,7 @@ class TestStaleFeed:
                         "Record ID": "801",
                         "First Name": "Onni",
                         "Last Name": "Oma",
+                        "Email": "onni.oma@example.fi",
                         "Street Address": "Omatie 1",
                     }
                 ]
