@@ -155,7 +155,7 @@ def messages() -> list[dict[str, Any]]:
     return [
         message(MOVER, "2019-06-27", *moved()),
         message(MOVER, "2019-07-01", *new_name),
-        message(DEAD, "2019-06-28", death(True, "LISATTY", "2019-06-06")),
+        message(DEAD, "2026-06-28", death(True, "LISATTY", "2026-06-06")),
         message(HIDDEN, "2019-06-28", protection(True, "LISATTY")),
         message(HIDDEN, "2020-01-28", *posted()),
         renamed_person(),
