@@ -203,7 +203,8 @@ def _keys_of_raw(
 def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Bring the staged files in line with raw, if a removal was killed between the two.
 
-    Only raw has the person of a record in quarantine, and the new key of a redacted record.
+    Only raw has the person of a record in quarantine, and the new key of a redacted record. Of a
+    staged record that has no row left, in raw or staged, the outcome goes as well.
     """
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     index = staged_folder(data_root, entry) / "records.parquet"
@@ -213,14 +214,19 @@ def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
         WHERE outcome <> 'staged')
         AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
     stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
+    *tables, outcomes = staged_files(data_root, entry)
+    left = " UNION ALL ".join(f"SELECT record_no FROM {parquet(path)}" for path in (raw, *tables))
+    keep = {
+        quarantine_path(data_root, entry): stays,
+        outcomes: f"({stays}) AND (outcome <> 'staged' OR record_no IN ({left}))",
+    }
     keys = _keys_of_raw(data_root, connection, entry)
-    for path in (quarantine_path(data_root, entry), *staged_files(data_root, entry)):
+    for path in (quarantine_path(data_root, entry), *tables, outcomes):
         if path.exists():
-            without_person = path.parent.name == entry.day or path == index
             rewrite(
                 connection,
                 path,
-                stays if without_person else "true",
+                keep.get(path, "true"),
                 keys=keys.get(path.stem, keys.get("staged", "*")),
             )
 
