@@ -23,7 +23,7 @@ def run(data_root: DataRoot, *, only_check: bool = False) -> dg.ExecuteInProcess
     selection: dg.AssetSelection = (
         dg.AssetSelection.checks(backup_assets.none_beyond_its_time)
         if only_check
-        else dg.AssetSelection.all()
+        else dg.AssetSelection.assets(["upkeep", "backups"])
     )
     job = dg.Definitions(
         assets=backup_assets.ASSETS,
