@@ -72,7 +72,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
                 removed[entry.source] += legal_holds.remove_unless_retained(
                     data_root, connection, entry, mentions.edits(connection)
                 )
-        staged.stage_again(data_root)
+        lake_rewrite.stage_again(data_root)
         legal_holds.key_contents(data_root, connection)
     emptied_deliveries.rename(data_root)
     return dict(sorted(removed.items()))

@@ -40,7 +40,7 @@ from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, other_requests, recipient_notices
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
-from assets.staging import lake_rewrite, staged
+from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import staged_folder
 from assets.storage.data_root import DataRoot
@@ -120,7 +120,7 @@ def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str
                     data_root, connection, entry, mentions.edits(connection)
                 )
         _remove_decided(data_root, connection, asked, today, removed)
-        staged.stage_again(data_root)
+        lake_rewrite.stage_again(data_root)
         legal_holds.key_contents(data_root, connection)
     emptied_deliveries.rename(data_root)
     return dict(sorted(removed.items()))

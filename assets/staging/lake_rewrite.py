@@ -20,7 +20,7 @@ from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
 from assets.ingest.redacted_records import identified_again
 from assets.sources.all_sources import SOURCES
-from assets.staging.staged import quarantine_path, staged_folder
+from assets.staging.staged import quarantine_path, stage, staged_folder
 from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -229,6 +229,19 @@ def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
                 keep.get(path, "true"),
                 keys=keys.get(path.stem, keys.get("staged", "*")),
             )
+
+
+def stage_again(data_root: DataRoot) -> list[Entry]:
+    """Stage the deliveries that were staged before and wait to be staged again; return them."""
+    done = []
+    for source in SOURCES:
+        days = {
+            entry.day
+            for entry in deliveries.ledger(data_root, source.name)
+            if not entry.staged_with and staged_folder(data_root, entry).exists()
+        }
+        done += stage(data_root, source, days) if days else []
+    return done
 
 
 def staged_files(data_root: DataRoot, entry: Entry) -> list[Path]:

@@ -27,7 +27,6 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
-from assets.sources.all_sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
@@ -103,19 +102,6 @@ def stage(
             continue
         earlier = [before for before in ledger[:number] if before.dataset == entry.dataset]
         done.append(_stage_delivery(data_root, dataset, entry, raw, earlier))
-    return done
-
-
-def stage_again(data_root: DataRoot) -> list[Entry]:
-    """Stage the deliveries that were staged before and wait to be staged again; return them."""
-    done = []
-    for source in SOURCES:
-        days = {
-            entry.day
-            for entry in deliveries.ledger(data_root, source.name)
-            if not entry.staged_with and staged_folder(data_root, entry).exists()
-        }
-        done += stage(data_root, source, days) if days else []
     return done
 
 

@@ -13,7 +13,7 @@ import pytest
 from assets.erasure import erasing
 from assets.ingest import deliveries
 from assets.requests import ledger
-from assets.staging import staged
+from assets.staging import lake_rewrite, staged
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
@@ -149,7 +149,9 @@ def test_staging_that_was_killed_is_done_by_the_next_removal(
     data_root = DataRoot(copied(misplaced_root, tmp_path / "killed"))
     request_id = suppressed(data_root)
     with monkeypatch.context() as patched:
-        patched.setattr(staged, "stage_again", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            lake_rewrite, "stage_again", lambda _: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             erasing.remove(data_root, [request_id], TODAY)
     assert not all(entry.staged_with for entry in deliveries.ledger(data_root))
