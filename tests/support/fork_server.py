@@ -132,6 +132,7 @@ class Requests:
 if __name__ == "__main__":
     import_everything()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which a suite under nohup would pass on ignored
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(sys.argv[1])
         listening.listen()
