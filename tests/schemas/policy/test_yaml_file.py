@@ -100,9 +100,9 @@ UNREADABLE: list[tuple[str, str | bytes, str]] = [
 def test_what_is_no_plain_yaml_is_refused_within_a_second(
     text: str | bytes, message: str, tmp_path: Path
 ) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     lines = faults(tmp_path, text)
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert any(message in line for line in lines), lines
     assert len(lines) <= 51
     assert all(len(line) < 2_000 for line in lines)
