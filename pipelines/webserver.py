@@ -127,7 +127,9 @@ def _daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
     server that it starts, and the runs that this one starts.
     """
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "--workspace"]
-    with subprocess.Popen([*command, str(workspace)], start_new_session=True) as daemon:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
+        [*command, str(workspace)], start_new_session=True
+    ) as daemon:
         try:
             yield daemon
         finally:

@@ -135,7 +135,7 @@ def _stopped() -> NoReturn:
     Threads of native libraries may still be at what was interrupted, and abort the process when the
     interpreter takes itself apart: it does not.
     """
-    with suppress(OSError):  # whoever read this may be gone
+    with suppress(OSError):  # the reader may have closed it
         CommandError(STOPPED).show()
         sys.stdout.flush()
     os._exit(1)

@@ -176,7 +176,7 @@ REFUSALS: dict[str, tuple[list[Event], Event, set[str]]] = {
     "opted out in the CRM": ([], {"Unsubscribed_from_all_email": "true"}, {"phones"}),
     "bounced for good": ([], {"Global_bounce": "true"}, {"phones"}),
 }
-# Consents to cookies, whoever is asked and whatever the log has for an identifier.
+# Consents to cookies, of any person and with any identifier in the log.
 COOKIE_CONSENTS: dict[str, Event] = {
     "on the web": {"channel": "web"},
     "by TCF": {"source": "tcf2", "evidence": tcf_string(0xF00000, 17_900_000_000)},
