@@ -50,7 +50,7 @@ def _write_settings(folder: Path) -> None:
     settings = folder / "dagster.yaml"
     shipped = (Path(str(files("pipelines"))).parent / "dagster.yaml").read_text(encoding="utf-8")
     wanted = shipped.replace(_CLASS, _CLASS + _EVENTS.format(json.dumps(str(folder / EVENTS))))
-    present = settings.read_text(encoding="utf-8") if settings.exists() else shipped
+    present = settings.read_text("utf-8", "replace") if settings.exists() else shipped
     plain = _EVENTS_LINES.sub("", present)
     if present != wanted and (plain == shipped or _sha256(plain) in EARLIER):
         with writing(settings) as unfinished:

@@ -171,16 +171,16 @@ def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | Non
     """
     if instance is None and not (data_root.dagster / "dagster.yaml").exists():
         return
-    import dagster as dg
     from sqlalchemy.exc import DatabaseError
 
-    from pipelines.dagster_home import prepare_dagster
+    from pipelines.dagster_instance import naming_damage, opened
     from pipelines.dead_runs import end_dead_runs
 
-    if instance is None:
-        prepare_dagster(data_root.root)
     try:
-        with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
+        with (
+            nullcontext(instance) if instance else opened(data_root.root) as reported,
+            naming_damage(),
+        ):
             end_dead_runs(reported, died)
     except (DatabaseError, PlainError) as error:
         _MARKED.add(data_root.root)

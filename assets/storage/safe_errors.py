@@ -65,8 +65,8 @@ _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
 DAMAGED_HISTORY = (
-    "Dagster's database is damaged, the register is not: stop `register ui`, move `dagster` out of "
-    "the data root and run this again, which begins a new history of runs"
+    "Dagster's database is damaged, the register is not: stop `register ui` and move `dagster` out "
+    "of the data root; the next run begins a new history of runs"
 )
 
 

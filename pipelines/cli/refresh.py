@@ -156,29 +156,38 @@ def _refusals(data_root: DataRoot) -> list[tuple[str, str]]:
     return deliveries.refusals(data_root, [source.name for source in SOURCES], last_day(data_root))
 
 
-def dagster() -> tuple[Any, Any]:
+def dagster(*, recorded: bool = False) -> tuple[Any, Any]:
     """Return the data root's Dagster instance, and a function that returns a job by name.
 
     Runs that an earlier process left open are ended. Call under the writer lock.
+
+    Args:
+        recorded: Whether a damaged instance is an error. Otherwise the runs go on without it, and
+            are recorded nowhere; a line on stderr says so.
+
+    Raises:
+        DamagedHistoryError: It is damaged.
     """
     import warnings
 
-    from pipelines.dagster_home import prepare_dagster
-
-    prepare_dagster()
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import dagster as dg
+        from dagster import DagsterInstance
 
+        from pipelines.dagster_instance import DamagedHistoryError, naming_damage, opened
         from pipelines.dead_runs import end_dead_runs
         from pipelines.definitions import definitions_under
         from schemas.policy.loader import policy_file
 
-        instance = dg.DagsterInstance.get()
-        # Runs and events are in databases of their own: one that is damaged is found before a run.
-        end_dead_runs(instance)
-        instance.get_dynamic_partitions("requests")
+        try:
+            instance = opened()
+            with naming_damage():
+                end_dead_runs(instance)
+        except DamagedHistoryError as error:
+            if recorded:
+                raise
+            click.echo(f"this run is recorded nowhere: {error}", err=True)
+            instance = DagsterInstance.ephemeral()
         return instance, definitions_under(policy_file()).resolve_job_def
 
 
