@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations, groupby, islice
 from pathlib import Path
 
 import duckdb
@@ -59,13 +59,16 @@ class Match:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of an attached mart; the view has `unit`, `weight` and the columns as c0, c1 ..."""
+    """A table of an attached mart; the view has `unit`, `weight` and the columns as c0, c1 ...
+
+    `units` is a query of the keys of its rows; empty where rows have none.
+    """
 
     name: str
     view: str
     columns: tuple[Column, ...]
     people: str
-    has_key: bool
+    units: str
 
     @property
     def rows(self) -> str:
@@ -117,11 +120,16 @@ def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableMo
         if by and other is not model and comparable_columns.has_one_row_each(other)
         for column in comparable_columns.columns(other)
     ]
-    for number, (other, column) in enumerate(beside, len(own)):
-        query = f"""SELECT mine.*, theirs.value AS c{number}
+    number = len(own)
+    for other, of_other in groupby(beside, lambda pair: pair[0]):
+        values = [column.sql for _, column in of_other]
+        names = [f"c{number + nth}" for nth in range(len(values))]
+        number += len(values)
+        query = f"""SELECT mine.*, {", ".join(f"theirs.{name}" for name in names)}
             FROM ({query}) AS mine
             LEFT JOIN (
-                SELECT "{comparable_columns.key(other)}" AS unit, {column.sql} AS value
+                SELECT "{comparable_columns.key(other)}" AS unit,
+                    {", ".join(f"{sql} AS {name}" for sql, name in zip(values, names, strict=True))}
                 FROM "{mart}"."{table_name(other)}"
             ) AS theirs ON mine.unit = theirs.unit"""
     described = [
@@ -147,7 +155,7 @@ def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableMo
             for number, column in enumerate(described)
         ),
         "count(DISTINCT unit)" if by else "sum(weight)",
-        has_key=by is not None,
+        units=f'SELECT "{by}" AS unit FROM "{mart}"."{name}"' if by else "",
     )
 
 
@@ -182,8 +190,10 @@ def _fewest_people(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
 
 def _most_rows(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
     """Return the most rows that one registrant has; 1 where rows have no key."""
-    by_key = f"SELECT count(*) AS rows FROM {table.view} GROUP BY unit"
-    return count(connection, f"SELECT max(rows) FROM ({by_key})") if table.has_key else 1
+    if not table.units:
+        return 1
+    by_unit = f"SELECT count(*) AS rows FROM ({table.units}) GROUP BY unit"
+    return count(connection, f"SELECT max(rows) FROM ({by_unit})")
 
 
 def _combinations(pairs: list[Pair]) -> Iterator[tuple[Pair, ...]]:

@@ -81,17 +81,18 @@ def make_source_persons(
     account that made it, those who were one registrant with it in the last build have had it, or
     else the only person who states the account (`heirs`).
     """
-    contacts = " UNION ALL ".join(
-        f"""SELECT person_key, {contact} AS contact_on
-        FROM statements_{table} WHERE person_key IS NOT NULL"""
-        for table, contact in _CONTACTS.items()
-    )
     # One after the other: as one statement, the joins and aggregates of all of them would have to
     # fit into memory at the same time.
-    parts = {
+    contacts = {
+        f"contacts_of_{table}": f"""SELECT person_key, max({contact}) AS contact_on
+            FROM statements_{table} WHERE person_key IS NOT NULL GROUP BY person_key"""
+        for table, contact in _CONTACTS.items()
+    }
+    parts = contacts | {
         "present": f"""SELECT person_key, stated.last_contact_on, first.first_seen
             FROM (SELECT person_key, max(contact_on) AS last_contact_on
-                FROM ({contacts}) GROUP BY person_key) AS stated
+                FROM ({" UNION ALL ".join(f"FROM {name}" for name in contacts)})
+                GROUP BY person_key) AS stated
             LEFT JOIN (
                 SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
                     min({FIRST_SEEN.format("staged")}
