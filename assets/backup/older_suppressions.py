@@ -24,7 +24,6 @@ from assets.backup.erasure_replay import replay
 from assets.backup.intact_copies import members
 from assets.erasure.proof import certificate_binding
 from assets.ingest import suppression
-from assets.ingest.record_matching import WITH_OWN
 from assets.storage import recorded_files, suppression_state
 from assets.storage.backup_generations import every
 from assets.storage.data_root import DataRoot
@@ -34,9 +33,18 @@ from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import fingerprint, fingerprint_of
 from assets.storage.sessions import connect
 from assets.storage.suppression_state import LIST, LIST_PATH, PEPPER_PATH
+from schemas.unusual_spellings import former_forms
 
 HERE = "here"
 """The name of the list that lies in `requests/`, among those of generations."""
+
+
+_LISTED_OF_A_RECORD = """list_concat(
+    identifiers,
+    list_transform(identifiers, lambda named: 'own_' || named),
+    list_transform(identifiers, lambda named: 'shared:' || named),
+    ['record:' || record_key, 'content:' || content])"""
+"""SQL: what an erasure may list of a record of raw."""
 
 
 class OlderListError(PlainError):
@@ -198,21 +206,18 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
     with connect(data_root) as connection:
         suppression.prepare(data_root, connection)
         connection.register("lost_tags", pa.Table.from_pylist(rows))
+        of_records = f"SELECT DISTINCT unnest({_LISTED_OF_A_RECORD}) FROM {parquet(*raw)}"
+        named = connection.execute(
+            f"SELECT DISTINCT identifier FROM ({_matching(of_records)})"
+        ).fetchall()
+        # An erasure lists an identifier in the forms of older versions, too.
+        former = sorted({form for (identifier,) in named for form in former_forms(identifier)})
+        every_form = f"{of_records} UNION SELECT unnest($1::VARCHAR[])"
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE made_again AS
-            WITH identified AS (
-                SELECT DISTINCT unnest({WITH_OWN} || ['record:' || record_key]) AS identifier
-                FROM {parquet(*raw)}),
-            hashed AS (
-                SELECT suppression_token(form) AS token
-                FROM (SELECT unnest({suppression.FORMS}) AS form
-                    FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind
-                        FROM identified))
-                WHERE form IS NOT NULL)
-            SELECT token, request_id, since, review_on
-            FROM (SELECT DISTINCT token FROM hashed)
-            JOIN lost_tags
-                ON tag = left(keyed_hash('bound|' || token), {certificate_binding.TAG_LENGTH})"""
+            SELECT DISTINCT token, request_id, since, review_on
+            FROM ({_matching(every_form)})""",
+            [former],
         )
         together = older.with_name("together.parquet")
         count = connection.execute("SELECT count(*) FROM made_again").fetchall()[0][0]
@@ -225,6 +230,18 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
         )
     together.replace(older)
     return int(count)
+
+
+def _matching(identifiers: str) -> str:
+    """SQL: the rows of `lost_tags` by the identifiers that the query has, with their tokens."""
+    return f"""SELECT identifier, token, request_id, since, review_on
+        FROM (SELECT identifier, suppression_token(form) AS token
+            FROM (SELECT identifier, unnest({suppression.FORMS}) AS form
+                FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind
+                    FROM ({identifiers}) AS of_records(identifier)))
+            WHERE form IS NOT NULL)
+        JOIN lost_tags
+            ON tag = left(keyed_hash('bound|' || token), {certificate_binding.TAG_LENGTH})"""
 
 
 def _note(

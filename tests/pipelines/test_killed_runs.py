@@ -140,11 +140,14 @@ def test_the_night_still_runs_with_dead_runs_in_both_places_of_the_queue(
         root_key_counts={WRITER: 1}, has_unconstrained_root_nodes=False, all_pools={WRITER}
     )
     dead = [
-        dg.DagsterRun(run_id=make_new_run_id(), status=STARTED, run_op_concurrency=lake)
+        dg.DagsterRun("refresh", make_new_run_id(), status=STARTED, run_op_concurrency=lake)
         for _ in range(2)
     ]
     night = dg.DagsterRun(
-        run_id=make_new_run_id(), status=dg.DagsterRunStatus.QUEUED, run_op_concurrency=lake
+        "refresh",
+        make_new_run_id(),
+        status=dg.DagsterRunStatus.QUEUED,
+        run_op_concurrency=lake,
     )
     for run in (*dead, night):
         instance.add_run(run)
