@@ -25,7 +25,6 @@ WORKSPACE = Path(str(files("pipelines"))).parent / "workspace.yaml"
 PRIVATE: Mapping[str, tuple[str, ...]] = {
     "InMemoryJob": ("job_def",),
     "execute_run": ("job", "dagster_run", "instance"),
-    "WorkspaceFileTarget": ("paths",),
 }
 
 
