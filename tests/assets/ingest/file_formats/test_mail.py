@@ -26,6 +26,7 @@ Salainen viesti.\r
 From here on.\r
 """
 BODY = EML.partition(b"\r\n\r\n")[2]
+BEGINNING = b"From a@b Mon Nov 30 10:00:00 2026\n"
 COMPLAINT = b"""From: <complaints@example.com>
 Content-Type: multipart/report; report-type=feedback-report;
  boundary="part=="
@@ -86,7 +87,12 @@ def test_a_message_is_its_headers_decoded_and_a_hash_of_its_body(tmp_path: Path)
 
 def test_a_message_of_a_mailbox_begins_behind_a_blank_line(tmp_path: Path) -> None:
     unix = EML.replace(b"\r\n", b"\n")
-    data = b"From a@b Mon Nov 30 2026\n" + unix + b"\nFrom c@d Mon Nov 30 2026\n" + unix
+    data = (
+        b"From a@b Mon Nov 30 10:00:00 2026\n"
+        + unix
+        + b"\nFrom c@d Mon Nov 30 10:00:00 +0200 2026\n"
+        + unix
+    )
     for file in (data, data.replace(b"\n", b"\r\n")):
         first, second = read(tmp_path, file, Mail(mailbox=True))
         assert first == second
@@ -156,7 +162,7 @@ def test_a_head_without_an_end_counts_and_is_not_kept(
 ) -> None:
     monkeypatch.setattr(batches, "LARGEST_RECORD", 1000)
     monkeypatch.setattr(mail, "LONGEST_LINE", 100)
-    data = b"From a\n" + b"X: " + b"y" * 5000 + b"\n\nbody\n\nFrom b\nTo: c@example.fi\n\n"
+    data = BEGINNING + b"X: " + b"y" * 5000 + b"\n\nbody\n\n" + BEGINNING + b"To: c@example.fi\n\n"
     first, second = read(tmp_path, data, Mail(mailbox=True))
     assert first[1] == ["REC-TOO-LARGE"]
     assert first[0].keys() == {"sha256", "body"}
