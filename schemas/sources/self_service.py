@@ -1,4 +1,7 @@
-"""What an edit of one's own data, or a correction, must have (docs/deliveries.md)."""
+"""What an edit of one's own data, or a correction, must have (docs/deliveries.md).
+
+`register rectify` refuses a value that is not valid with `SELF-VALUE`, too.
+"""
 
 from __future__ import annotations
 
