@@ -16,7 +16,7 @@ from tests.support import population_register_messages as messages
 from tests.support.dated_records import contact, contract, mark, order, visit
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.examples import examples
-from tests.support.registers import build, rows, settle, take_in
+from tests.support.registers import build, rows, take_in
 
 DAY = "2026-11-10"
 CODE = messages.code("010170-943")
@@ -44,7 +44,7 @@ def contracts(data_root: DataRoot, *agreed: dict[str, str], day: str = DAY) -> N
 def present(data_root: DataRoot, day: str) -> set[str]:
     """Given names of the registrants that are left on a day, after its sweep."""
     take_in(data_root, date.fromisoformat(day))
-    settle(data_root, date.fromisoformat(day))
+    build(data_root, date.fromisoformat(day))
     return {row["given_names"] for row in rows(data_root, "SELECT given_names FROM registrants")}
 
 
@@ -113,9 +113,9 @@ def test_an_undated_credit_mark_counts_from_the_day_of_its_report_in_helsinki(
     }  # fmt: skip
     put(data_root, "credit_bureau", "2026-11-10", "credit_reports", json.dumps(report).encode(), 1)
     take_in(data_root)
-    settle(data_root, date(2029, 11, 9))
+    build(data_root, date(2029, 11, 9))
     assert rows(data_root, "SELECT remark_id FROM credit_marks") == [{"remark_id": "undated"}]
-    settle(data_root, date(2029, 11, 10))
+    build(data_root, date(2029, 11, 10))
     assert rows(data_root, "SELECT remark_id FROM credit_marks") == []
 
 
@@ -207,7 +207,7 @@ def test_an_ended_contract_leaves_no_earlier_than_the_other_of_the_same_person(
         ended("K-open", "C612", "", identity_code=CODE, status="active"),
     )
     take_in(data_root)
-    settle(data_root, date(2026, 11, 20))
+    build(data_root, date(2026, 11, 20))
     assert kept_contracts(data_root) == {"K-old", "K-open"}
     assert len(rows(data_root, "SELECT * FROM registrants WHERE has_open_contract")) == 1
 
@@ -236,14 +236,14 @@ def test_an_ended_contract_without_an_end_counts_from_the_day_it_was_first_state
     contracts(data_root, over, day="2026-11-12")
     contracts(data_root, {**over, "monthly_fee": "13.00"}, day="2026-11-14")
     take_in(data_root)
-    settle(data_root, date(2026, 11, 20))
+    build(data_root, date(2026, 11, 20))
     [person] = rows(data_root, "SELECT relationship_ends_on, has_open_contract FROM registrants")
     assert person == {"relationship_ends_on": date(2026, 11, 12), "has_open_contract": False}
     # Nothing is made up in the contract itself.
     assert rows(data_root, "SELECT ends_on FROM contracts") == [{"ends_on": None}]
-    settle(data_root, date(2029, 11, 11))
+    build(data_root, date(2029, 11, 11))
     assert kept_contracts(data_root) == {"K-2"}
-    settle(data_root, date(2029, 11, 12))
+    build(data_root, date(2029, 11, 12))
     assert kept_contracts(data_root) == set()
 
 
@@ -255,7 +255,7 @@ def test_a_late_arrival_moves_the_day_back_and_a_repetition_does_not_move_it(
     for day in order_of_arrival:
         contracts(data_root, over, day=f"2026-11-{day}")
         take_in(data_root)
-        settle(data_root, date(2026, 11, 20))
+        build(data_root, date(2026, 11, 20))
     assert rows(data_root, "SELECT relationship_ends_on AS day FROM registrants") == [
         {"day": date(2026, 11, 11)}
     ]
@@ -266,7 +266,7 @@ def test_a_contract_that_was_taken_up_again_ended_on_the_later_day(data_root: Da
     for day, status in (("10", "ended"), ("12", "active"), ("14", "cancelled")):
         contracts(data_root, {**over, "status": status}, day=f"2026-11-{day}")
     take_in(data_root)
-    settle(data_root, date(2026, 11, 20))
+    build(data_root, date(2026, 11, 20))
     assert rows(data_root, "SELECT relationship_ends_on AS day FROM registrants") == [
         {"day": date(2026, 11, 14)}
     ]
@@ -277,7 +277,7 @@ def test_an_end_that_is_stated_later_counts(data_root: DataRoot) -> None:
     contracts(data_root, over, day="2026-11-10")
     contracts(data_root, {**over, "ends_on": "2025-06-30"}, day="2026-11-12")
     take_in(data_root)
-    settle(data_root, date(2026, 11, 20))
+    build(data_root, date(2026, 11, 20))
     assert rows(data_root, "SELECT relationship_ends_on AS day FROM registrants") == [
         {"day": date(2025, 6, 30)}
     ]
@@ -310,7 +310,7 @@ def test_the_day_is_that_of_the_first_statement_since_it_was_last_active(
         contracts(data_root, {**row, "monthly_fee": f"{number}.00"}, day=str(day))
         ended_on = None if status == "active" else ended_on or day
     take_in(data_root)
-    settle(data_root, date(2026, 11, 20))
+    build(data_root, date(2026, 11, 20))
     [person] = rows(data_root, "SELECT * FROM registrants")
     assert (person["relationship_ends_on"], person["has_open_contract"]) == (
         ended_on,

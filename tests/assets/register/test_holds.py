@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,13 +18,14 @@ from assets.storage.data_root import DataRoot
 from pipelines.cli.hold import hold as hold_command
 from pipelines.cli.marts import why
 from tests.support import population_register_messages as messages
+from tests.support.data_roots import copied
 from tests.support.dated_records import contract, visit
 from tests.support.deliveries import csv, put
 from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW
 from tests.support.marketing import contact as any_contact
 from tests.support.marketing import event
-from tests.support.registers import build, rows, settle, take_in, typed
+from tests.support.registers import build, rows, take_in, typed
 
 # Last contact on 12 November 2023: their time is over on 12 November 2026.
 BEFORE, DUE = date(2026, 11, 11), date(2026, 11, 12)
@@ -58,12 +60,19 @@ def night(data_root: DataRoot, day: date) -> set[str]:
     return known(data_root)
 
 
-@pytest.fixture
-def before(data_root: DataRoot) -> DataRoot:
-    """Two people on the day before their time is over."""
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data_root = DataRoot(tmp_path_factory.mktemp("two") / "data")
+    data_root.create()
     export(data_root, "2026-11-09", person("801"), person("802"))
     assert night(data_root, BEFORE) == {"C801", "C802"}
-    return data_root
+    return data_root.root
+
+
+@pytest.fixture
+def before(two: Path, tmp_path: Path) -> DataRoot:
+    """Two people on the day before their time is over."""
+    return DataRoot(copied(two, tmp_path / "before"))
 
 
 def on_hold(data_root: DataRoot, number: str = "801", **more: object) -> str:
@@ -288,7 +297,7 @@ def test_a_hold_follows_its_person_through_a_merge(data_root: DataRoot) -> None:
         person("802", Email="sama@example.fi", First_Name="Nimi801",
         ))  # fmt: skip
     take_in(data_root, DUE)
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert {row["value"] for row in rows(data_root, "SELECT * FROM identifiers")} >= {
         "801",
         "C801",
@@ -309,7 +318,7 @@ def test_a_merge_tonight_keeps_what_would_have_left_tonight(data_root: DataRoot)
     # The CRM gives the contact the other number.
     export(data_root, "2026-11-12", person("801", Customer_number="C899"))
     take_in(data_root, DUE)
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert [row["visit"] for row in rows(data_root, "SELECT visit FROM visits")] == ["1|1"]
     assert overdue_check.overdue(data_root, DUE)["staged"] == 0
 
@@ -349,7 +358,7 @@ def test_what_has_a_clock_of_its_own_stays_where_the_hold_covers_it(
     assert len(rows(data_root, "SELECT visit FROM visits")) == visits
     assert set(overdue_check.overdue(data_root, DUE).values()) == {0}
     before_again = rows(data_root, "SELECT * FROM registrants")
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert rows(data_root, "SELECT * FROM registrants") == before_again
 
 
@@ -409,11 +418,11 @@ def test_what_waits_for_a_hold_is_used_for_legal_claims_only(
     request_id = received(before, "erasure")
     find_cleared(before, [request_id])
     assert not building.up_to_date(before, BEFORE)
-    settle(before, BEFORE)
+    build(before, BEFORE)
     assert purposes_of(before, "801") <= {"legal_claims"}
     assert purposes_of(before, "802") == used
     holds.end(before, hold_id, "tester", NOW)
-    settle(before, BEFORE)
+    build(before, BEFORE)
     assert purposes_of(before, "801") == used
 
 

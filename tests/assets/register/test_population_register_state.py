@@ -26,7 +26,7 @@ from tests.support.population_register_messages import (
     part,
     protection,
 )
-from tests.support.registers import registrant, rows, settle, take_in
+from tests.support.registers import build, registrant, rows, take_in
 
 MAIJA = code("010190-900")
 
@@ -61,7 +61,7 @@ def end_state(
     data_root: DataRoot, messages: Sequence[dict[str, Any]], order: Sequence[int]
 ) -> dict[str, Any]:
     deliver_in_order(data_root, order, messages)
-    settle(data_root)
+    build(data_root)
     return registrant(data_root, MAIJA)
 
 
@@ -234,7 +234,7 @@ def test_a_corrected_identity_code_is_the_same_registrant(
     )
     renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
     deliver_in_order(data_root, order, [correction, renamed])
-    settle(data_root)
+    build(data_root)
     state = registrant(data_root, new)
     assert (state["given_names"], state["street"]) == ("Maija Liisa", "Vanhakatu 1")
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
@@ -282,7 +282,7 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(
     mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
     changes(data_root, "2026-11-05", [mended])
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert registrant(data_root, MAIJA)["family_name"] == "Myöhempi"
 
 
@@ -305,8 +305,8 @@ def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
             changes(where, f"2026-11-{number + 2:02d}", [change], key=number)
             if where is data_root:
                 take_in(data_root)
-                settle(data_root)
+                build(data_root)
     take_in(at_once)
-    settle(at_once)
+    build(at_once)
     for table in ("registrants", "names", "addresses", "membership", "provenance", "identifiers"):
         assert rows(data_root, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")

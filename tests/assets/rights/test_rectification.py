@@ -17,6 +17,7 @@ from assets.rights import rectification
 from assets.rights.rectification import RectificationError
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
+from schemas.marts import MARTS
 from tests.support.corrections import (
     CONTACT,
     FIRST,
@@ -40,15 +41,9 @@ from tests.support.population_register_messages import (
     person,
     protection,
 )
-from tests.support.registers import TODAY, build, rows, settle, take_in
+from tests.support.registers import TODAY, build, refresh, rows, take_in
 
 CODE = code("140285-912")
-
-
-def refresh(data_root: DataRoot, today: date = TODAY) -> None:
-    """Without the marts: most of these tests are not about them."""
-    take_in(data_root, today)
-    settle(data_root, today)
 
 
 def rectify(data_root: DataRoot, on: date = TODAY, **values: str) -> None:
@@ -119,7 +114,7 @@ def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
 
 def test_marts_have_the_corrected_value(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL)
-    build(known)
+    build(known, marts=["customer_care"])
     values = {
         str(value)
         for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"]
@@ -206,7 +201,7 @@ def test_the_order_in_which_runs_came_does_not_matter(known: DataRoot, tmp_path:
     for days, mail in ((1, NEW_MAIL), (2, OLD_MAIL)):
         crm(known, TODAY + timedelta(days), Email=mail)
     take_in(known, TODAY + timedelta(2))
-    settle(known, TODAY + timedelta(2))
+    build(known, TODAY + timedelta(2))
     assert aino(known)["email"] == OLD_MAIL
     assert rows(known, "SELECT ended_on FROM corrections")[0]["ended_on"] == TODAY + timedelta(1)
 
@@ -240,7 +235,7 @@ def test_when_its_time_is_over_the_old_value_is_in_no_file(known: DataRoot) -> N
     crm(known, TODAY + timedelta(1))
     crm(known, TODAY + timedelta(2), **{"Job Title": "ostaja"})
     take_in(known, OVER)
-    build(known, OVER)
+    build(known, OVER, MARTS)
     assert files_containing(known.root, WRONG) == []
     assert rows(known, "SELECT count(*) AS n FROM registrants") == before
     row = aino(known)
@@ -285,13 +280,13 @@ def test_the_register_built_after_the_sweep_is_unchanged(known: DataRoot) -> Non
         table: rows(known, f"SELECT * FROM {table} ORDER BY ALL")
         for table in ("registrants", "names", "contact_points", "corrections", "provenance")
     }
-    settle(known, OVER)
+    build(known, OVER)
     assert {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in every} == every
 
 
 def test_an_erasure_takes_the_corrections_along(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
-    build(known, OVER)
+    build(known, OVER, ["customer_care"])
     request_id = ledger.receive(
         known,
         "erasure",
