@@ -82,7 +82,8 @@ def rows(data_root: DataRoot, query: str, *tables: str) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for path in (data_root.lake / "register").glob("*.parquet"):
-            connection.execute(f"CREATE VIEW {path.stem} AS SELECT * FROM read_parquet('{path}')")
+            if path.stem in query:
+                connection.execute(f"CREATE VIEW {path.stem} AS FROM read_parquet('{path}')")
         answer = connection.execute(query)
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
