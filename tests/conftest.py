@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import settings
 
@@ -16,6 +14,7 @@ from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 from tests.support.made_once import made_once
+from tests.support.one_thread import use_one_thread
 from tests.support.registers import TODAY, refresh
 
 pytest_plugins = ["tests.support.seconds"]
@@ -28,18 +27,7 @@ ROOM = 4_000_000_000
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-_connect = duckdb.connect
-
-
-@functools.wraps(_connect)
-def _connect_with_one_thread(
-    database: str | Path = ":memory:", read_only: bool = False, config: dict | None = None
-) -> duckdb.DuckDBPyConnection:
-    return _connect(database, read_only=read_only, config={"threads": 1, **(config or {})})
-
-
-# For tables of few rows DuckDB's threads cost a sixth more; the commands that tests start have all.
-duckdb.connect = _connect_with_one_thread
+use_one_thread()
 
 
 def pytest_collection_finish() -> None:

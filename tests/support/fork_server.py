@@ -28,6 +28,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.one_thread import use_one_thread
+
 LONGEST_REQUEST = 1_000_000
 
 
@@ -43,6 +45,7 @@ def import_everything() -> None:
         for place in main.COMMANDS.values():
             importlib.import_module(f"pipelines.cli.{place.split(':')[0]}")
         importlib.import_module("assets.staging.rules_fingerprint").rules_fingerprint()
+    use_one_thread()
     if threading.active_count() != 1:
         raise RuntimeError(f"imports started threads: {threading.enumerate()}")
     gc.freeze()
