@@ -25,6 +25,12 @@ LAUNCH = """mutation { launchRun(executionParams: {
     runConfigData: {}
 }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 
+# What the job's page and the timeline ask for.
+RUNS_OF_THE_JOB = """{ runsOrError(filter: {pipelineName: "refresh", tags: [
+    {key: ".dagster/repository", value: "__repository__@register"}
+]}) { ... on Runs { results { repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+ORIGIN = {"repositoryName": "__repository__", "repositoryLocationName": "register"}
+
 
 @pytest.fixture(scope="module")
 def ui(refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
@@ -50,17 +56,6 @@ def processes_of(root: Path) -> list[str]:
     ]
 
 
-def test_nothing_of_it_goes_on_when_it_has_ended(refreshed: Refreshed, tmp_path: Path) -> None:
-    root = copied(refreshed.root, tmp_path / "data")
-    with running_ui(root) as running:
-        running.link()
-        end = time.monotonic() + 180
-        while not any("api grpc" in line for line in processes_of(root)):
-            assert time.monotonic() < end, processes_of(root)
-            time.sleep(0.2)
-    assert processes_of(root) == []
-
-
 def asked(browser: requests.Session, ui: Ui, query: str) -> Any:
     answer = browser.post(
         f"{ui.address}/graphql", json={"query": query}, headers={"Origin": ui.address}
@@ -72,6 +67,12 @@ def asked(browser: requests.Session, ui: Ui, query: str) -> Any:
 def test_the_page_loads_with_a_session_only(ui: Ui, browser: requests.Session) -> None:
     assert '<div id="root">' in browser.get(ui.address).text
     assert requests.get(ui.address, timeout=10).status_code == 401
+
+
+def test_a_run_of_a_command_is_listed_under_its_job(ui: Ui, browser: requests.Session) -> None:
+    listed = asked(browser, ui, RUNS_OF_THE_JOB)["runsOrError"]["results"]
+    assert listed
+    assert all(run["repositoryOrigin"] == ORIGIN for run in listed), listed
 
 
 def test_a_run_that_the_operator_launches_runs(ui: Ui, browser: requests.Session) -> None:
@@ -138,3 +139,14 @@ def test_only_the_link_printed_last_opens_it(ui: Ui, browser: requests.Session) 
     first, *_, last = ui.links()
     assert first != last
     assert requests.get(first, timeout=10).status_code == 403
+
+
+def test_nothing_of_it_goes_on_when_it_has_ended(ui: Ui, browser: requests.Session) -> None:
+    """The last test of the file: the others need it running."""
+    root = ui.log.parent / "data"
+    end = time.monotonic() + 180
+    while not any("api grpc" in line for line in processes_of(root)):
+        assert time.monotonic() < end, processes_of(root)
+        time.sleep(0.2)
+    ui.end()
+    assert processes_of(root) == []
