@@ -51,7 +51,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 HEALED = {("runs", "missing"), ("events", "missing"), ("schedules", "missing")}
 """What Dagster makes again, and says nothing of."""
-HEALED |= {("runs", "empty"), ("schedules", "empty"), ("settings", "missing")}
+HEALED |= {("runs", "empty"), ("schedules", "empty")}
+HEALED |= {("settings", damage) for damage in ("cut", "empty", "missing")}
 READING: dict[str, tuple[click.Command, tuple[str, ...]]] = {
     "verify --certificates": (verify_command, ("--certificates",)),
     "verify --files": (verify_command, ("--files",)),
@@ -98,7 +99,10 @@ def test_what_only_compares_or_reports_goes_on(
     damaged: Callable[[str, str], DataRoot], file: str, damage: str
 ) -> None:
     data_root = damaged(file, damage)
-    for name, (command, words) in READING.items():
+    # All commands look for runs that died in the same way: each once.
+    commands = READING if (file, damage) == ("runs", "cut") else [*READING][:1]
+    for name in commands:
+        command, words = READING[name]
         (data_root.root / "writer.lock").write_text(COMMAND)  # a run died, and is to be ended
         ended = typed(data_root, command, *words)
         assert ended.exit_code == 0, (name, ended.output, ended.exception)
