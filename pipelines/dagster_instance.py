@@ -54,7 +54,7 @@ def opened(root: Path | None = None) -> dg.DagsterInstance:
 
 @contextmanager
 def naming_damage() -> Iterator[None]:
-    """Replace errors of damaged storage and settings by one that says how to begin anew.
+    """Replace errors of damaged storage and settings by one that says how to begin a new one.
 
     What the operating system refuses, and what waits for another process, stays as it is.
 

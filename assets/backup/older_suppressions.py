@@ -208,7 +208,7 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
         connection.register("lost_tags", pa.Table.from_pylist(rows))
         of_records = f"SELECT DISTINCT unnest({_LISTED_OF_A_RECORD}) FROM {parquet(*raw)}"
         named = connection.execute(
-            f"SELECT DISTINCT identifier FROM ({_matching(of_records)})"
+            f"SELECT DISTINCT identifier FROM ({_matching(of_records, 'lost_tags')})"
         ).fetchall()
         # An erasure lists an identifier in the forms of older versions, too.
         former = sorted({form for (identifier,) in named for form in former_forms(identifier)})
@@ -216,7 +216,7 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE made_again AS
             SELECT DISTINCT token, request_id, since, review_on
-            FROM ({_matching(every_form)})""",
+            FROM ({_matching(every_form, "lost_tags")})""",
             [former],
         )
         together = older.with_name("together.parquet")
@@ -232,15 +232,15 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
     return int(count)
 
 
-def _matching(identifiers: str) -> str:
-    """SQL: the rows of `lost_tags` by the identifiers that the query has, with their tokens."""
+def _matching(identifiers: str, lost: str) -> str:
+    """SQL: the rows of the table of lost tags, by the identifiers of the query, with their tokens."""
     return f"""SELECT identifier, token, request_id, since, review_on
         FROM (SELECT identifier, suppression_token(form) AS token
             FROM (SELECT identifier, unnest({suppression.FORMS}) AS form
                 FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind
                     FROM ({identifiers}) AS of_records(identifier)))
             WHERE form IS NOT NULL)
-        JOIN lost_tags
+        JOIN {lost}
             ON tag = left(keyed_hash('bound|' || token), {certificate_binding.TAG_LENGTH})"""
 
 

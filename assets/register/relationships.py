@@ -54,7 +54,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(REGISTRANT_ORDERS.create_table(_latest("orders", "order_number")))
     # Apart, so that not all of their joins have to fit into memory at the same time.
     parts = {
-        "acted": """SELECT visit, count(*) AS actions,
+        "counted_actions": """SELECT visit, count(*) AS actions,
                 count(*) FILTER (search_keyword IS NOT NULL) AS searches,
                 count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
                 count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
@@ -71,7 +71,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 coalesce(contents_clicked, 0) AS contents_clicked
             FROM visits_stated AS stated
             LEFT JOIN membership USING (person_key)
-            LEFT JOIN acted USING (visit)"""
+            LEFT JOIN counted_actions USING (visit)"""
         )
     )
     for name in parts:

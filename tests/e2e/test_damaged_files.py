@@ -130,7 +130,7 @@ def chosen_files(root: Path, kind: str, chosen: random.Random) -> list[Path]:
 
 
 def test_every_file_of_the_lake_is_recorded_by_its_folder(data_root: DataRoot) -> None:
-    """After deliveries, builds, an erasure and a backup: whoever writes there, records. Left out
+    """After deliveries, builds, an erasure and a backup: what writes there also records. Left out
     are notes of refused files, which only spare reading them again, and marts not published yet.
     """
     unrecorded = [

@@ -63,7 +63,7 @@ READING: dict[str, tuple[click.Command, tuple[str, ...]]] = {
 
 @pytest.fixture(scope="module")
 def with_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root without data whose Dagster has had a run."""
+    """A data root without data, with a run in Dagster."""
     data_root = DataRoot(tmp_path_factory.mktemp("history") / "data")
     data_root.create()
     with pytest.MonkeyPatch.context() as patched:
@@ -133,7 +133,7 @@ def test_what_starts_a_run_goes_on_without_recording_it(
 
 
 @pytest.mark.parametrize(("file", "damage"), [("runs", "cut"), ("settings", "text")])
-def test_what_is_dagster_s_says_how_to_begin_anew_and_that_helps(
+def test_what_is_dagster_s_says_how_to_begin_a_new_history_and_that_helps(
     damaged: Callable[[str, str], DataRoot], file: str, damage: str
 ) -> None:
     data_root = damaged(file, damage)

@@ -88,7 +88,7 @@ def test_a_damaged_file_fails_the_weekly_check_and_is_named_without_its_content(
 
 
 @pytest.mark.parametrize("name", ["secrets/pepper", "requests/suppressions.parquet"])
-def test_the_weekly_job_names_a_lost_pepper_or_list_instead_of_failing(
+def test_the_weekly_job_names_a_lost_pepper_or_list(
     data_root: DataRoot, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
