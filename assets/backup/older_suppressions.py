@@ -233,7 +233,7 @@ def _made_again(data_root: DataRoot, older: Path, unpacked: Path) -> int:
 
 
 def _matching(identifiers: str, lost: str) -> str:
-    """SQL: the rows of the table of lost tags, by the identifiers of the query, with their tokens."""
+    """SQL: the rows of the table of lost tags, by the identifiers of the query, with tokens."""
     return f"""SELECT identifier, token, request_id, since, review_on
         FROM (SELECT identifier, suppression_token(form) AS token
             FROM (SELECT identifier, unnest({suppression.FORMS}) AS form
