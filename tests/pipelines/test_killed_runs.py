@@ -19,7 +19,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
 
 from assets.dagster_support.runs import WRITER
 from assets.storage.data_root import DataRoot
-from pipelines import dead_runs
+from pipelines import command_runs, dead_runs
 from pipelines.dagster_home import prepare_dagster
 from pipelines.sensors import request_sensor
 from pipelines.writer_lock import COMMAND, HEADLESS, report_died, writer
@@ -148,6 +148,7 @@ def test_the_night_still_runs_with_dead_runs_in_both_places_of_the_queue(
         make_new_run_id(),
         status=dg.DagsterRunStatus.QUEUED,
         run_op_concurrency=lake,
+        remote_job_origin=command_runs._origin("refresh"),
     )
     for run in (*dead, night):
         instance.add_run(run)
