@@ -72,7 +72,8 @@ def ending(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCon
         try:
             yield connection
         except BaseException:
-            connection.interrupt()
+            with suppress(duckdb.ConnectionException):  # it was closed before
+                connection.interrupt()
             raise
 
 
