@@ -428,7 +428,8 @@ class TestExport:
         )
 
     @pytest.fixture(scope="class")
-    def published(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    @staticmethod
+    def published(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         data_root = DataRoot(tmp_path_factory.mktemp("published"))
         data_root.create()
         events = [
