@@ -71,7 +71,7 @@ _MACROS = (
     """CREATE OR REPLACE TEMP MACRO in_force(block) AS
     filled(block.DatumTill) IS NULL OR starts_with(block.DatumTill, '9999')""",
     """CREATE OR REPLACE TEMP MACRO last_day(text) AS
-    (end_day(text) - INTERVAL 1 DAY)::DATE""",
+    utc_day(end_day(text) - INTERVAL 1 DAY)""",
     # A flag with an attribute is an object.
     """CREATE OR REPLACE TEMP MACRO flag_text(value) AS
     upper(trim(CASE WHEN starts_with(value, '{') THEN value ->> '$."#text"' ELSE value END))""",

@@ -54,6 +54,16 @@ _ANSWER: dict[str, object] = {
     "Hakuperusteet": {"Henkilotunnus": "VARCHAR"},
     "Henkilo": _PERSON,
 }
+# As XML has them: a text with attributes is an object.
+_DISCLOSABLE = {
+    "Paluukoodi": {"@koodi": "VARCHAR", "#text": "VARCHAR"},
+    "Hakuperusteet": {"Henkilotunnus": {"#text": "VARCHAR"}},
+    "Henkilo": {
+        **_PERSON,
+        "Henkilotunnus": {"@voimassaolokoodi": "VARCHAR", "#text": "VARCHAR"},
+        "VakinainenAsuinpaikka": {"Asuinpaikantunnus": "VARCHAR"},
+    },
+}
 _CODE = """coalesce(payload ->> '$.Henkilo.Henkilotunnus."#text"',
             CASE WHEN json_type(payload, '$.Henkilo.Henkilotunnus') = 'VARCHAR'
                 THEN payload ->> '$.Henkilo.Henkilotunnus' END)"""
@@ -159,7 +169,7 @@ ANSWERS = answers(
     code=_CODE,
     codes=(f"[{_REQUESTED}]",),
     prepare=_PREPARE,
-    disclosable=_ANSWER,
+    disclosable=_DISCLOSABLE,
     minimise=without_members(
         "Henkilo",
         "Sukupuoli|Kansalaisuus.*|.*[Uu]skon.*|Synty.*kunta.*|Ammatti.*|Siviilisaaty.*|Avioliit.*"
