@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.formats import XmlRecords
-from assets.sources.person_answers import answers, without_members
+from assets.sources.person_answers import answers, with_only, without_members
 
 _PERIOD = {"DatumFrom": "VARCHAR", "DatumTill": "VARCHAR"}
 _SWEDISH = dict.fromkeys(
@@ -201,6 +201,17 @@ ANSWERS = answers(
     prepare=_PREPARE,
     disclosable=_ANSWER,
     minimise=_MINIMISE,
-    without_location=without_members("", "Folkbokforing|Kontaktadress|" + "|".join(_ADDRESSES)),
-    protection='(?i)(sekretessmarkering|skyddadfolkbokforing)"[^,]{0,60}JA',
+    without_location=with_only(
+        (
+            "PersonId",
+            "Sekretessmarkering",
+            "SkyddadFolkbokforing",
+            "SenasteAndringSPAR",
+            "Namn",
+            "Persondetaljer",
+        )
+    ),
+    # Any value but NEJ and none, whatever stands there instead.
+    protection='(?i)(sekretessmarkering|skyddadfolkbokforing)"\\s*:\\s*'
+    '("([^N"]|N[^E]|NE[^J])|[^"])',
 )
