@@ -157,10 +157,11 @@ _NAMES = """
 # Till: the person has another number now; Fran: another one before.
 _CODES = """
     SELECT record_no, nth AS position,
-        CASE WHEN starts_with(upper(trim(reference.Typ)), 'T') THEN code ELSE other END AS value,
-        CASE WHEN starts_with(upper(trim(reference.Typ)), 'T') THEN other ELSE code END AS replaced_by
+        CASE WHEN replaced THEN code ELSE other END AS value,
+        CASE WHEN replaced THEN other ELSE code END AS replaced_by
     FROM (
         SELECT record_no, code, nth, reference,
+            starts_with(upper(trim(reference.Typ)), 'T') AS replaced,
             identity_code_canonical(filled(reference.IdNummer)) AS other
         FROM (
             SELECT record_no, code, unnest(details.Hanvisning) AS reference,
