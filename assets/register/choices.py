@@ -30,7 +30,7 @@ import duckdb
 from assets.register import current_statements, holds, lasting_refusals
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
+from schemas.eligibility import FROM_LIST, LIST_YEARS, STATUSES
 from schemas.policy.model import Policy
 from schemas.register import ChoiceLog, Choices
 from schemas.requests import RESTRICTED_UNDER
@@ -264,7 +264,7 @@ def _in_force(today: date) -> str:
         WHEN choice = 'withdrawn'
             THEN said_at = withdrawn_last AND coalesce(said_at >= granted_last, true)
         WHEN choice = 'lifted' THEN false
-        WHEN choice = 'prohibited' AND starts_with(origin, '{LIST_ORIGIN}')
+        WHEN choice = 'prohibited' AND {FROM_LIST}
             AND channel = 'phone' AND made_on < {oldest_ban} THEN false
         WHEN choice = 'prohibited' AND logged THEN coalesce(said_at >= own_lifted_last, true)
         WHEN choice = 'prohibited' THEN coalesce(nth > own_lifted_nth, true)

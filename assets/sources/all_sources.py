@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
+from assets.sources import consents, credit_bureau, population_register, self_service, website
+from assets.sources.crm import crm
 from schemas.declarations import DeclarationError
 from schemas.policy.model import Policy
 

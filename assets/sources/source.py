@@ -64,6 +64,8 @@ class Dataset:
         identity: Expressions that distinguish people or parties: two records of one key in one
             delivery that agree in none of them are about two, and neither is used
             (`assets.staging.shared_keys`). Empty: a key cannot be shared.
+        opt_outs: Origin of an opt-out -> the column that it is read from. An opt-out counts until a
+            delivery with the column lifts it.
         prepare: Run once per batch, over the table
             `records(record_no, record_key, payload, delivered_at, sequence)`.
         disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
@@ -85,6 +87,7 @@ class Dataset:
     given: str = NEVER_GIVEN
     ends: str = "false"
     identity: tuple[str, ...] = ()
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
     prepare: tuple[str, ...] = field(default=())
     disclosable: Mapping[str, object] = field(default_factory=dict)
     disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -108,6 +111,17 @@ CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- The e-mail addresses or telephone numbers of a field that may have several.
+CREATE OR REPLACE MACRO several_addresses(text) AS
+    CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')
+        ELSE [text] END;
+CREATE OR REPLACE MACRO several_numbers(text) AS
+    CASE WHEN regexp_matches(text, '[0-9][0-9 ()/-]{4,}[;,] *[+(0]')
+        THEN string_split_regex(text, '[;,]') ELSE [text] END;
+-- The filled ones of lists of texts.
+CREATE OR REPLACE MACRO several_filled(lists) AS
+    list_filter(list_transform(flatten(lists), lambda text: filled(text)),
+        lambda text: text IS NOT NULL);
 """
     + values.MACROS
     + """
