@@ -31,9 +31,11 @@ def rule_modules() -> dict[str, ast.Module]:
     """Return the modules that decide how a record is staged, by name."""
     modules: dict[str, ast.Module] = {}
     sources = (_ROOT / "assets" / "sources").rglob("[!_]*.py")
-    names = (".".join(path.relative_to(_ROOT).with_suffix("").parts) for path in sources)
-    waiting = ["assets.staging.staged", *names]
-    waiting.remove("assets.sources.all_sources")  # it checks the policy, and stages nothing
+    waiting = [
+        "assets.staging.staged",
+        *(".".join(path.relative_to(_ROOT).with_suffix("").parts) for path in sources),
+    ]
+    waiting.remove("assets.sources.all_sources")  # it finds the others, and stages nothing
     while waiting:
         module = waiting.pop()
         if module not in modules:

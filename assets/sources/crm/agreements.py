@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import Csv
 from assets.sources.source import Dataset, Frame
 from schemas.sources.crm import ContractRecord, OrderRecord
 from schemas.staged import Contracts, Identifiers, Orders
@@ -145,7 +146,7 @@ _AGREED = f"""CASE WHEN filled(payload ->> '$.updated_at') IS NULL
 
 CONTRACTS = Dataset(
     name="contracts",
-    format="csv",
+    format=Csv(_CONTRACT_FIELDS),
     given=_AGREED,
     identify=_IDENTIFY.format(
         number="contract_number",
@@ -163,7 +164,7 @@ CONTRACTS = Dataset(
 )
 ORDERS = Dataset(
     name="orders",
-    format="csv",
+    format=Csv(_ORDER_FIELDS),
     given=_day("ordered_at"),
     identify=_IDENTIFY.format(number="order_number", more=_MORE),
     identity=_PARTY,

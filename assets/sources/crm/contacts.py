@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from assets.sources.formats import Csv
 from assets.sources.source import Dataset, Frame
 from schemas.sources.crm import ContactRecord
 from schemas.staged import (
@@ -111,7 +112,7 @@ def contacts(export: Export) -> Dataset:
     """Return the dataset of a vendor's export."""
     return Dataset(
         name=export.dataset,
-        format="csv",
+        format=Csv(export.columns),
         snapshot=True,
         given=f"given_day({_of_payload(export.made)})",
         without_location=_without_location(export),
