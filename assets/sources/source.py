@@ -102,11 +102,19 @@ class Source:
 
 
 STATEMENT_MACROS = (
-    """
+    r"""
 CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- The key of somebody at a postal address: the first given name, the family name, the street with
+-- its number and the postcode, each without capitals and blanks; null unless all are given.
+CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) AS
+    CASE WHEN filled(given_names) IS NOT NULL AND filled(family_name) IS NOT NULL
+            AND filled(street) IS NOT NULL AND postcode_valid(finnish_postcode(trim(postcode)))
+        THEN md5(concat_ws('|', lower(split_part(trim(given_names), ' ', 1)),
+            lower(trim(family_name)), regexp_replace(lower(street), '[^\pL\pN]+', '', 'g'),
+            finnish_postcode(trim(postcode)))) END;
 -- The e-mail addresses or telephone numbers of a field that may have several.
 CREATE OR REPLACE MACRO several_addresses(text) AS
     CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')
