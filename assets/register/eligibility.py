@@ -58,7 +58,10 @@ _REFUSAL_CODE = f"""CASE
 # A banner asks for cookies, whichever identifier the log has for the answer.
 _OF_COOKIES = f"""subject_type IS NOT DISTINCT FROM 'visitor_id'
     OR regexp_matches(lower(origin), '^consents:.*({BANNERS})')"""
-_RELATED = """coalesce(customer_number, email, phone) IS NOT NULL
+# An address that only a provider of contact information states is no relationship.
+_RELATED = """customer_number IS NOT NULL
+    OR (email IS NOT NULL AND email_source IS DISTINCT FROM 'contact_provider')
+    OR (phone IS NOT NULL AND phone_source IS DISTINCT FROM 'contact_provider')
     OR party_since IS NOT NULL OR ordered_on IS NOT NULL"""
 _NO_NAME = "coalesce(given_names, family_name, call_name) IS NULL"
 

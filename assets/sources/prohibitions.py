@@ -120,7 +120,8 @@ _SIGNALS_CHOICES = f"""
         'web' AS channel, CASE WHEN sound AND tcf_grants(core, theme)
             AND NOT (refused AND theme IN {_REFUSED_BY_GPC}) THEN 'granted'
             ELSE 'withdrawn' END AS choice,
-        CASE WHEN sound THEN 'prohibitions:tcf' ELSE '{DOUBTFUL}' END AS origin, 'visitor_id:' || visitor_id AS subject, {_NO_TEXT},
+        CASE WHEN sound THEN 'prohibitions:tcf' ELSE '{DOUBTFUL}' END AS origin,
+        'visitor_id:' || visitor_id AS subject, {_NO_TEXT},
         tc_string AS evidence
     FROM asked WHERE tc_string IS NOT NULL
     UNION ALL
@@ -145,7 +146,8 @@ _SIGNALS = Dataset(
     disclosable=_SIGNAL,
     vendor=WebSignal,
     vendor_query="""
-    SELECT record_no, visitor_id IS NOT NULL AS subject_known, tc_string IS NOT NULL OR coalesce(gpc IN ('0', '1', 'true', 'false'), false)
+    SELECT record_no, visitor_id IS NOT NULL AS subject_known,
+        tc_string IS NOT NULL OR coalesce(gpc IN ('0', '1', 'true', 'false'), false)
             AS signal_given
     FROM signals""",
     frames=(

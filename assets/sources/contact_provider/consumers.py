@@ -68,7 +68,8 @@ def _read(table: str) -> str:
     FROM (SELECT *, from_json(payload, '{json.dumps(_ANSWER)}') AS answer FROM {table})"""
 
 
-_GEDI = "CASE WHEN upper(trim(row.gedi)) <> 'UNKNOWN' THEN opaque_id(row.gedi) END"
+# The provider's own number of the person.
+_GEDI = "CASE WHEN upper(trim(row.gedi)) <> 'UNKNOWN' THEN 'gedi-' || opaque_id(row.gedi) END"
 _CODE = "identity_code_canonical(stated_text(row.legalId))"
 
 _IDENTIFY = f"""
@@ -82,7 +83,8 @@ _IDENTIFY = f"""
         coalesce(CASE WHEN identity_code_valid(code) THEN code END, gedi, customer_number)
             AS native_key,
         list_distinct(list_filter(
-            [identifier('identity_code', code), identifier('customer_number', customer_number)]
+            [identifier('identity_code', code), identifier('customer_number', customer_number),
+                identifier('contact_id', gedi)]
             || list_transform(phones, lambda text: identifier('phone', phone_canonical(text))),
             lambda identifier: identifier IS NOT NULL)) AS identifiers
     FROM named"""
@@ -94,7 +96,7 @@ _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE consumers AS
     SELECT *, CASE WHEN identity_code_valid(code) THEN person_key('identity_code', code)
             WHEN customer_number IS NOT NULL THEN person_key('customer_number', customer_number)
-            WHEN gedi IS NOT NULL THEN person_key('gedi', gedi) END AS person_key,
+            WHEN gedi IS NOT NULL THEN person_key('contact_id', gedi) END AS person_key,
         coalesce(updated, delivered_at) AS stated_at,
         coalesce(lower(filled(event)) = 'deleted', false) AS deleted,
         coalesce(lower(filled(row.directMarketingRestriction))
@@ -175,7 +177,9 @@ _IDENTIFIERS = f"""
     FROM consumers WHERE person_key IS NOT NULL AND filled(code) IS NOT NULL
     UNION ALL
     SELECT {_C}, 4, 'customer_number', customer_number, NULL
-    FROM consumers WHERE customer_number IS NOT NULL"""
+    FROM consumers WHERE customer_number IS NOT NULL
+    UNION ALL
+    SELECT {_C}, 5, 'contact_id', gedi, NULL FROM consumers WHERE gedi IS NOT NULL"""
 
 # Of one record the highest position counts: the provider lists the best number first.
 _CONTACT_POINTS = f"""
