@@ -124,7 +124,7 @@ _READABLE = " AND ".join(
 )
 _LISTS_FINE = " AND ".join(
     f"""coalesce(json_type(payload, '$.{name}') IN ('ARRAY', 'NULL')
-            OR payload ->> '$.{name}' = '', true)
+            OR (payload ->> '$.{name}') = '', true)
         AND list_has_all(['OBJECT', 'NULL'], json_type(payload, '$.{name}[*]'))"""
     for name in _LISTS
 )
