@@ -18,7 +18,7 @@ from tests.support.source_batches import codes, keep, stage
 
 COMPANIES, FOUND = SOURCE.datasets
 SAMPLES = Path("/work/shared/samples/prh")
-NUMBER = "9000001-9"
+NUMBER = "9000001-1"
 
 
 def company(**fields: Any) -> dict[str, Any]:

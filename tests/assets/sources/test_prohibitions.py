@@ -84,7 +84,7 @@ def choices(**fields: Any) -> set[tuple[str, str]]:
 
 
 # Made 2024-10-01, all purposes consented to.
-ALL = "CQF6TAAQF6TAAAHABBENBJFgAP_AAAAAAAAAAAAAAAAAAA"
+ALL = "CQF0FMAQF0FMAAAAAAAAAAAAAP___wAAAAAA"
 
 
 class TestSignals:
