@@ -127,6 +127,16 @@ CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- An IP address of which three octets or three groups stay; null in no known form.
+CREATE OR REPLACE MACRO truncated_ip(text) AS CASE
+    WHEN regexp_full_match(trim(text), '([0-9]{1,3}[.]){3}[0-9]{1,3}')
+        THEN regexp_replace(trim(text), '[.][0-9]{1,3}$', '.0')
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){3}[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):', 1)
+            || '::'
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){1,2}:[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^(([0-9a-fA-F]{1,4}:){1,2}):', 1) || ':'
+    WHEN regexp_full_match(trim(text), '::[0-9a-fA-F:.]*') THEN '::' END;
 -- The key of somebody at a postal address: the first given name, the family name, the street with
 -- its number and the postcode, each without capitals and blanks; null unless all are given.
 CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) AS
