@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+from assets.sources import person_monitoring, spar, vtj_query
 from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.population_register import OPERATIONS, PopulationRegisterRecord
@@ -442,10 +443,13 @@ def _dataset(
 
 SOURCE = Source(
     name="population_register",
-    description="Basic data and changes of persons from the Finnish population register (DVV)",
+    description="Persons by the population registers of Finland (DVV) and Sweden (SPAR)",
     datasets=(
         _dataset("perustiedot", "basic_data", "identity_code_canonical(code)", "true"),
         _dataset("muutokset", "changes", "NULL", "changed_at IS NOT NULL", "viimeisinKirjausavain"),
+        vtj_query.ANSWERS,
+        person_monitoring.ANSWERS,
+        spar.ANSWERS,
     ),
     authority=True,
 )
