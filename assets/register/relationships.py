@@ -49,7 +49,7 @@ REGISTRANT_CREDIT_MARKS = _of_registrant(
 _SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
         date_diff('second', min(started_at) OVER session, max(started_at) OVER session)
             AS duration_s)
-    FROM statements_visits WHERE dataset = 'snowplow_events'
+    FROM statements_visits WHERE starts_with(visit, 'snowplow|')
     WINDOW session AS (PARTITION BY visit)
     QUALIFY row_number() OVER (PARTITION BY visit
         ORDER BY user_id IS NULL, statements_visits.started_at, record_key, delivery_id) = 1"""
@@ -76,7 +76,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 coalesce(contents_seen, 0) AS contents_seen,
                 coalesce(contents_clicked, 0) AS contents_clicked
             FROM (
-                SELECT * FROM statements_visits WHERE dataset <> 'snowplow_events'
+                SELECT * FROM statements_visits WHERE NOT starts_with(visit, 'snowplow|')
                 UNION ALL BY NAME ({_SESSIONS})) AS stated
             LEFT JOIN membership USING (person_key)
             LEFT JOIN acted USING (visit)"""
