@@ -46,7 +46,7 @@ REGISTRANT_CREDIT_MARKS = _of_registrant(
 
 # A record of Snowplow is an event: a session is the visit of all its events, and of a person who is
 # known by one of them.
-_SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
+SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
         date_diff('second', min(started_at) OVER session, max(started_at) OVER session)
             AS duration_s)
     FROM statements_visits WHERE starts_with(visit, 'snowplow|')
@@ -77,7 +77,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 coalesce(contents_clicked, 0) AS contents_clicked
             FROM (
                 SELECT * FROM statements_visits WHERE NOT starts_with(visit, 'snowplow|')
-                UNION ALL BY NAME ({_SESSIONS})) AS stated
+                UNION ALL BY NAME ({SESSIONS})) AS stated
             LEFT JOIN membership USING (person_key)
             LEFT JOIN acted USING (visit)"""
         )

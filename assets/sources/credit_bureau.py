@@ -161,9 +161,11 @@ _TWELVE_DIGITS = f"""CASE WHEN regexp_full_match({_NUMBER}, '[0-9]{{10}}')
         THEN CASE WHEN 2000 + left({_NUMBER}, 2)::INTEGER + 18 <= year(delivered_on())
             THEN '20' ELSE '19' END || {_NUMBER}
         ELSE {_NUMBER} END"""
+_FOR_OTHERS_OF_UC = f"""upper(payload ->> '$."@purposeCode"') IN {OTHER_PURPOSE_CODES}"""
 # Of the report only its subject, the decision and the purpose are kept, in the form of the others.
 _UC_REPORT = f"""CASE WHEN json_valid(payload) THEN json_object(
-        'socialSecurityNumber', {_TWELVE_DIGITS}, 'creditClass', {_TERM.format("W13105")},
+        'socialSecurityNumber', {_TWELVE_DIGITS}, 'creditClass',
+        CASE WHEN NOT coalesce({_FOR_OTHERS_OF_UC}, false) THEN {_TERM.format("W13105")} END,
         'scale', 'UC W13105', 'purposeCode', payload ->> '$."@purposeCode"', 'remarks', [])::VARCHAR
     ELSE '{{}}' END"""
 
