@@ -54,7 +54,8 @@ _VENDOR = """
 
 _POSTCODES = """
     SELECT record_no, record_key, NULL::VARCHAR AS person_key, delivered_at AS stated_at,
-        precedence AS position, row.postcode AS postcode, row.town AS town, filled(row.town_sv) AS town_sv,
+        precedence AS position, row.postcode AS postcode, row.town AS town,
+        filled(row.town_sv) AS town_sv,
         row.municipality_code AS municipality_code
     FROM postcodes WHERE filled(row.postcode) IS NOT NULL AND filled(row.town) IS NOT NULL"""
 
