@@ -11,7 +11,7 @@ import duckdb
 
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.register import RegisteredCompanies, RegisteredCompanyNames, RegistrantCompanies
+from schemas.companies import RegisteredCompanies, RegisteredCompanyNames, RegistrantCompanies
 
 REGISTERED_COMPANIES = Relation(
     name="registered_companies",
