@@ -18,13 +18,14 @@ from schemas.columns import (
     Day,
     Flag,
     Moment,
-    TableModel,
     Text,
     column,
     row_rule,
     rule,
 )
+from schemas.companies import Companies, CompanyNames, Postcodes
 from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
+from schemas.statement import Statement
 from schemas.vocabulary import CHANNELS, RECTIFIABLE, REGISTRANT_PURPOSES
 
 CODES = {
@@ -60,16 +61,6 @@ REGISTER_FLAGS = (
     "genealogy",
 )
 CHOICE_PURPOSES = (*REGISTRANT_PURPOSES, *REGISTER_FLAGS)
-
-
-class Statement(TableModel):
-    """The columns that every canonical frame has."""
-
-    record_no: Count = column("technical", "the record in its delivery", required=True)
-    record_key: Text = column("technical", required=True)
-    position: Count = column("technical", "order of the statement within its record", required=True)
-    person_key: Text = column("technical", "the person of the statement; null: no particular one")
-    stated_at: Moment = column("technical", "the time of the statement (UTC)", required=True)
 
 
 class Persons(Statement):
@@ -479,5 +470,8 @@ CANONICAL: dict[str, type[Statement]] = {
         VisitActions,
         CreditReports,
         CreditMarks,
+        Postcodes,
+        Companies,
+        CompanyNames,
     )
 }

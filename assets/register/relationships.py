@@ -44,6 +44,17 @@ REGISTRANT_CREDIT_MARKS = _of_registrant(
 )
 
 
+# A record of Snowplow is an event: a session is the visit of all its events, and of a person who is
+# known by one of them.
+SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
+        date_diff('second', min(started_at) OVER session, max(started_at) OVER session)
+            AS duration_s)
+    FROM statements_visits WHERE starts_with(visit, 'snowplow|')
+    WINDOW session AS (PARTITION BY visit)
+    QUALIFY row_number() OVER (PARTITION BY visit
+        ORDER BY user_id IS NULL, statements_visits.started_at, record_key, delivery_id) = 1"""
+
+
 def gather_contracts(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `registrant_contracts`; part of each round of resolution."""
     connection.execute(REGISTRANT_CONTRACTS.create_table(_latest("contracts", "contract_number")))
@@ -59,7 +70,9 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
                 count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
             FROM statements_visit_actions GROUP BY visit""",
-        "visits_stated": "FROM statements_visits",
+        "visits_stated": f"""SELECT * FROM statements_visits
+            WHERE NOT starts_with(visit, 'snowplow|')
+            UNION ALL BY NAME ({SESSIONS})""",
     }
     for name, query in parts.items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")

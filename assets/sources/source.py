@@ -14,7 +14,7 @@ from typing import Literal
 from assets.sources.formats import Format
 from schemas import values
 from schemas.columns import TableModel
-from schemas.staged import Statement
+from schemas.statement import Statement
 
 NEVER_GIVEN = "NULL"
 
@@ -63,6 +63,8 @@ class Dataset:
         identity: Expressions that distinguish people or parties: two records of one key in one
             delivery that agree in none of them are about two, and neither is used
             (`assets.staging.shared_keys`). Empty: a key cannot be shared.
+        opt_outs: Origin of an opt-out -> the column that it is read from. An opt-out counts until a
+            delivery with the column lifts it.
         prepare: Run once per batch, over the table
             `records(record_no, record_key, payload, delivered_at, sequence)`.
         disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
@@ -90,6 +92,7 @@ class Dataset:
     given: str = NEVER_GIVEN
     ends: str = "false"
     identity: tuple[str, ...] = ()
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
     prepare: tuple[str, ...] = field(default=())
     disclosable: Mapping[str, object] = field(default_factory=dict)
     disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -119,11 +122,40 @@ class Source:
 
 
 STATEMENT_MACROS = (
-    """
+    r"""
 CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- An IP address of which three octets or three groups stay; null in no known form.
+CREATE OR REPLACE MACRO truncated_ip(text) AS CASE
+    WHEN regexp_full_match(trim(text), '([0-9]{1,3}[.]){3}[0-9]{1,3}')
+        THEN regexp_replace(trim(text), '[.][0-9]{1,3}$', '.0')
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){3}[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):', 1)
+            || '::'
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){1,2}:[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^(([0-9a-fA-F]{1,4}:){1,2}):', 1) || ':'
+    WHEN regexp_full_match(trim(text), '::[0-9a-fA-F:.]*') THEN '::' END;
+-- The key of somebody at a postal address: the first given name, the family name, the street with
+-- its number and the postcode, each without capitals and blanks; null unless all are given.
+CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) AS
+    CASE WHEN filled(given_names) IS NOT NULL AND filled(family_name) IS NOT NULL
+            AND filled(street) IS NOT NULL AND postcode_valid(finnish_postcode(trim(postcode)))
+        THEN md5(concat_ws('|', lower(split_part(trim(given_names), ' ', 1)),
+            lower(trim(family_name)), regexp_replace(lower(street), '[^\pL\pN]+', '', 'g'),
+            finnish_postcode(trim(postcode)))) END;
+-- The e-mail addresses or telephone numbers of a field that may have several.
+CREATE OR REPLACE MACRO several_addresses(text) AS
+    CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')
+        ELSE [text] END;
+CREATE OR REPLACE MACRO several_numbers(text) AS
+    CASE WHEN regexp_matches(text, '[0-9][0-9 ()/-]{4,}[;,] *[+(0]')
+        THEN string_split_regex(text, '[;,]') ELSE [text] END;
+-- The filled ones of lists of texts.
+CREATE OR REPLACE MACRO several_filled(lists) AS
+    list_filter(list_transform(flatten(lists), lambda text: filled(text)),
+        lambda text: text IS NOT NULL);
 """
     + values.MACROS
     + """
