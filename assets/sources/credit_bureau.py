@@ -154,6 +154,7 @@ _IDENTIFIERS = """
 SOURCE = Source(
     name="credit_bureau",
     description="Credit classes and payment remarks from credit bureaus",
+    purpose="credit_decision",
     datasets=(
         Dataset(
             name="credit_reports",

@@ -244,6 +244,7 @@ _ACCOUNT_ADDRESS = """
 SOURCE = Source(
     name="website",
     description="Visits to the website (Matomo)",
+    purpose="analytics",
     datasets=(
         Dataset(
             name="visits",

@@ -205,7 +205,9 @@ def _batches(inbox: Path, name: str) -> Iterator[tuple[str, pa.Table]]:
         manifest = Manifest.model_validate_json(manifest_path.read_text(encoding="utf-8"))
         if manifest.dataset == name:
             path = manifest_path.with_name(manifest_path.name.removesuffix(MANIFEST))
-            for batch in read_records(path, manifest, dataset, ElementSplitter(dataset.array_key)):
+            for batch in read_records(
+                path, manifest.codec, dataset, ElementSplitter(dataset.array_key)
+            ):
                 yield manifest_path.parent.name, batch
 
 
