@@ -1,12 +1,7 @@
-"""`connectors.yaml`: which connectors there are, and where their secrets are.
-
-The file is `connectors.yaml` in the data root, or the one that REGISTER_CONNECTORS names. Without
-it there are none.
-"""
+"""`connectors.yaml`: which connectors there are, and where their secrets are."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,11 +39,6 @@ class Configuration(Settings):
     """The file's content."""
 
     connectors: dict[Name, Kind]
-
-
-def configuration_file(root: Path) -> Path:
-    """Return where the file of a data root is, or would be."""
-    return Path(os.environ.get("REGISTER_CONNECTORS") or root / FILE).absolute()
 
 
 def load(path: Path) -> Mapping[str, Connector]:

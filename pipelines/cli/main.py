@@ -23,6 +23,7 @@ COMMANDS = {
     "deliver": "deliver:deliver",
     "erase": "erasure:erase",
     "export": "marts:export",
+    "fetch": "fetch:fetch",
     "graph": "graph:graph_command",
     "hold": "hold:hold",
     "inform": "report:inform",
