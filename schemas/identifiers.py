@@ -191,6 +191,19 @@ CREATE OR REPLACE MACRO opaque_id(text) AS
             AND (length(text) < 8 OR replace(text, left(text, 1), '') <> '') THEN text
         ELSE unusual_opaque_id(plain_text(text)) END;
 
+-- Salesforce's checksum of an id of 15 characters: which of them are capitals.
+CREATE OR REPLACE MACRO salesforce_suffix(id) AS array_to_string(
+    list_transform([1, 6, 11], lambda start: substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
+        1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda bit:
+            CASE WHEN ascii(substr(id, start + bit, 1)) BETWEEN 65 AND 90
+                THEN 1 << bit ELSE 0 END))::INTEGER, 1)), '');
+
+-- A contact of Salesforce has one id in two lengths; that of 18 characters counts.
+CREATE OR REPLACE MACRO contact_id_canonical(text) AS
+    CASE WHEN regexp_full_match(trim(text), '003[A-Za-z0-9]{12}')
+            THEN trim(text) || salesforce_suffix(trim(text))
+        ELSE opaque_id(text) END;
+
 CREATE OR REPLACE MACRO visitor_id_canonical(text) AS lower(opaque_id(text));
 
 CREATE OR REPLACE MACRO customer_number_canonical(text) AS upper(opaque_id(text));
@@ -208,6 +221,7 @@ CREATE OR REPLACE MACRO identifier_canonical(type, text) AS CASE type
     WHEN 'phone' THEN phone_canonical(text)
     WHEN 'customer_number' THEN customer_number_canonical(text)
     WHEN 'visitor_id' THEN visitor_id_canonical(text)
+    WHEN 'contact_id' THEN contact_id_canonical(text)
     WHEN 'user_id' THEN user_id_canonical(text)
     WHEN 'visit' THEN text
     ELSE opaque_id(text) END;

@@ -104,6 +104,19 @@ class CareChoices(TableModel):
         name = "marketing_choices"
 
 
+class CareCompanies(TableModel):
+    """The companies whose contact a registrant is, as the business register has them."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    business_id: Text = column("company", required=True)
+    name: Text = column("company", "main name in force", required=True)
+    situation: Text = column("company", "such as KONK (bankruptcy)")
+    ceased_on: Day = column("company", "null: it goes on")
+
+    class Config:
+        name = "companies"
+
+
 class MartContracts(TableModel):
     """Contracts, with the registrant who is a party."""
 
@@ -375,7 +388,13 @@ class CreditMarkRows(TableModel):
 
 MARTS: dict[str, tuple[type[TableModel], ...]] = {
     "products_and_services": (ProductCustomers, ProductContracts, ProductOrders, ProductVisits),
-    "customer_care": (CareRegistrants, MartContracts, MartOrders, CareChoices),
+    "customer_care": (
+        CareRegistrants,
+        MartContracts,
+        MartOrders,
+        CareChoices,
+        CareCompanies,
+    ),
     "contracts": (ContractRegistrants, MartContracts, MartOrders),
     "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
     "analytics": (*PROFILES, AnalysedVisits),

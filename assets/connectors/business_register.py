@@ -42,7 +42,7 @@ class BusinessRegister(WebConnector):
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        return ("companies",)
+        return ("companies_found",)
 
     def access(self, fetching: Fetching) -> Access:
         return Access()
@@ -59,10 +59,10 @@ class BusinessRegister(WebConnector):
             companies = asked[first : first + self.slice]
             reached = "" if companies[-1] == waiting[-1] else companies[-1]
             yield Part(
-                dataset="companies",
+                dataset="companies_found",
                 requests=[Request("companies", {"businessId": known[each]}) for each in companies],
                 paging=Single(),
-                records_at="companies",
+                records_at=("companies",),
                 first=fetching.today,
                 last=fetching.today,
                 mark=lambda _, reached=reached: {"after": reached},  # type: ignore[misc]

@@ -34,8 +34,8 @@ class CrmContacts(WebConnector):
         """Return what asks for the contacts that have changed since; all of them without it."""
 
     @abstractmethod
-    def layout(self) -> tuple[Paging, str]:
-        """Return how pages follow each other, and the key of the array of records."""
+    def layout(self) -> tuple[Paging, tuple[str, ...]]:
+        """Return how pages follow each other, and where the array of records is."""
 
     def keep(self, records: pa.Array, since: datetime | None) -> pa.Array:
         """Return the records that have changed, where the server cannot be asked for them."""

@@ -21,8 +21,7 @@ from assets.connectors.connector import Connector, Fetched, Fetching
 from assets.connectors.web_api import FetchError
 from assets.ingest import deliveries, delivering
 from assets.ingest.delivering import State
-from assets.ingest.file_readers import ElementSplitter, Header
-from assets.ingest.raw import read_records
+from assets.ingest.file_formats import reading
 from assets.sources.source import Dataset
 from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.fetching import CODES
@@ -150,9 +149,7 @@ class DroppedFiles(Connector):
 
 
 def _counted(path: Path, manifest: Manifest, dataset: Dataset) -> int:
-    header = Header(dataset.disclosable) if dataset.format == "csv" else None
-    splitter = ElementSplitter(dataset.array_key)
-    batches = read_records(path, manifest.codec, dataset, splitter, header)
+    batches = reading.records(path, manifest.codec, dataset.format)
     return sum(batch.num_rows for batch in batches)
 
 

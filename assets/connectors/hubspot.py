@@ -44,13 +44,13 @@ class Hubspot(CrmContacts):
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        return ("hubspot_contacts",)
+        return ("hubspot_api_contacts",)
 
     def access(self, fetching: Fetching) -> Access:
         return Access({"Authorization": f"Bearer {self.token.read()}"})
 
-    def layout(self) -> tuple[Paging, str]:
-        return Cursor(("paging", "next", "after"), "after"), "results"
+    def layout(self) -> tuple[Paging, tuple[str, ...]]:
+        return Cursor(("paging", "next", "after"), "after"), ("results",)
 
     def requests(self, since: datetime | None) -> Iterable[Request]:
         fields = {"limit": 100, "properties": ",".join(self.properties)}

@@ -56,7 +56,7 @@ class Matomo(WebConnector):
                 dataset="visits",
                 requests=[self._visits_of(day)],
                 paging=Offset("filter_offset"),
-                records_at=None,
+                records_at=(),
                 first=day,
                 last=day,
                 mark=lambda _, last=last: {"day": last},  # type: ignore[misc]

@@ -12,7 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from assets.connectors.web_api import FetchError, Request, WebApi
-from assets.ingest.file_readers import ElementSplitter
+from assets.ingest.file_formats.json_array import ElementSplitter
 from schemas.delivery import RefusedDeliveryError
 
 MOST_PAGES = 1_000_000
@@ -123,8 +123,8 @@ def within(envelope: object, path: Sequence[str]) -> object:
     return envelope
 
 
-def page_of(body: bytes, key: str | None, sent_at: datetime | None = None) -> Page:
-    """Return a body cut apart at the array of records under `key`, or itself when that is None.
+def page_of(body: bytes, keys: tuple[str, ...], sent_at: datetime | None = None) -> Page:
+    """Return a body cut apart at the array of records under `keys`; it is the array without them.
 
     Raises:
         FetchError: It is not JSON in UTF-8.
@@ -132,19 +132,21 @@ def page_of(body: bytes, key: str | None, sent_at: datetime | None = None) -> Pa
     text = body.removeprefix(b"\xef\xbb\xbf")
     try:
         text.decode()
-        if key is None and not text.lstrip().startswith(b"["):
+        if not keys and not text.lstrip().startswith(b"["):
             return Page(None, _object(text), sent_at)
-        splitter = ElementSplitter(key)
+        splitter = ElementSplitter(keys)
         records = pa.concat_arrays([splitter.feed(text), splitter.finish()])
         return Page(records, splitter.envelope(), sent_at)
     except UnicodeDecodeError:
         raise FetchError("FETCH-NOT-JSON") from None
     except RefusedDeliveryError:
         envelope = _object(text)
-        if envelope.get(key or "") is not None:
+        if within(envelope, keys) is not None:
             raise FetchError("FETCH-NOT-JSON") from None
         # No records are null in some APIs; where there is no such member, it is an error's body.
-        nothing = pa.array([], pa.string()) if key in envelope else None
+        around = within(envelope, keys[:-1])
+        is_null = isinstance(around, Mapping) and keys[-1] in around
+        nothing = pa.array([], pa.string()) if is_null else None
         return Page(nothing, envelope, sent_at)
 
 
@@ -161,7 +163,7 @@ def _object(text: bytes) -> Mapping[str, object]:
 def pages(
     api: WebApi,
     request: Request,
-    key: str | None,
+    keys: tuple[str, ...],
     paging: Paging,
     errors: Mapping[str, str],
     most: int = MOST_PAGES,
@@ -169,7 +171,7 @@ def pages(
     """Yield the pages of an answer, each with an array of records, however short.
 
     Args:
-        key: The key of the array of records; None where the body is the array.
+        keys: Where the array of records is; empty where the body is the array.
         errors: What an error's message may contain, in small letters -> its rule code.
         most: How many pages there may be.
 
@@ -182,7 +184,7 @@ def pages(
     while following is not None:
         request = following
         answer = api.send(request)
-        page = page_of(answer.body, key, answer.sent_at)
+        page = page_of(answer.body, keys, answer.sent_at)
         _check_no_error(page, errors)
         sent = _digest(page.records.to_pylist() if page.records is not None else [])
         if page.count and sent == before:

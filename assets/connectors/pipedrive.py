@@ -25,16 +25,21 @@ class Pipedrive(CrmContacts):
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        return ("pipedrive_persons",)
+        return ("pipedrive_api_people",)
 
     def access(self, fetching: Fetching) -> Access:
         return Access({"x-api-token": self.token.read()})
 
-    def layout(self) -> tuple[Paging, str]:
-        return Cursor(("additional_data", "next_cursor"), "cursor"), "data"
+    def layout(self) -> tuple[Paging, tuple[str, ...]]:
+        return Cursor(("additional_data", "next_cursor"), "cursor"), ("data",)
 
     def requests(self, since: datetime | None) -> Iterable[Request]:
-        fields: dict[str, object] = {"limit": 500, "sort_by": "id", "sort_direction": "asc"}
+        fields: dict[str, object] = {
+            "limit": 500,
+            "sort_by": "id",
+            "sort_direction": "asc",
+            "include_fields": "marketing_status",
+        }
         if since:
             fields["updated_since"] = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return [Request("api/v2/persons", fields)]

@@ -60,7 +60,7 @@ class PopulationRegister(WebConnector):
         today = fetching.today
         if fetching.since or not mark:
             answer = api.send(Request(f"kirjausavain/{fetching.since or today}"))
-            key = number_of(page_of(answer.body, "muutokset").envelope.get(KEY))
+            key = number_of(page_of(answer.body, ("muutokset",)).envelope.get(KEY))
         else:
             key = number_of(mark["key"])
         if delivered:
@@ -68,7 +68,7 @@ class PopulationRegister(WebConnector):
                 dataset="muutokset",
                 requests=self._asking("muutokset", delivered, {KEY: key}),
                 paging=Cursor((KEY,), KEY, until=("ajanTasalla",), number=True),
-                records_at="muutokset",
+                records_at=("muutokset",),
                 first=today,
                 last=today,
                 mark=lambda received: {"key": str(_reached(received))},
@@ -80,7 +80,7 @@ class PopulationRegister(WebConnector):
                 dataset="perustiedot",
                 requests=self._asking("perustiedot", others, {}),
                 paging=Single(),
-                records_at="perustiedot",
+                records_at=("perustiedot",),
                 first=today,
                 last=today,
                 mark=lambda _: None if delivered else {"key": str(key)},

@@ -37,7 +37,7 @@ class Salesforce(CrmContacts):
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        return ("salesforce_contacts",)
+        return ("salesforce_api_contacts",)
 
     def access(self, fetching: Fetching) -> Access:
         def renewed() -> Mapping[str, str]:
@@ -59,13 +59,13 @@ class Salesforce(CrmContacts):
                 if error.code == "FETCH-REQUEST":
                     raise FetchError("FETCH-DENIED") from None
                 raise
-        token = page_of(answer.body, "records").envelope.get("access_token")
+        token = page_of(answer.body, ("records",)).envelope.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise FetchError("FETCH-DENIED")
         return token
 
-    def layout(self) -> tuple[Paging, str]:
-        return Cursor(("nextRecordsUrl",), until=("done",)), "records"
+    def layout(self) -> tuple[Paging, tuple[str, ...]]:
+        return Cursor(("nextRecordsUrl",), until=("done",)), ("records",)
 
     def requests(self, since: datetime | None) -> Iterable[Request]:
         changed = (

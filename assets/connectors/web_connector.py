@@ -27,6 +27,7 @@ from assets.connectors.watermarks import Mark
 from assets.connectors.web_api import Access, FetchError, Request, WebApi
 from assets.ingest import delivering
 from assets.ingest.delivering import State
+from assets.sources.formats import JsonArray, JsonLines
 from assets.sources.source import Dataset
 from schemas.delivery import RefusedDeliveryError
 
@@ -72,7 +73,7 @@ class Part:
 
     Attributes:
         requests: Each is answered by pages, which follow each other as `paging` says.
-        records_at: The key of the array of records in an answer; None where it is the answer.
+        records_at: Where the array of records is in an answer; empty where it is the answer.
         mark: Returns the watermark once the delivery is durable; None leaves it where it is.
         around: Returns what is around the records in the file, where the dataset has an array key.
         keep: Returns which records of a page are delivered: those that have changed, for example.
@@ -82,7 +83,7 @@ class Part:
     dataset: str
     requests: Iterable[Request]
     paging: Paging
-    records_at: str | None
+    records_at: tuple[str, ...]
     first: date
     last: date
     mark: Callable[[Received], Mark | None]
@@ -189,9 +190,10 @@ class WebConnector(Connector):
         self, file: IO[bytes], dataset: Dataset, part: Part, api: WebApi, received: Received
     ) -> None:
         """Write the records of all pages in the dataset's format."""
-        lines, key = dataset.format == "json_lines", dataset.array_key
+        lines = isinstance(dataset.format, JsonLines)
+        keys = dataset.format.keys if isinstance(dataset.format, JsonArray) else ()
         if not lines:
-            file.write(f'{{"{key}":['.encode() if key else b"[")
+            file.write("".join([*(f'{{"{key}":' for key in keys), "["]).encode())
         for page in self._pages(part, api, received):
             records = part.keep(page.records)
             if not len(records):
@@ -202,11 +204,11 @@ class WebConnector(Connector):
             received.records += len(records)
             if file.tell() > LARGEST_DELIVERY:
                 raise FetchError("FETCH-ENDLESS")
-        if key:
-            around = json.dumps(part.around(received))
-            file.write(b"]" + (f",{around[1:]}" if len(around) > 2 else "}").encode())
-        elif not lines:
+        if not lines:
             file.write(b"]")
+        if keys:
+            around = json.dumps(part.around(received))[1:]
+            file.write(b"}" * (len(keys) - 1) + (f",{around}" if around != "}" else "}").encode())
 
     def _pages(self, part: Part, api: WebApi, received: Received) -> Iterable[Page]:
         for request in part.requests:

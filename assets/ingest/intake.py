@@ -22,6 +22,7 @@ from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
+from assets.sources.formats import Csv
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset
 from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema
@@ -61,7 +62,7 @@ class Intake:
 
         Args:
             connection: A session of its own.
-            batches: As `read_records` returns them.
+            batches: As `file_formats.reading.records` returns them.
             before: Deliveries of the same bytes from which retention has removed records.
         """
         connection.execute(STATEMENT_MACROS)
@@ -119,7 +120,7 @@ def store(
     find_faults(connection, batch, dataset)
     # CSV columns of passwords have not been read.
     if (
-        dataset.format != "csv"
+        not isinstance(dataset.format, Csv)
         and (bare := json_text.without_passwords(payloads(batch))) is not None
     ):
         connection.register("batch", batch.set_column(1, "payload", bare))

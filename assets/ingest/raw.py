@@ -14,16 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from assets.ingest import deliveries, file_readers, subscription, suppression
+from assets.ingest import deliveries, subscription, suppression
 from assets.ingest.deliveries import Entry, Waiting
+from assets.ingest.file_formats import reading
+from assets.ingest.file_formats.batches import FileFacts
 from assets.ingest.intake import Intake
 from assets.ingest.raw_files import raw_path
 from assets.ingest.restaging import stage_later_again
+from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Source
 from assets.storage import recorded_files, suppression_state
 from assets.storage.data_root import DataRoot
@@ -198,7 +200,7 @@ def _read(
         else deliveries.delivery_id(item.source, item.day, manifest.sha256)
     )
     sequence: int | None = None
-    header = file_readers.Header(dataset.disclosable) if dataset.format == "csv" else None
+    facts = FileFacts()
     before = [
         earlier
         for earlier in swept
@@ -210,12 +212,11 @@ def _read(
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
         nonlocal sequence
-        splitter = file_readers.ElementSplitter(dataset.array_key)
-        batches = read_records(item.path, manifest.codec, dataset, splitter, header)
+        batches = reading.records(item.path, manifest.codec, dataset.format, facts)
         yield from intake.rows(connection, batches, before)
         _same_count(manifest, intake.delivered)
-        if dataset.sequence_key:
-            sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
+        if isinstance(dataset.format, JsonArray) and dataset.format.sequence_key:
+            sequence = _whole_number(facts.envelope.get(dataset.format.sequence_key))
 
     with connect(data_root, side_by_side=True) as connection:
         path = raw_path(data_root, item.source, item.day, identity)
@@ -243,9 +244,9 @@ def _read(
         sequence=sequence,
         encoding=manifest.encoding.lower(),
         corrects=corrects.delivery_id if corrects else "",
-        missing_columns=header.missing if header else None,
-        blank_columns=header.blank if header else 0,
-        dropped_columns=header.dropped if header else 0,
+        missing_columns=facts.missing_columns,
+        blank_columns=facts.blank_columns,
+        dropped_columns=facts.dropped_columns,
         renamed=emptied,
     )
     if corrects:
@@ -268,24 +269,6 @@ def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
         recorded_files.remove(
             deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id)
         )
-
-
-def read_records(
-    path: Path,
-    codec: str,
-    dataset: Dataset,
-    splitter: file_readers.ElementSplitter,
-    header: file_readers.Header | None = None,
-) -> Iterator[pa.Table]:
-    """Yield the file's records, by the dataset's format and a Python codec.
-
-    Afterwards `splitter` or `header` has what surrounds them.
-    """
-    if dataset.format == "json_array":
-        return file_readers.read_json_array(path, codec, splitter)
-    if dataset.format == "json_lines":
-        return file_readers.read_json_lines(path, codec)
-    return file_readers.read_csv(path, codec, header)
 
 
 def _whole_number(value: object) -> int | None:

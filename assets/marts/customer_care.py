@@ -16,6 +16,11 @@ QUERIES = {
     "orders": """
         SELECT registrant_id, order_number, ordered_at, status, amount, currency, items
         FROM orders SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
+    "companies": """
+        SELECT DISTINCT registrant_id, business_id, companies.name, situation, ceased_on
+        FROM company_contacts
+        SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)
+        JOIN companies USING (business_id)""",
     "marketing_choices": """
         SELECT registrant_id, purpose, channel, choice, chosen_at
         FROM choices SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",

@@ -23,6 +23,7 @@ from assets.register import (
     aggregates,
     build_state,
     choices,
+    companies,
     contradictions,
     corrections,
     eligibility,
@@ -36,6 +37,7 @@ from assets.register import (
     lasting_refusals,
     membership,
     pair_cache,
+    post_towns,
     protected_identity,
     registrant_state,
     relationships,
@@ -96,6 +98,9 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
+    "registered_companies": tables.RegisteredCompanies,
+    "registered_company_names": tables.RegisteredCompanyNames,
+    "registrant_companies": tables.RegistrantCompanies,
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
     "segregated_orders": retention.SegregatedOrders,
@@ -155,9 +160,11 @@ def _gather(
     """Make everything that is written, of the resolved registrants."""
     policy = data_root.policy
     built.timed("relationships", lambda: relationships.gather(connection))
+    built.timed("relationships", lambda: companies.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
     built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
     built.timed("survivorship", lambda: survivorship.pick(connection, policy))
+    built.timed("survivorship", lambda: post_towns.complete(connection))
     built.timed("survivorship", lambda: protected_identity.name_first_delivery(connection))
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from assets.sources.formats import Format
 from schemas import values
 from schemas.columns import TableModel
 from schemas.staged import Statement
@@ -49,8 +49,6 @@ class Dataset:
         vendor: The model of the vendor's record.
         vendor_query: Selects the columns of `vendor`; an invalid row quarantines its record.
         frames: The canonical tables that it fills.
-        array_key: The key of the array of records, in a JSON document.
-        sequence_key: The key of a delivery's sequence number, in a JSON document.
         snapshot: A delivery is everything that the source has, and a record replaces the earlier
             one of its key.
         minimise: Expression of the payload without data that the register may not have.
@@ -64,6 +62,8 @@ class Dataset:
         identity: Expressions that distinguish people or parties: two records of one key in one
             delivery that agree in none of them are about two, and neither is used
             (`assets.staging.shared_keys`). Empty: a key cannot be shared.
+        opt_outs: Origin of an opt-out -> the column that it is read from. An opt-out counts until a
+            delivery with the column lifts it.
         prepare: Run once per batch, over the table
             `records(record_no, record_key, payload, delivered_at, sequence)`.
         disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
@@ -72,19 +72,18 @@ class Dataset:
     """
 
     name: str
-    format: Literal["json_array", "json_lines", "csv"]
+    format: Format
     identify: str
     vendor: type[TableModel]
     vendor_query: str
     frames: tuple[Frame, ...]
-    array_key: str | None = None
-    sequence_key: str | None = None
     snapshot: bool = False
     minimise: str = "payload"
     without_location: str = "payload"
     given: str = NEVER_GIVEN
     ends: str = "false"
     identity: tuple[str, ...] = ()
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
     prepare: tuple[str, ...] = field(default=())
     disclosable: Mapping[str, object] = field(default_factory=dict)
     disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -109,11 +108,30 @@ class Source:
 
 
 STATEMENT_MACROS = (
-    """
+    r"""
 CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- The key of somebody at a postal address: the first given name, the family name, the street with
+-- its number and the postcode, each without capitals and blanks; null unless all are given.
+CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) AS
+    CASE WHEN filled(given_names) IS NOT NULL AND filled(family_name) IS NOT NULL
+            AND filled(street) IS NOT NULL AND postcode_valid(finnish_postcode(trim(postcode)))
+        THEN md5(concat_ws('|', lower(split_part(trim(given_names), ' ', 1)),
+            lower(trim(family_name)), regexp_replace(lower(street), '[^\pL\pN]+', '', 'g'),
+            finnish_postcode(trim(postcode)))) END;
+-- The e-mail addresses or telephone numbers of a field that may have several.
+CREATE OR REPLACE MACRO several_addresses(text) AS
+    CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')
+        ELSE [text] END;
+CREATE OR REPLACE MACRO several_numbers(text) AS
+    CASE WHEN regexp_matches(text, '[0-9][0-9 ()/-]{4,}[;,] *[+(0]')
+        THEN string_split_regex(text, '[;,]') ELSE [text] END;
+-- The filled ones of lists of texts.
+CREATE OR REPLACE MACRO several_filled(lists) AS
+    list_filter(list_transform(flatten(lists), lambda text: filled(text)),
+        lambda text: text IS NOT NULL);
 """
     + values.MACROS
     + """

@@ -405,7 +405,7 @@ def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table
     connection.register("refused", rows)
     refused = connection.execute(
         f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused
-        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone')
+        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone', 'postal')
         ORDER BY record_no, position"""
     )
     return refused.to_arrow_table().cast(rows.schema)

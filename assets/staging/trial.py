@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.ingest import deliveries, raw
+from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
-from assets.ingest.file_readers import ElementSplitter, Header
+from assets.ingest.file_formats import reading
 from assets.ingest.intake import Intake
 from assets.sources.source import Dataset, Source
 from assets.staging.shared_keys import find_shared
@@ -90,10 +90,7 @@ def attempt(
 def _rows(
     connection: duckdb.DuckDBPyConnection, intake: Intake, path: Path, codec: str
 ) -> Iterator[pa.Table]:
-    dataset = intake.dataset
-    header = Header(dataset.disclosable) if dataset.format == "csv" else None
-    splitter = ElementSplitter(dataset.array_key)
-    yield from intake.rows(connection, raw.read_records(path, codec, dataset, splitter, header))
+    yield from intake.rows(connection, reading.records(path, codec, intake.dataset.format))
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, tables: Iterator[pa.Table]) -> None:

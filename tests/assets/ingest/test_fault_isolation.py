@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assets.ingest import fault_isolation, raw
 from assets.ingest.fault_isolation import isolate
-from assets.sources import crm
+from assets.sources.crm import crm
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
