@@ -67,11 +67,15 @@ def deliver(
     is; in the inbox it has another name.
     """
     from assets.ingest import deliveries, delivering
+    from assets.storage.data_root import DataRoot
     from pipelines.cli.data_root import existing_data_root
+    from pipelines.writer_lock import data_root_path
     from schemas.delivery import RefusedDeliveryError
 
-    data_root = existing_data_root()
-    if not dry_run:
+    if dry_run:
+        data_root = existing_data_root()
+    else:
+        data_root = DataRoot(data_root_path())
         data_root.create()
     try:
         source = _source(source_name)
