@@ -1,7 +1,7 @@
 """Files that a partner drops on a server of files or into a bucket: each becomes one delivery.
 
 A file is taken when it has not changed for a while. Its name and place stay behind; what was taken
-is remembered as keyed hashes of name, size and time, for as long as the file lies there.
+is kept as keyed hashes of name, size and time, for as long as the file lies there.
 """
 
 from __future__ import annotations

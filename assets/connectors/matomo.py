@@ -2,7 +2,7 @@
 
 https://developer.matomo.org/api-reference/reporting-api, `Live.getLastVisitsDetails`. The token is
 in the body, because addresses are logged. Errors come with HTTP 200. Of several sites, Matomo
-leaves out silently those whose visits log is off, so each request is for one.
+leaves out silently those without a visits log, so each request is for one.
 """
 
 from __future__ import annotations

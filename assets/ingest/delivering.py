@@ -196,7 +196,7 @@ def _check_no_link(folder: Path) -> None:
 
 
 def _remove_cut(inbox: Path) -> None:
-    """Remove files placed here whose manifest a kill has prevented; they are delivered again."""
+    """Remove files that a kill has left here without a manifest; they are delivered again."""
     for path in inbox.glob("*/*.dat"):
         if _OWN_NAME.fullmatch(path.name) and not _beside(path).exists():
             path.unlink()

@@ -116,10 +116,10 @@ def only_known(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Tabl
 
 
 def subscribed(data_root: DataRoot, source: str) -> tuple[list[str], list[str]]:
-    """Return the identity codes of the people whom a source is to deliver, as other sources do.
+    """Return the identity codes of people that other sources deliver, and this one is to.
 
-    The list is made when it is needed and stored nowhere: a person whom another source delivers is
-    on it from then on, and one who is erased leaves it with their data.
+    The list is made when it is needed and stored nowhere: who comes with another source is on it
+    from then on, and who is erased leaves it with their data.
 
     Returns:
         The codes that the source has delivered already, and the others; sorted.

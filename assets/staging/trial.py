@@ -48,8 +48,8 @@ class Trial:
     delivered = staged + quarantined + duplicates + left_out.
 
     Attributes:
-        left_out: Records about people who were erased, who refuse the purpose, or whom a source
-            with limited intake may not bring.
+        left_out: Records about people who were erased or refuse the purpose, and those that a
+            source with limited intake may not bring.
         codes: Rule code -> rows that it quarantines.
     """
 

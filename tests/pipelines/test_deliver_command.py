@@ -167,7 +167,7 @@ def test_a_link_a_folder_and_no_file_are_refused(root: DataRoot, tmp_path: Path)
     assert "DEL-SOURCE" in unknown.stderr
 
 
-def test_two_datasets_that_fit_must_be_told_apart(deliver: Deliver) -> None:
+def test_two_datasets_that_fit_need_a_name(deliver: Deliver) -> None:
     done = deliver(b"\n", "--encoding", "utf-8", source="self")
     assert "edits, corrections fit the file" in done.stderr
 

@@ -41,7 +41,7 @@ def one_after_another(*replies: Reply) -> Answer:
 
 
 @pytest.mark.parametrize(
-    "failing",
+    "failure",
     [
         Reply(status=500),
         Reply(status=503),
@@ -52,8 +52,8 @@ def one_after_another(*replies: Reply) -> Answer:
         Reply(b"not gzip", headers={"Content-Encoding": "gzip"}),
     ],
 )
-def test_what_may_succeed_later_is_tried_again(failing: Reply) -> None:
-    with asking(one_after_another(failing, failing, FINE)) as (api, server, time):
+def test_what_may_succeed_later_is_tried_again(failure: Reply) -> None:
+    with asking(one_after_another(failure, failure, FINE)) as (api, server, time):
         assert api.send(Request("list")).body == b'{"ok": 1}'
         assert (len(server.seen), time.pauses) == (3, [1.0, 2.0])
 
