@@ -60,7 +60,8 @@ class Hubspot(CrmContacts):
     def keep(self, records: pa.Array, since: datetime | None) -> pa.Array:
         if since is None:
             return records
-        return records.filter(pa.array([_changed(each, since) for each in records.to_pylist()]))
+        changed = [_changed(each, since) for each in records.to_pylist()]
+        return records.filter(pa.array(changed, pa.bool_()))
 
 
 def _changed(text: str, since: datetime) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import click
 
+from assets.storage.safe_errors import describe, interruption
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
@@ -28,7 +29,6 @@ def fetch(name: str | None, since: datetime | None, *, machine: bool) -> None:
     """
     from assets.connectors.connector import Fetching
     from assets.storage.data_root import DataRoot
-    from assets.storage.safe_errors import PlainError
     from pipelines.connectors import configured
     from pipelines.writer_lock import data_root_path, writer
 
@@ -44,8 +44,10 @@ def fetch(name: str | None, since: datetime | None, *, machine: bool) -> None:
         if name in (None, each):
             try:
                 done[each] = asdict(connector.fetch(each, fetching))
-            except PlainError as error:
-                failed.append(f"{each}: {error}")
+            except Exception as error:
+                if interruption(error):
+                    raise
+                failed.append(f"{each}: {describe(error)}")
     if machine:
         as_json({"fetched": done, "failed": failed})
     elif done:

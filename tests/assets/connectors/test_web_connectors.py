@@ -172,6 +172,8 @@ class TestHubspot:
             assert watermarks.read(data_root, "crm") == {"until": NOW.isoformat()}
             time.now = NOW + timedelta(days=1)
             assert connector.fetch("crm", fetching(data_root, time)).records == 2
+            server.answer = lambda _: Reply({"results": []})
+            assert connector.fetch("crm", fetching(data_root, time)).records == 0
         first, second = delivered(data_root, "crm")
         assert [row["id"] for row in first[1]] == ["1", "2", "3", "9"]
         # Number 2 says nothing readable, number 3 has changed within the overlap.
