@@ -39,9 +39,9 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_TOKEN", SENT)
 
 
-def made(kind: type[Connector], url: str, **settings: Any) -> Connector:
+def made(model: type[Connector], url: str, **settings: Any) -> Connector:
     """The connector of a section of `connectors.yaml`."""
-    return kind.model_validate({"url": url, **settings})
+    return model.model_validate({"url": url, **settings})
 
 
 SECRET = {"env": "VENDOR_TOKEN"}
