@@ -22,14 +22,12 @@ from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
+from assets.sources.all_sources import AUTHORITIES
 from assets.sources.formats import Csv
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset
 from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema
 from schemas.raw import Raw
-
-# The source that decides who is protected and until when: what it delivers is stored unredacted.
-PROTECTION_SOURCE = "population_register"
 
 
 @dataclass
@@ -70,7 +68,7 @@ class Intake:
         self.suppressing = suppression.prepare(self.data_root, connection)
         if self.suppressing:
             suppressed_texts.prepare(self.data_root, connection)
-        protecting = self.source != PROTECTION_SOURCE and protected_identity.prepare(
+        protecting = self.source not in AUTHORITIES and protected_identity.prepare(
             self.data_root, connection
         )
         refusing = refusals.prepare(self.data_root, connection, self.purpose)

@@ -24,7 +24,7 @@ def complete(connection: duckdb.DuckDBPyConnection) -> None:
         POST_TOWNS.create_table(
             """SELECT postcode, town FROM statements_postcodes
             QUALIFY row_number() OVER (PARTITION BY postcode
-                ORDER BY dataset = 'postcodes' DESC, statement DESC, town) = 1"""
+                ORDER BY position, statement DESC, town) = 1"""
         )
     )
     connection.execute(

@@ -44,6 +44,17 @@ REGISTRANT_CREDIT_MARKS = _of_registrant(
 )
 
 
+# A record of Snowplow is an event: a session is the visit of all its events, and of a person who is
+# known by one of them.
+SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
+        date_diff('second', min(started_at) OVER session, max(started_at) OVER session)
+            AS duration_s)
+    FROM statements_visits WHERE starts_with(visit, 'snowplow|')
+    WINDOW session AS (PARTITION BY visit)
+    QUALIFY row_number() OVER (PARTITION BY visit
+        ORDER BY user_id IS NULL, statements_visits.started_at, record_key, delivery_id) = 1"""
+
+
 def gather_contracts(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `registrant_contracts`; part of each round of resolution."""
     connection.execute(REGISTRANT_CONTRACTS.create_table(_latest("contracts", "contract_number")))
@@ -54,7 +65,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(REGISTRANT_ORDERS.create_table(_latest("orders", "order_number")))
     connection.execute(
         REGISTRANT_VISITS.create_table(
-            """WITH acted AS (
+            f"""WITH acted AS (
                 SELECT visit, count(*) AS actions,
                     count(*) FILTER (search_keyword IS NOT NULL) AS searches,
                     count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
@@ -64,7 +75,9 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 coalesce(searches, 0) AS searches,
                 coalesce(contents_seen, 0) AS contents_seen,
                 coalesce(contents_clicked, 0) AS contents_clicked
-            FROM statements_visits AS stated
+            FROM (
+                SELECT * FROM statements_visits WHERE NOT starts_with(visit, 'snowplow|')
+                UNION ALL BY NAME ({SESSIONS})) AS stated
             LEFT JOIN membership USING (person_key)
             LEFT JOIN acted USING (visit)"""
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from assets.sources.formats import Format
 from schemas import values
@@ -69,6 +70,14 @@ class Dataset:
         disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
             Nothing else of a record is disclosed when somebody requests their data.
         disclosable_parts: For a list, the field and the values of its disclosable elements.
+        role: Of an authority's dataset: a record is all that is in force about its person
+            (`basic_data`), which counts as stated before the changes that come with it or after it;
+            or what has changed since (`changes`).
+        confirms: Of an authority's dataset: a delivery shows that nobody's status has changed who
+            is not in it. An answer about one person shows nothing of others.
+        protection: Of an authority's dataset: a regular expression (RE2) for the text of records
+            that may state a protected identity. While one that matches is in quarantine, its
+            person counts as protected.
     """
 
     name: str
@@ -87,6 +96,9 @@ class Dataset:
     prepare: tuple[str, ...] = field(default=())
     disclosable: Mapping[str, object] = field(default_factory=dict)
     disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    role: Literal["basic_data", "changes"] | None = None
+    confirms: bool = False
+    protection: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,12 +108,16 @@ class Source:
     Attributes:
         name: A key of the policy's `sources`.
         purpose: The policy's purpose under which it hands data over, unless a delivery says so.
+        authority: It is a register of persons that a state keeps: it decides who is under protected
+            identity and until when, so what it delivers is stored unredacted; and it speaks of each
+            person under one identity code.
     """
 
     name: str
     description: str
     datasets: tuple[Dataset, ...]
     purpose: str = "customer_care"
+    authority: bool = False
 
     def dataset(self, name: str) -> Dataset | None:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
@@ -113,6 +129,16 @@ CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+-- An IP address of which three octets or three groups stay; null in no known form.
+CREATE OR REPLACE MACRO truncated_ip(text) AS CASE
+    WHEN regexp_full_match(trim(text), '([0-9]{1,3}[.]){3}[0-9]{1,3}')
+        THEN regexp_replace(trim(text), '[.][0-9]{1,3}$', '.0')
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){3}[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):', 1)
+            || '::'
+    WHEN regexp_full_match(trim(text), '([0-9a-fA-F]{1,4}:){1,2}:[0-9a-fA-F:.]*')
+        THEN regexp_extract(trim(text), '^(([0-9a-fA-F]{1,4}:){1,2}):', 1) || ':'
+    WHEN regexp_full_match(trim(text), '::[0-9a-fA-F:.]*') THEN '::' END;
 -- The key of somebody at a postal address: the first given name, the family name, the street with
 -- its number and the postcode, each without capitals and blanks; null unless all are given.
 CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) AS

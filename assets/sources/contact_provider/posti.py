@@ -54,12 +54,13 @@ _VENDOR = """
 
 _POSTCODES = """
     SELECT record_no, record_key, NULL::VARCHAR AS person_key, delivered_at AS stated_at,
-        0 AS position, row.postcode AS postcode, row.town AS town, filled(row.town_sv) AS town_sv,
+        precedence AS position, row.postcode AS postcode, row.town AS town,
+        filled(row.town_sv) AS town_sv,
         row.municipality_code AS municipality_code
     FROM postcodes WHERE filled(row.postcode) IS NOT NULL AND filled(row.town) IS NOT NULL"""
 
 
-def _dataset(name: str, kind: str, fields: tuple[Field, ...], key: str) -> Dataset:
+def _dataset(name: str, kind: str, fields: tuple[Field, ...], key: str, precedence: int) -> Dataset:
     shape = json.dumps(dict.fromkeys((field.name for field in fields), "VARCHAR"))
     return Dataset(
         name=name,
@@ -70,6 +71,7 @@ def _dataset(name: str, kind: str, fields: tuple[Field, ...], key: str) -> Datas
         prepare=(
             f"""CREATE OR REPLACE TEMP TABLE postcodes AS
             SELECT record_no, record_key, delivered_at, '{kind}' AS kind,
+                {precedence} AS precedence,
                 from_json(payload, '{shape}') AS row FROM records""",
         ),
         vendor=PostcodeRecord,
@@ -78,5 +80,5 @@ def _dataset(name: str, kind: str, fields: tuple[Field, ...], key: str) -> Datas
     )
 
 
-POSTCODES = _dataset("postcodes", "PONOT", _OF_POSTCODE, "payload ->> '$.postcode'")
-STREETS = _dataset("streets", "KATUN", _OF_STREET, "NULL::VARCHAR")
+POSTCODES = _dataset("postcodes", "PONOT", _OF_POSTCODE, "payload ->> '$.postcode'", 0)
+STREETS = _dataset("streets", "KATUN", _OF_STREET, "NULL::VARCHAR", 1)
