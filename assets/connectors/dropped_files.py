@@ -124,7 +124,7 @@ class DroppedFiles(Connector):
         if file.bytes > LARGEST_FILE:
             raise FetchError("FETCH-TOO-LARGE")
         data_root, today = fetching.data_root, fetching.today
-        with delivering.unfinished(data_root, self.origin) as content:
+        with delivering.unfinished(data_root, self.origin, file.name) as content:
             with content.open("wb") as copy:
                 copy.writelines(files.parts(file))
             if content.stat().st_size != file.bytes:

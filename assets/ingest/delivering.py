@@ -21,7 +21,7 @@ from assets.storage.atomic_files import locked, sync, unfinished_path, writing
 from assets.storage.data_root import DataRoot
 from schemas.delivery import Manifest, RefusedDeliveryError
 
-_OWN_NAME = re.compile(r"[0-9a-f]{20}\.dat")
+_OWN_NAME = re.compile(r"[0-9a-f]{20}\.(dat|zip)")
 _CHUNK = 8 << 20
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16le"}
 _UTF_32 = b"\xff\xfe\x00\x00"
@@ -81,16 +81,22 @@ def describe(
     return Manifest.parse(json.dumps(fields).encode(), purposes)
 
 
+def ending(name: str) -> str:
+    """Return how a delivery's name must end: readers know a zip file by it."""
+    return ".zip" if name.lower().endswith(".zip") else ".dat"
+
+
 @contextmanager
-def unfinished(data_root: DataRoot, source: str) -> Iterator[Path]:
+def unfinished(data_root: DataRoot, source: str, name: str = "") -> Iterator[Path]:
     """Yield an empty file to write a delivery into, which `place` moves to its place.
 
-    Otherwise it is removed; after a kill, by the next command that writes.
+    Otherwise it is removed; after a kill, by the next command that writes. `name` is the sender's,
+    of which the ending counts.
     """
     folder = data_root.inbox / source
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_no_link(folder)
-    path = unfinished_path(folder / "delivery.dat")
+    path = unfinished_path(folder / "delivery").with_suffix(ending(name))
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with locked(path):
@@ -116,10 +122,10 @@ def copy(path: Path, to: Path, manifest: Manifest) -> None:
         )
 
 
-def state(data_root: DataRoot, source: str, day: str, manifest: Manifest) -> State:
+def state(data_root: DataRoot, source: str, day: str, name: str, manifest: Manifest) -> State:
     """Return whether the bytes of a delivery wait or were taken in already, on its day."""
     entry = deliveries.of_bytes(data_root, source, day, manifest.sha256)
-    waiting = _path(data_root, source, day, manifest)
+    waiting = _path(data_root, source, day, name, manifest)
     beside = _beside(waiting)
     if waiting.exists() and beside.exists():
         same = Manifest.parse(beside.read_bytes()) == manifest
@@ -149,10 +155,10 @@ def place(
     Returns:
         Where the bytes were before.
     """
-    path = _path(data_root, source, day, manifest)
+    path = _path(data_root, source, day, content.name, manifest)
     with locked(path.parent.parent):
         _remove_cut(path.parent.parent)
-        before = state(data_root, source, day, manifest)
+        before = state(data_root, source, day, content.name, manifest)
         if before in (State.WAITING, State.TAKEN_IN) or (
             before is State.DECLARED_OTHERWISE and not replacing
         ):
@@ -166,8 +172,8 @@ def place(
     return before
 
 
-def _path(data_root: DataRoot, source: str, day: str, manifest: Manifest) -> Path:
-    return data_root.inbox / source / day / f"{manifest.sha256[:20]}.dat"
+def _path(data_root: DataRoot, source: str, day: str, name: str, manifest: Manifest) -> Path:
+    return data_root.inbox / source / day / f"{manifest.sha256[:20]}{ending(name)}"
 
 
 def _beside(path: Path) -> Path:
@@ -197,7 +203,7 @@ def _check_no_link(folder: Path) -> None:
 
 def _remove_cut(inbox: Path) -> None:
     """Remove files that a kill has left here without a manifest; they are delivered again."""
-    for path in inbox.glob("*/*.dat"):
+    for path in inbox.glob("*/*"):
         if _OWN_NAME.fullmatch(path.name) and not _beside(path).exists():
             path.unlink()
 

@@ -101,7 +101,7 @@ def deliver(
         deliveries.check_snapshot(dataset, trial.delivered)
         manifest = manifest.model_copy(update={"dataset": dataset.name, "records": trial.delivered})
         before = (
-            delivering.state(data_root, source.name, str(delivery_day), manifest)
+            delivering.state(data_root, source.name, str(delivery_day), path.name, manifest)
             if dry_run
             else _placed(data_root, source.name, str(delivery_day), path, manifest)
         )
@@ -182,7 +182,7 @@ def _placed(data_root: DataRoot, source: str, day: str, path: Path, manifest: Ma
     from assets.ingest.delivering import State
     from pipelines.writer_lock import writer
 
-    with delivering.unfinished(data_root, source) as content:
+    with delivering.unfinished(data_root, source, path.name) as content:
         delivering.copy(path, content, manifest)
         before = delivering.place(data_root, source, day, content, manifest)
         if before is State.DECLARED_OTHERWISE:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,19 @@ def test_a_link_a_folder_and_no_file_are_refused(root: DataRoot, tmp_path: Path)
 def test_two_datasets_that_fit_need_a_name(deliver: Deliver) -> None:
     done = deliver(b"\n", "--encoding", "utf-8", source="self")
     assert "edits, corrections fit the file" in done.stderr
+
+
+def test_a_zip_file_stays_one(root: DataRoot, deliver: Deliver) -> None:
+    """Readers know it by its name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("contacts.csv", CONTACTS)
+    done = deliver(packed.getvalue(), *UTF_8, "--dataset", "contacts", "--json", name="x.ZIP")
+    assert json.loads(done.stdout)["delivered"] == 3
+    (item,) = deliveries.waiting(root, "crm")
+    assert item.path.suffix == ".zip"
+    crm = next(source for source in SOURCES if source.name == "crm")
+    assert [entry.delivered for entry in ingest(root, crm, {DAY}, last_day(root)).entries] == [3]
 
 
 def test_a_source_of_one_dataset_needs_no_name(root: DataRoot, deliver: Deliver) -> None:

@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def placed(data_root: DataRoot, file: Path, manifest: Manifest, **options: bool) -> State:
-    with delivering.unfinished(data_root, "self") as content:
+    with delivering.unfinished(data_root, "self", file.name) as content:
         delivering.copy(file, content, manifest)
         return delivering.place(data_root, "self", DAY, content, manifest, **options)
 
