@@ -179,7 +179,9 @@ def test_a_zip_file_stays_one(root: DataRoot, deliver: Deliver) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("contacts.csv", CONTACTS)
-    done = deliver(packed.getvalue(), *UTF_8, "--dataset", "contacts", "--json", name="x.ZIP")
+    done = deliver(
+        packed.getvalue(), "--encoding", "utf-8", "--dataset", "contacts", "--json", name="x.ZIP"
+    )
     assert json.loads(done.stdout)["delivered"] == 3
     (item,) = deliveries.waiting(root, "crm")
     assert item.path.suffix == ".zip"
