@@ -79,6 +79,12 @@ def _in_language(descriptions: str, text: str) -> str:
         ({descriptions})[1].{text}))"""
 
 
+_LISTS_FINE = " AND ".join(
+    f"""coalesce(json_type(payload, '$.{name}') IN ('ARRAY', 'NULL')
+            OR (payload ->> '$.{name}') = '', true)
+        AND list_has_all(['OBJECT', 'NULL'], json_type(payload, '$.{name}[*]'))"""
+    for name in _LISTS
+)
 _IN_FORCE = "list_filter({}, lambda each: filled(each.endDate) IS NULL)"
 _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE companies AS
@@ -88,7 +94,7 @@ _PREPARE = (
             calendar_day(list_filter(row.registeredEntries, lambda each: each.type = '4'
                 AND each.register = '1')[1].registrationDate)) AS ceased_on
     FROM (
-        SELECT record_no, record_key, delivered_at, payload,
+        SELECT record_no, record_key, delivered_at, {_LISTS_FINE} AS lists_fine,
             nullif({_BUSINESS_ID.format("row.businessId.value")}, '') AS business_id, row,
             {_IS_SOLE_TRADER} AS sole_trader
         FROM (SELECT *, from_json(payload, '{json.dumps(_COMPANY)}') AS row FROM records))""",
@@ -122,15 +128,9 @@ _READABLE = " AND ".join(
         for name in ("names", "companySituations")
     ]
 )
-_LISTS_FINE = " AND ".join(
-    f"""coalesce(json_type(payload, '$.{name}') IN ('ARRAY', 'NULL')
-            OR (payload ->> '$.{name}') = '', true)
-        AND list_has_all(['OBJECT', 'NULL'], json_type(payload, '$.{name}[*]'))"""
-    for name in _LISTS
-)
 _VENDOR = f"""
     SELECT record_no, business_id, sole_trader OR name IS NOT NULL AS named,
-        coalesce({_READABLE}, true) AS dates_readable, {_LISTS_FINE} AS lists_fine,
+        coalesce({_READABLE}, true) AS dates_readable, lists_fine,
         NOT sole_trader AS legal_person
     FROM companies LEFT JOIN main_names USING (record_no)"""
 

@@ -16,7 +16,7 @@ from pipelines.synthetic.samples import Drawn, Sample
 EVENTS = Format("snowplow", "website", "snowplow_events", "analytics", "enriched-{day}.tsv")
 REQUESTS = Format("access-log", "website", "access_log", "analytics", "access-{day}.log")
 CASES = (
-    Case("event_too_few_fields", "snowplow_events", 20, "130 values"),
+    Case("event_130_values", "snowplow_events", 20, "130 values"),
     Case("event_without_id", "snowplow_events", 20, "no event_id"),
     Case("event_without_time", "snowplow_events", 20, "no collector_tstamp"),
     Case("event_clicked", "snowplow_events", 40, "a click on an advertisement"),
@@ -83,7 +83,7 @@ def _events(planting: Planting, numbers: Ints, about: Ints) -> tuple[Text, Text]
     whole = join(*parts[:-1])
     short = join(*parts[:-3], "")
     return (
-        either(planting.has("event_too_few_fields"), short, whole),
+        either(planting.has("event_130_values"), short, whole),
         either(without_id, None, event_id),
     )
 

@@ -105,11 +105,20 @@ MENDED: list[tuple[str, str, list[Change]]] = [
     ("CONFLICT-SPECIAL-CATEGORY", "diet", [(("categories", "diet"), None)]),
     ("CONFLICT-NO-COLUMN", "diet", [(("categories", "diet"), None)]),
     ("CONFLICT-NOT-STORED", "password", [(("categories", "password"), None)]),
-    ("CONFLICT-VAGUE-SOURCE", "authorities", [(("sources", "authorities"), None)]),
+    (
+        "CONFLICT-VAGUE-SOURCE",
+        "social_media",
+        [(("sources", "social_media"), None), (("categories", "social_media"), None)],
+    ),
     (
         "CONFLICT-SOURCE-FILLS",
         "birth_date",
-        [(("categories", "birth_date", "sources"), ["population_register", "crm", "self"])],
+        [
+            (
+                ("categories", "birth_date", "sources"),
+                ["population_register", "crm", "self", "contact_provider"],
+            )
+        ],
     ),
     (
         "CONFLICT-AGE",

@@ -91,7 +91,12 @@ def test_sources_are_the_ones_that_fill_the_category() -> None:
         entry["category"]: entry["read_from"]
         for entry in processing.record(load_policy(), TODAY)["categories"]
     }
-    assert read_from["birth_date"] == ["population_register", "crm", "self"]
+    assert set(read_from["birth_date"]) == {
+        "population_register",
+        "crm",
+        "self",
+        "contact_provider",
+    }
     assert read_from["diet"] == []
 
 
