@@ -48,10 +48,11 @@ class Matomo(WebConnector):
 
     def parts(self, mark: Mark, fetching: Fetching, api: WebApi) -> Parts:
         yesterday = fetching.today - timedelta(days=1)
-        reached = date.fromisoformat(mark["day"]) if mark else yesterday - timedelta(days=1)
-        day = fetching.since or reached + timedelta(days=1 - self.again)
+        reached = date.fromisoformat(mark["day"]) if mark else None
+        following = reached + timedelta(days=1 - self.again) if reached else yesterday
+        day = fetching.since or following
         while day <= yesterday:
-            last = str(max(day, reached) if mark else day)
+            last = str(max(day, reached or day))
             yield Part(
                 dataset="visits",
                 requests=[self._visits_of(day)],

@@ -142,7 +142,8 @@ def _tried(
 ) -> tuple[Dataset, Trial]:
     """Return the dataset and what would become of the file: the named one, or the one that fits.
 
-    A dataset fits if its reader does not refuse the file and not all of it would be quarantined.
+    A dataset fits if its reader does not refuse the file, and some record would be staged, or none
+    quarantined.
     """
     from assets.ingest import deliveries
     from assets.staging.trial import attempt
@@ -161,7 +162,7 @@ def _tried(
         except RefusedDeliveryError as refusal:
             refusals.append(f"{dataset.name}: {refusal}")
             continue
-        if trial.quarantined < trial.delivered or not trial.delivered:
+        if trial.staged or trial.left_out or not trial.quarantined:
             fitting.append((dataset, trial))
     if len(fitting) == 1:
         return fitting[0]
