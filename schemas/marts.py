@@ -105,7 +105,7 @@ class CareChoices(TableModel):
 
 
 class CareCompanies(TableModel):
-    """The companies whose contact a registrant is, as the business register has them."""
+    """The companies that a registrant is a contact of, as the business register has them."""
 
     registrant_id: Text = column("registrant_id", required=True)
     business_id: Text = column("company", required=True)

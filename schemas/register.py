@@ -414,57 +414,6 @@ class RegistrantCreditMarks(TableModel):
         name = "credit_marks"
 
 
-class RegisteredCompanies(TableModel):
-    """Companies as the business register has them; legal persons, no registrants."""
-
-    business_id: Text = column("company", "1234567-8", required=True, unique=True)
-    name: Text = column(
-        "company", "main name in force; of a ceased company the last", required=True
-    )
-    company_form: Text = column("company", "the business register's code")
-    situation: Text = column("company", "such as KONK (bankruptcy), with commas between")
-    registered_on: Day = column("company")
-    ceased_on: Day = column("company", "null: it goes on")
-    trade_register_status: Text = column("company", "the business register's code")
-    business_line: Text = column("company", "code of its main line of business")
-    business_line_name: Text = column("company")
-    website: Text = column("company")
-    street: Text = column("company")
-    postcode: Text = column("company")
-    town: Text = column("company")
-    country: Text = column("company", "as stated; null: Finland")
-
-    class Config:
-        name = "companies"
-
-
-class RegisteredCompanyNames(TableModel):
-    """Names of companies, past and present."""
-
-    business_id: Text = column("company", required=True)
-    kind: Text = column("company", required=True)
-    name: Text = column("company", required=True)
-    valid_from: Day = column("company")
-    valid_to: Day = column("company", "null: in force")
-
-    class Config:
-        name = "company_names"
-
-
-class RegistrantCompanies(TableModel):
-    """The companies that a registrant is a contact of, and which companies these are."""
-
-    registrant_id: Text = column("registrant_id", required=True)
-    company_name: Text = column("company", "as a source writes it", required=True)
-    job_title: Text = column("company", "in that company")
-    business_id: Text = column(
-        "company", "of the only company that has or had that name; null: none, or several"
-    )
-
-    class Config:
-        name = "company_contacts"
-
-
 class KnownBy(TableModel):
     """All identifiers, past ones included, of the registrant in the sources; for erasure."""
 

@@ -18,13 +18,14 @@ from schemas.columns import (
     Day,
     Flag,
     Moment,
-    TableModel,
     Text,
     column,
     row_rule,
     rule,
 )
+from schemas.companies import Companies, CompanyNames, Postcodes
 from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
+from schemas.statement import Statement
 from schemas.vocabulary import CHANNELS, RECTIFIABLE, REGISTRANT_PURPOSES
 
 CODES = {
@@ -60,16 +61,6 @@ REGISTER_FLAGS = (
     "genealogy",
 )
 CHOICE_PURPOSES = (*REGISTRANT_PURPOSES, *REGISTER_FLAGS)
-
-
-class Statement(TableModel):
-    """The columns that every canonical frame has."""
-
-    record_no: Count = column("technical", "the record in its delivery", required=True)
-    record_key: Text = column("technical", required=True)
-    position: Count = column("technical", "order of the statement within its record", required=True)
-    person_key: Text = column("technical", "the person of the statement; null: no particular one")
-    stated_at: Moment = column("technical", "the time of the statement (UTC)", required=True)
 
 
 class Persons(Statement):
@@ -460,66 +451,6 @@ class CreditMarks(Statement):
 
     class Config:
         name = "credit_marks"
-
-
-class Postcodes(Statement):
-    """Finnish postcodes: no person's data, but what addresses are completed by."""
-
-    postcode: Text = column("technical", "five digits", required=True)
-    town: Text = column(
-        "technical", "its post office, in Finnish if it has such a name", required=True
-    )
-    town_sv: Text = column("technical", "the same in Swedish")
-    municipality_code: Text = column("technical", "three digits, with leading zeros")
-
-    class Config:
-        name = "postcodes"
-
-
-class Companies(Statement):
-    """Companies of the business register: legal persons."""
-
-    business_id: Text = column("company", "1234567-8", required=True)
-    name: Text = column(
-        "company", "main name in force; of a ceased company the last", required=True
-    )
-    company_form: Text = column("company", "the register's code of the legal form")
-    situation: Text = column(
-        "company",
-        "codes in force, with commas between: KONK bankruptcy, SELTILA liquidation, "
-        "SANE restructuring",
-    )
-    registered_on: Day = column("company", "day on which the business id was given")
-    ceased_on: Day = column("company", "day on which it ended; null: it has not")
-    trade_register_status: Text = column("company", "the register's code")
-    business_line: Text = column("company", "code of its main line of business")
-    business_line_name: Text = column("company", "the same in Finnish")
-    website: Text = column("company", "as the register writes it")
-    street: Text = column("company", "postal address, else where it is visited")
-    postcode: Text = column("company", "five digits in Finland")
-    town: Text = column("company", "post town: Finnish name if there is one, else Swedish")
-    country: Text = column("company", "as stated; null: Finland")
-
-    class Config:
-        name = "companies"
-
-
-class CompanyNames(Statement):
-    """Names of companies, past and present."""
-
-    business_id: Text = column("company", "1234567-8", required=True)
-    kind: Text = column(
-        "company",
-        "parallel: in another language; auxiliary: of a part of the business",
-        required=True,
-        isin=["main", "parallel", "auxiliary"],
-    )
-    name: Text = column("company", "as the register writes it", required=True)
-    valid_from: Day = column("company", "first day in force")
-    valid_to: Day = column("company", "last day in force; null: it is in force")
-
-    class Config:
-        name = "company_names"
 
 
 CANONICAL: dict[str, type[Statement]] = {

@@ -85,6 +85,9 @@ CREATE OR REPLACE MACRO past_moment(text, delivered_at) AS
 CREATE OR REPLACE MACRO past_day(text, delivered_at) AS
     CASE WHEN calendar_day(text) <= latest_moment(delivered_at) THEN calendar_day(text) END;
 
+-- The moment at which a day begins in UTC.
+CREATE OR REPLACE MACRO utc_midnight(day) AS timezone('UTC', day::TIMESTAMP);
+
 -- The calendar day of a moment in UTC.
 CREATE OR REPLACE MACRO utc_day(moment) AS moment::DATE;
 

@@ -54,6 +54,7 @@ from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.recorded_files import writing
 from assets.storage.sessions import Result, connect
+from schemas import companies as company_tables
 from schemas import register as tables
 from schemas import retention
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
@@ -98,9 +99,9 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
-    "registered_companies": tables.RegisteredCompanies,
-    "registered_company_names": tables.RegisteredCompanyNames,
-    "registrant_companies": tables.RegistrantCompanies,
+    "registered_companies": company_tables.RegisteredCompanies,
+    "registered_company_names": company_tables.RegisteredCompanyNames,
+    "registrant_companies": company_tables.RegistrantCompanies,
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
     "segregated_orders": retention.SegregatedOrders,

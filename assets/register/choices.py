@@ -178,7 +178,12 @@ def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                 JOIN membership ON membership.person_key
                     = coalesce(renamed_persons.current_key, staged.person_key)
                 WHERE match_key IS NOT NULL
-                {_at_an_address(connection)}),
+                UNION
+                SELECT registrant_id,
+                    'postal:' || postal_key(given_names, family_name, street, postcode)
+                FROM name_history JOIN address_history USING (registrant_id)
+                WHERE address_history.country IS NULL
+                    AND (SELECT count(*) FROM counted WHERE starts_with(subject, 'postal:')) > 0),
             reached_alone AS (
                 SELECT kind || ':' || match_key AS subject,
                     any_value(registrant_id) AS registrant_id
@@ -205,20 +210,6 @@ def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                 ORDER BY counts DESC) = 1"""
         )
     )
-
-
-def _at_an_address(connection: duckdb.DuckDBPyConnection) -> str:
-    """SQL: registrants by name and address, if a list refuses post by them."""
-    some = connection.execute(
-        "SELECT 1 FROM statements_marketing_choices WHERE starts_with(subject, 'postal:') LIMIT 1"
-    ).fetchone()
-    if not some:
-        return ""
-    return """UNION
-                SELECT registrant_id,
-                    'postal:' || postal_key(given_names, family_name, street, postcode)
-                FROM name_history JOIN address_history USING (registrant_id)
-                WHERE address_history.country IS NULL"""
 
 
 def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:

@@ -11,28 +11,31 @@ import duckdb
 
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.register import RegisteredCompanies, RegisteredCompanyNames, RegistrantCompanies
+from schemas.companies import RegisteredCompanies, RegisteredCompanyNames, RegistrantCompanies
 
 REGISTERED_COMPANIES = Relation(
     name="registered_companies",
     summary="The latest statement of the business register about each company.",
     columns=duckdb_types(RegisteredCompanies),
     reads=("statements_companies",),
-    scope=Scope.BROADCAST,
+    scope=Scope.GLOBAL,
+    merge="The shards' rows are put together: a company is in one of them.",
 )
 REGISTERED_COMPANY_NAMES = Relation(
     name="registered_company_names",
     summary="The names of each company, past and present.",
     columns=duckdb_types(RegisteredCompanyNames),
     reads=("statements_company_names",),
-    scope=Scope.BROADCAST,
+    scope=Scope.GLOBAL,
+    merge="The shards' rows are put together: a company is in one of them.",
 )
 REGISTRANT_COMPANIES = Relation(
     name="registrant_companies",
     summary="The companies that a registrant is a contact of, with their business ids.",
     columns=duckdb_types(RegistrantCompanies),
     reads=("statements_company_contacts", "membership", "registered_company_names"),
-    scope=Scope.COMPONENT,
+    scope=Scope.GLOBAL,
+    merge="Made of the merged names: a company of that name may be in any shard.",
 )
 _NAME = r"regexp_replace(lower(trim({})), '\s+', ' ', 'g')"
 

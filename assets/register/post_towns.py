@@ -14,7 +14,8 @@ POST_TOWNS = Relation(
     summary="The post office of each Finnish postcode.",
     columns={"postcode": "VARCHAR", "town": "VARCHAR"},
     reads=("statements_postcodes",),
-    scope=Scope.BROADCAST,
+    scope=Scope.GLOBAL,
+    merge="The shards' rows are put together, before the golden records are completed.",
 )
 
 

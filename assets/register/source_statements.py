@@ -248,7 +248,7 @@ def _latest_records(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         LATEST_RECORDS.create_table(
             """SELECT delivery_id, record_no
-            FROM staged_records JOIN delivery_ledger USING (source, delivery_id)
+            FROM staged_records JOIN delivery_ledger USING (delivery_id)
             WHERE outcome = 'staged' AND dataset <> 'visits'
             QUALIFY row_number() OVER (PARTITION BY source, record_key
                 ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1
@@ -284,7 +284,7 @@ def _counted_choices(connection: duckdb.DuckDBPyConnection) -> None:
             FROM staged_marketing_choices
             JOIN (
                 SELECT delivery_id, record_no, outcome
-                FROM staged_records JOIN delivery_ledger USING (source, delivery_id)
+                FROM staged_records JOIN delivery_ledger USING (delivery_id)
                 WHERE outcome <> 'duplicate'
                 QUALIFY rank() OVER (PARTITION BY source, record_key
                     ORDER BY day DESC, period_last DESC, delivery_id DESC) = 1
@@ -311,7 +311,7 @@ def _last_opt_outs(source: str, dataset: str, origin: str, column: str) -> str:
         SELECT delivery_id, record_no, '{origin}' AS origin
         FROM (
             SELECT delivery_id, record_no
-            FROM staged_records JOIN delivery_ledger USING (source, delivery_id)
+            FROM staged_records JOIN delivery_ledger USING (delivery_id)
             WHERE outcome = 'staged' AND source = '{source}' AND dataset = '{dataset}'
                 AND NOT list_contains(missing_columns, '{column}')
             QUALIFY row_number() OVER (PARTITION BY record_key

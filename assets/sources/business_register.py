@@ -14,8 +14,8 @@ import json
 
 from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Frame, Source
+from schemas.companies import Companies, CompanyNames
 from schemas.sources.business_register import CompanyRecord
-from schemas.staged import Companies, CompanyNames
 
 _DESCRIBED = [dict.fromkeys(("languageCode", "description"), "VARCHAR")]
 _DATED = {"type": "VARCHAR", "registrationDate": "VARCHAR", "endDate": "VARCHAR"}

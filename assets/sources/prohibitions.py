@@ -29,7 +29,7 @@ def _listed(columns: str, fields: tuple[str, ...]) -> str:
     """SQL of the table `listed`: `subject`, and the days of the prohibition."""
     shape = json.dumps(dict.fromkeys((*fields, *_DAYS), "VARCHAR"))
     return f"""CREATE OR REPLACE TEMP TABLE listed AS
-    SELECT *, coalesce(first_day::TIMESTAMPTZ, delivered_at) AS stated_at,
+    SELECT *, coalesce(utc_midnight(first_day), delivered_at) AS stated_at,
         (listed_from IS NULL OR first_day IS NOT NULL) AND (valid_to IS NULL
             OR is_end_day(valid_to) AND coalesce(calendar_day(valid_to) >= first_day, true))
             AS dates_readable,
@@ -51,7 +51,7 @@ def _choices(channel: str, origin: str) -> str:
     SELECT record_no, record_key, NULL::VARCHAR AS person_key, stated_at, 0 AS position,
         {stated.format("'prohibited'")}
     UNION ALL
-    SELECT record_no, record_key, NULL, (last_day + 1)::TIMESTAMPTZ, 1,
+    SELECT record_no, record_key, NULL, utc_midnight(last_day + 1), 1,
         {stated.format("'lifted'")} AND last_day IS NOT NULL"""
 
 

@@ -1,4 +1,4 @@
-"""UC's reports: XML about people in Sweden, whom no other source knows."""
+"""UC's reports: XML about people in Sweden that no other source knows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a provider's answer about a consumer, or a line of Posti's files, must have
 (docs/vendor-formats.md, "Contact providers"; docs/deliveries.md).
 
-A restriction of direct marketing is never held back: that of a quarantined record counts for its
+A restriction of direct marketing is never delayed: that of a quarantined record counts for its
 telephone numbers.
 """
 

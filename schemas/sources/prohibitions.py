@@ -1,7 +1,7 @@
 """What a row of a prohibition list, or a browser's signal, must have (docs/vendor-formats.md,
 "Prohibitions"; docs/deliveries.md).
 
-A prohibition is never held back: one without dates that can be read counts from its delivery, and
+A prohibition is never delayed: one without dates that can be read counts from its delivery, and
 a doubtful consent string counts as a refusal of all that it could have granted.
 """
 

@@ -130,11 +130,11 @@ _FLAGS = " AND ".join(
 )
 
 
-def _lists_fine(path: str) -> str:
-    """SQL: the lists at the path are lists of what they should have, or null."""
+def _lists_fine(within: str) -> str:
+    """SQL: the lists within the person are lists of what they should have, or null."""
     return " AND ".join(
-        f"""coalesce(json_type(payload, '{path}.{name}') IN ('ARRAY', 'NULL'), true)
-            AND list_has_all(['{kind}', 'NULL'], json_type(payload, '{path}.{name}[*]'))"""
+        f"""coalesce(json_type(payload, '{within}.{name}') IN ('ARRAY', 'NULL'), true)
+            AND list_has_all(['{kind}', 'NULL'], json_type(payload, '{within}.{name}[*]'))"""
         for name, kind in _LISTS.items()
     )
 

@@ -11,8 +11,8 @@ import json
 
 from assets.sources.formats import Field, FixedWidth
 from assets.sources.source import Dataset, Frame
+from schemas.companies import Postcodes
 from schemas.sources.contact_provider import PostcodeRecord
-from schemas.staged import Postcodes
 
 _POSTCODE = (
     Field("kind", 1, 5),

@@ -186,12 +186,12 @@ def _identify(export: Export) -> str:
 
 def _identity(export: Export) -> tuple[str, ...]:
     names = (export.given_names, export.family_name)
-    spoken = ", ".join(f"filled({_of_payload(name)})" for name in names)
+    parts = ", ".join(f"filled({_of_payload(name)})" for name in names)
     whole = [f"lower(filled({_of_payload(export.full_name)}))"] if export.full_name else []
     return (
         *(f"email_canonical(filled({_of_payload(name)}))" for name in export.emails),
         *(f"phone_canonical(filled({_of_payload(name)}))" for name in export.phones),
-        f"lower(filled(concat_ws(' ', {spoken})))",
+        f"lower(filled(concat_ws(' ', {parts})))",
         *whole,
         f"given_day({_of_payload(export.birth_date)})::VARCHAR",
     )

@@ -73,7 +73,7 @@ _PREPARE = (
 _VENDOR = f"""
     SELECT record_no, seen_at IS NOT NULL AND row.path IS NOT NULL AS line_readable,
         seen_at IS NULL OR coalesce(NOT regexp_matches(agent, '{_BOTS}'), false) AS by_a_person,
-        seen_at IS NULL OR coalesce(row.method = 'GET' AND row.status SIMILAR TO '2..|304'
+        seen_at IS NULL OR coalesce(row.method = 'GET' AND regexp_full_match(row.status, '2..|304')
             AND NOT regexp_matches(lower(row.path), '{_NO_PAGE}'), false) AS a_page,
         seen_at IS NULL OR enters AS enters
     FROM requests"""

@@ -137,8 +137,7 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
                     for subject in sorted(reached)
                 ],
             )
-        if any(word["subject"].startswith("postal:") for word in words):
-            _at_home(connection)
+        _at_home(connection)
         choices.gather(connection, POLICY, TODAY)
         return {
             (registrant_id, int(key), holds)

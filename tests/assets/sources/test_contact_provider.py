@@ -65,7 +65,7 @@ class TestConsumer:
         assert {row["subject"] for row in rows} == {None, "phone:+358401234567"}
 
     @pytest.mark.parametrize("restricted", [False, None, "", "false"])
-    def test_without_one_nothing_is_said(self, restricted: object) -> None:
+    def test_its_absence_says_nothing(self, restricted: object) -> None:
         done = stage(CONSUMERS, [consumer(directMarketingRestriction=restricted)])
         assert done.tables["marketing_choices"] == []
 
