@@ -25,7 +25,11 @@ from assets.staging import assets as staging_assets
 from pipelines import janitor
 from pipelines.connectors import configured, connectors_file
 from pipelines.jobs import jobs
-from pipelines.resources import data_root_resource, fetching_resource
+from pipelines.resources import (
+    data_root_resource,
+    fetching_resource,
+    unchecked_data_root_resource,
+)
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
@@ -79,6 +83,7 @@ def build_definitions(**resources: object) -> dg.Definitions:
         resources={
             "data_root": data_root_resource,
             "fetching": fetching_resource,
+            "unchecked_data_root": unchecked_data_root_resource,
             "today": Today(),
             **resources,
         },

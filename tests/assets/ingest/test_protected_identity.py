@@ -163,7 +163,7 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver_all(data_root)
     flag(data_root)
     take_in(data_root)
-    build(data_root, marts=MARTS)
+    build(data_root, marts=LOCATING)
     return data_root.root
 
 
@@ -551,6 +551,7 @@ class TestStaleFeed:
 
 
 def test_no_mart_and_no_build_state_discloses_the_flag(hidden: DataRoot) -> None:
+    build(hidden, marts=MARTS)
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {
