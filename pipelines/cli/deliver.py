@@ -164,16 +164,16 @@ def _tried(
             continue
         if trial.staged or trial.left_out or not trial.quarantined:
             fitting.append((dataset, trial))
+        else:
+            refusals.append(f"{dataset.name}: all quarantined by {', '.join(trial.codes)}")
     if len(fitting) == 1:
         return fitting[0]
-    names = ", ".join(dataset.name for dataset, _ in fitting or ())
+    names = ", ".join(dataset.name for dataset, _ in fitting)
     raise RefusedDeliveryError(
         "DEL-DATASET",
         f"{names} fit the file: choose by --dataset"
         if fitting
-        else f"no dataset of {source.name} fits the file; {'; '.join(refusals)}"
-        if refusals
-        else f"no dataset of {source.name} fits the file: every record would be quarantined",
+        else f"no dataset of {source.name} fits the file; {'; '.join(refusals)}",
     )
 
 

@@ -24,7 +24,7 @@ from tests.support.deliveries import csv
 
 DAY = "2026-11-20"
 REPORT = {
-    "socialSecurityNumber": "010190-999K",
+    "socialSecurityNumber": "010190-999W",
     "dateOfBirth": "1990-01-01",
     "creditClass": "A",
     "scale": "A-D",
@@ -189,10 +189,18 @@ def test_a_zip_file_stays_one(root: DataRoot, deliver: Deliver) -> None:
     assert [entry.delivered for entry in ingest(root, crm, {DAY}, last_day(root)).entries] == [3]
 
 
-def test_a_source_of_one_dataset_needs_no_name(root: DataRoot, deliver: Deliver) -> None:
+def test_the_one_dataset_that_fits_needs_no_name(root: DataRoot, deliver: Deliver) -> None:
     done = deliver(
         json.dumps(REPORT).encode(), "--encoding", "utf-8", "--json", source="credit_bureau"
     )
     assert json.loads(done.stdout)["dataset"] == "credit_reports"
     (item,) = deliveries.waiting(root, "credit_bureau")
     assert json.loads(item.manifest_path.read_text())["purpose"] == "credit_decision"
+
+
+def test_what_fits_no_dataset_is_refused_with_the_reason_of_each(deliver: Deliver) -> None:
+    report = {**REPORT, "socialSecurityNumber": "010190-999X"}
+    done = deliver(json.dumps(report).encode(), "--encoding", "utf-8", source="credit_bureau")
+    assert done.exit_code == 1
+    assert "credit_reports: all quarantined by CREDIT-HETU-CHECKSUM" in done.stderr
+    assert "uc_reports: DEL-STRUCTURE" in done.stderr
