@@ -71,7 +71,8 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
             FROM statements_visit_actions GROUP BY visit""",
         "visits_stated": f"""SELECT * FROM statements_visits
-            WHERE NOT starts_with(visit, 'snowplow|') UNION ALL BY NAME ({SESSIONS})""",
+            WHERE NOT starts_with(visit, 'snowplow|')
+            UNION ALL BY NAME ({SESSIONS})""",
     }
     for name, query in parts.items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")

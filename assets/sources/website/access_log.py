@@ -61,7 +61,7 @@ def _called(names: dict[str, str]) -> str:
 _SHAPE = json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))
 _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE requests AS
-    SELECT *, log_moment(row.at, delivered_at) AS seen_at, lower(row.agent) AS agent,
+    SELECT *, log_moment(row.at, delivered_at) AS seen_at, lower(nullif(row.agent, '-')) AS agent,
         coalesce(row.referrer, '-') = '-'
             OR coalesce(NOT regexp_matches(row.referrer,
                 '^https?://' || regexp_escape(row.host) || '([:/]|$)'), row.host IS NOT NULL)

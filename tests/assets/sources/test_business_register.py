@@ -138,7 +138,7 @@ def test_public_payloads_go_through(name: str, found: list[set[str]]) -> None:
     assert [done.codes[number] for number in range(len(rows))] == found
 
 
-@settings(deadline=None, max_examples=examples(20))
+@settings(deadline=None, max_examples=examples(10))
 @given(st.lists(st.dictionaries(st.sampled_from([*company(), "addresses"]), ANYTHING), min_size=1))
 def test_every_company_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> None:
     done = stage(COMPANIES, rows)

@@ -160,7 +160,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=examples(20))
+@settings(deadline=None, max_examples=examples(10))
 @given(
     st.lists(
         st.dictionaries(
