@@ -1,6 +1,6 @@
 """Assets from the inbox to raw: one per source, partitioned by delivery day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -183,10 +183,11 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     return nobody_suppressed
 
 
-def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
-    """Return the external asset of a source: its deliveries."""
+def inbox(source: Source, policy: Policy, fetched: Iterable[str] = ()) -> dg.AssetSpec:
+    """Return the external asset of a source: its deliveries, by hand and by connectors."""
     return dg.AssetSpec(
         ["inbox", source.name],
+        deps=[dg.AssetKey(["fetched", name]) for name in fetched],
         group_name="inbox",
         description=f"What {source.name} delivers: data files with manifests.",
         # Dagster shows three at most.
@@ -195,9 +196,18 @@ def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
     )
 
 
-def assets(policy: Policy) -> list[dg.AssetSpec | dg.AssetsDefinition]:
-    """Return the inbox and raw assets of all sources."""
-    return [make(source, policy) for make in (inbox, raw_asset) for source in SOURCES]
+def assets(
+    policy: Policy, fetched: Mapping[str, Iterable[str]]
+) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    """Return the inbox and raw assets of all sources.
+
+    Args:
+        fetched: Source -> the connectors that fetch for it.
+    """
+    return [
+        *[inbox(source, policy, fetched.get(source.name, ())) for source in SOURCES],
+        *[raw_asset(source, policy) for source in SOURCES],
+    ]
 
 
 def checks() -> list[dg.AssetChecksDefinition]:

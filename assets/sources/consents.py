@@ -85,6 +85,7 @@ _IDENTIFIERS = """
 SOURCE = Source(
     name="consents",
     description="The log of consents, withdrawals and prohibitions",
+    purpose="direct_marketing",
     datasets=(
         Dataset(
             name="consent_log",

@@ -191,6 +191,7 @@ def _dataset(name: str, form: Format, minimise: str) -> Dataset:
 SOURCE = Source(
     name="credit_bureau",
     description="Credit classes and payment remarks from credit bureaus",
+    purpose="credit_decision",
     datasets=(
         _dataset("credit_reports", JsonLines(), _MINIMISE),
         _dataset(

@@ -1,8 +1,8 @@
 """The declaration of a source: its datasets, and how vendor records become canonical frames.
 
 All of it is DuckDB SQL over a batch, so that a source is data and not control flow. The steps that
-run it are in `assets.ingest.raw` (per delivery, once) and `assets.staging.staged` (again after any
-change of a rule).
+run it are in `assets.ingest.intake` (per delivery, once) and `assets.staging.staged` (again after
+any change of a rule).
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ class Source:
 
     Attributes:
         name: A key of the policy's `sources`.
+        purpose: The policy's purpose under which it hands data over, unless a delivery says so.
         authority: It is a register of persons that a state keeps: it decides who is under protected
             identity and until when, so what it delivers is stored unredacted; and it speaks of each
             person under one identity code.
@@ -115,6 +116,7 @@ class Source:
     name: str
     description: str
     datasets: tuple[Dataset, ...]
+    purpose: str = "customer_care"
     authority: bool = False
 
     def dataset(self, name: str) -> Dataset | None:
@@ -161,7 +163,7 @@ CREATE OR REPLACE MACRO several_filled(lists) AS
     + """
 -- The day, in the policy's time zone, on which a record was given: of a moment or an export's time.
 CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
--- The day of the delivery that is being ingested; `assets.ingest.raw` sets it.
+-- The day of the delivery that is being ingested; `assets.ingest.intake` sets it.
 CREATE OR REPLACE MACRO delivered_on() AS NULL::DATE;
 """
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from assets.sources.formats import Csv
+from assets.sources.formats import Csv, JsonArray
 from assets.sources.source import Dataset, Frame
 from schemas.sources.crm import ContactRecord
 from schemas.staged import (
@@ -56,6 +56,8 @@ class Export:
         contacted: Days on which the registrant did something.
         companies: Companies, with semicolons between.
         deleted: Filled with yes for a contact that was deleted in the CRM.
+        format: The format of an answer of the vendor's API; None: a CSV export of everything.
+        flat: Expression, over `payload`, of the record with a member for each column.
         other: Columns that nothing reads and that are the registrant's own.
     """
 
@@ -81,6 +83,8 @@ class Export:
     town: str | None = None
     country: str | None = None
     deleted: str | None = None
+    format: JsonArray | None = None
+    flat: str = "payload"
     other: tuple[str, ...] = ()
 
     @property
@@ -112,8 +116,9 @@ def contacts(export: Export) -> Dataset:
     """Return the dataset of a vendor's export."""
     return Dataset(
         name=export.dataset,
-        format=Csv(export.columns),
-        snapshot=True,
+        format=export.format or Csv(export.columns),
+        snapshot=export.format is None,
+        minimise=export.flat,
         given=f"given_day({_of_payload(export.made)})",
         without_location=_without_location(export),
         identify=_identify(export),
@@ -154,7 +159,7 @@ def _ids(export: Export) -> str:
     one_id = export.contact_id.format("filled(id)")
     return f"""list_distinct(list_filter(
         list_transform(string_split({_of_row(export.merged)}, ';'), lambda id: {one_id}),
-        lambda id: id IS NOT NULL))"""
+        lambda id: id IS NOT NULL))::VARCHAR[]"""
 
 
 def _identify(export: Export) -> str:

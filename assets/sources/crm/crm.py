@@ -14,5 +14,8 @@ SOURCE = Source(
         agreements.ORDERS,
         salesforce.CONTACTS,
         pipedrive.PEOPLE,
+        hubspot.FETCHED,
+        salesforce.FETCHED,
+        pipedrive.FETCHED,
     ),
 )

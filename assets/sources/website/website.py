@@ -8,5 +8,6 @@ from assets.sources.website import access_log, matomo, snowplow
 SOURCE = Source(
     name="website",
     description="Visits to the website (Matomo, Snowplow, access logs)",
+    purpose="analytics",
     datasets=(matomo.VISITS, snowplow.EVENTS, access_log.REQUESTS),
 )

@@ -86,9 +86,9 @@ QUARANTINE = (
     ("made", "where"),
     [
         (FAILS_WHEN_STAGED, "assets/staging/staged.py:"),
-        (FAILS_WHEN_IDENTIFIED, "assets/ingest/raw.py:"),
-        (FAILS_WHEN_MINIMISED, "assets/ingest/raw.py:"),
-        (CANNOT_BE_DATED, "assets/ingest/raw.py:"),
+        (FAILS_WHEN_IDENTIFIED, "assets/ingest/intake.py:"),
+        (FAILS_WHEN_MINIMISED, "assets/ingest/intake.py:"),
+        (CANNOT_BE_DATED, "assets/ingest/intake.py:"),
     ],
     ids=["staged", "identified", "minimised", "dated"],
 )
