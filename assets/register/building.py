@@ -54,6 +54,7 @@ from assets.storage.recorded_files import writing
 from assets.storage.sessions import Result, connect
 from schemas import register as tables
 from schemas import retention
+from schemas.activities import ACTIVITIES
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
@@ -96,11 +97,13 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
+    **{f"registrant_{activity.table}": activity.published for activity in ACTIVITIES},
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
     "segregated_orders": retention.SegregatedOrders,
     "segregated_consents": retention.SegregatedConsents,
     "visits_per_month": retention.VisitsPerMonth,
+    "event_attendance": retention.EventAttendance,
     "departed": retention.ExpiredRegistrants,
     "expired": retention.Expired,
     "contradictions": tables.Contradictions,

@@ -13,7 +13,7 @@ from typing import Literal
 
 from schemas import values
 from schemas.columns import TableModel
-from schemas.staged import Statement
+from schemas.statement import Statement
 
 NEVER_GIVEN = "NULL"
 
