@@ -16,8 +16,11 @@ FAULTS = {
         "the text holds the replacement character: the source lost letters in a wrong decoding"
     ),
     "REC-CSV-FIELDS": "the row has more or fewer fields than the header",
+    "REC-FIELDS": "the line has more or fewer values than the dataset has columns",
+    "REC-LINE-LENGTH": "the line ends before its last field, or has text behind it",
+    "REC-HEADERS": "a line among the headers of the message is none",
     "REC-TOO-LARGE": "the record is larger than 4 MiB",
-    "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
+    "REC-TOO-DEEP": "the record nests deeper than 100 levels",
     "REC-UNEXPECTED": "our own code failed on the record, in a way that no rule foresees",
     "REC-SHARED-ID": (
         "records of one id in one delivery are about different people or parties: none of them is "

@@ -163,7 +163,8 @@ def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
         ["inbox", source.name],
         group_name="inbox",
         description=f"What {source.name} delivers: data files with manifests.",
-        kinds={"csv" if any(dataset.format == "csv" for dataset in source.datasets) else "json"},
+        # Dagster shows three at most.
+        kinds=set(sorted({dataset.format.kind for dataset in source.datasets})[:3]),
         owners=[policy.sources[source.name].owner],
     )
 

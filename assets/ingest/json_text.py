@@ -42,12 +42,30 @@ _SUSPECT_KEY = r'"[^"]*(?:(?i:pass|sala|losen)|\\|[^\x00-\x7f])[^"]*"\s*:'
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?', re.DOTALL)
 
 
-def structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the positions, bytes and depths of brackets and commas outside strings."""
-    places, marks, quotes = _marks(np.frombuffer(text, np.uint8), b"[]{},")
-    outside = (marks != _QUOTE) & (quotes & 1 == 0)
-    places, marks = places[outside], marks[outside]
-    return places, marks, np.cumsum(_DEPTH[marks], dtype=np.int64)
+class Structure:
+    """Brackets and commas outside strings, of JSON text that comes in chunks."""
+
+    def __init__(self) -> None:
+        self._in_string = False
+        self._escaped = False
+        self._depth = 0
+
+    def feed(self, text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return their positions in the next chunk, their bytes, and the depth behind each."""
+        if not text:
+            return np.array([], np.int64), np.array([], np.uint8), np.array([], np.int64)
+        data = np.frombuffer(b"\\" + text if self._escaped else text, np.uint8)
+        places, marks, quotes = _marks(data, b"[]{},")
+        outside = (marks != _QUOTE) & ((quotes + self._in_string) & 1 == 0)
+        depth = self._depth + np.cumsum(_DEPTH[marks[outside]], dtype=np.int64)
+        if len(quotes):
+            self._in_string ^= bool(quotes[-1] & 1)
+        if len(depth):
+            self._depth = int(depth[-1])
+        places = places[outside] - self._escaped
+        whole = data.tobytes() if self._escaped else text
+        self._escaped = (len(whole) - len(whole.rstrip(b"\\"))) % 2 == 1
+        return places, marks[outside], depth
 
 
 def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int], list[int]]:

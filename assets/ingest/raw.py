@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +21,6 @@ import pyarrow.compute as pc
 
 from assets.ingest import (
     deliveries,
-    file_readers,
     json_text,
     protected_identity,
     refusals,
@@ -32,11 +30,14 @@ from assets.ingest import (
 from assets.ingest.deliveries import Entry, Waiting
 from assets.ingest.expired_records import unexpired_records
 from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
+from assets.ingest.file_formats import reading
+from assets.ingest.file_formats.batches import FileFacts
 from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS, raw_path
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
+from assets.sources.formats import Csv, JsonArray
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage import recorded_files, suppression_state
 from assets.storage.data_root import DataRoot
@@ -215,7 +216,7 @@ def _read(
     )
     delivered = expired = unsubscribed = 0
     sequence: int | None = None
-    header = file_readers.Header(dataset.disclosable) if dataset.format == "csv" else None
+    facts = FileFacts()
     before = [
         earlier
         for earlier in swept
@@ -226,7 +227,6 @@ def _read(
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
         nonlocal delivered, expired, unsubscribed, sequence
-        splitter = file_readers.ElementSplitter(dataset.array_key)
         keep = partial(
             store_isolated,
             connection,
@@ -235,7 +235,7 @@ def _read(
             suppressing=suppressing,
             protecting=protecting,
         )
-        for batch in read_records(item.path, manifest, dataset, splitter, header):
+        for batch in reading.records(item.path, manifest.codec, dataset.format, facts):
             delivered += batch.num_rows
             rows = keep(batch)
             if refusing:
@@ -248,8 +248,8 @@ def _read(
             expired += rows.num_rows - kept.num_rows
             yield kept
         _same_count(manifest, delivered)
-        if dataset.sequence_key:
-            sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
+        if isinstance(dataset.format, JsonArray) and dataset.format.sequence_key:
+            sequence = _whole_number(facts.envelope.get(dataset.format.sequence_key))
 
     with connect(data_root, side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
@@ -289,9 +289,9 @@ def _read(
         sequence=sequence,
         encoding=manifest.encoding.lower(),
         corrects=corrects.delivery_id if corrects else "",
-        missing_columns=header.missing if header else None,
-        blank_columns=header.blank if header else 0,
-        dropped_columns=header.dropped if header else 0,
+        missing_columns=facts.missing_columns,
+        blank_columns=facts.blank_columns,
+        dropped_columns=facts.dropped_columns,
         renamed=emptied,
     )
     if corrects:
@@ -316,24 +316,6 @@ def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
         )
 
 
-def read_records(
-    path: Path,
-    manifest: Manifest,
-    dataset: Dataset,
-    splitter: file_readers.ElementSplitter,
-    header: file_readers.Header | None = None,
-) -> Iterator[pa.Table]:
-    """Yield the file's records, by the dataset's format.
-
-    Afterwards `splitter` or `header` has what surrounds them.
-    """
-    if dataset.format == "json_array":
-        return file_readers.read_json_array(path, manifest.codec, splitter)
-    if dataset.format == "json_lines":
-        return file_readers.read_json_lines(path, manifest.codec)
-    return file_readers.read_csv(path, manifest.codec, header)
-
-
 def store(
     connection: duckdb.DuckDBPyConnection,
     source: str,
@@ -355,7 +337,7 @@ def store(
     find_faults(connection, batch, dataset)
     # CSV columns of passwords have not been read.
     if (
-        dataset.format != "csv"
+        not isinstance(dataset.format, Csv)
         and (bare := json_text.without_passwords(payloads(batch))) is not None
     ):
         connection.register("batch", batch.set_column(1, "payload", bare))

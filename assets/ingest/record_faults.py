@@ -6,7 +6,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.ingest import file_readers, json_text
+from assets.ingest import json_text
+from assets.ingest.file_formats.batches import DEEPEST_RECORD, LARGEST_RECORD
 from assets.sources.source import Dataset
 from assets.storage.relations import Relation, Scope
 
@@ -45,7 +46,7 @@ def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset:
                 THEN 'REC-JSON'
             END AS misshapen
         FROM batch""",
-        [file_readers.LARGEST_RECORD],
+        [LARGEST_RECORD],
     )
     unsound = connection.execute(
         "SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0"
@@ -76,8 +77,8 @@ def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset:
 
 def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> list[list[int]]:
     """Return the numbers of the sound records that `json_text.suspicious` finds, by kind."""
-    # Objects made of CSV rows are flat, and have each name once.
-    if dataset.format == "csv":
+    # Objects that the reader composed are sound, and have each name once.
+    if dataset.format.composed:
         return [[], [], []]
     objects = (
         batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
@@ -87,7 +88,7 @@ def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> 
     numbers = objects["record_no"]
     return [
         [numbers[index].as_py() for index in indexes]
-        for indexes in json_text.suspicious(payloads(objects), file_readers.DEEPEST_RECORD)
+        for indexes in json_text.suspicious(payloads(objects), DEEPEST_RECORD)
     ]
 
 

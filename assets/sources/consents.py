@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import Csv
 from assets.sources.source import Dataset, Frame, Source
 from schemas.eligibility import REFUSED, UNTIL_LIFTED
 from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
@@ -120,7 +121,7 @@ SOURCE = Source(
     datasets=(
         Dataset(
             name="consent_log",
-            format="csv",
+            format=Csv(_FIELDS),
             given="given_day(payload ->> '$.event_ts')",
             ends="lower(filled(payload ->> '$.status')) = 'lifted'",
             identify=_IDENTIFY,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.credit_bureau import CreditRecord
 from schemas.staged import (
@@ -157,7 +158,7 @@ SOURCE = Source(
     datasets=(
         Dataset(
             name="credit_reports",
-            format="json_lines",
+            format=JsonLines(),
             minimise=_MINIMISE,
             identify=_IDENTIFY,
             prepare=_PREPARE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import Csv
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.crm import ContactRecord, ContractRecord, OrderRecord
 from schemas.staged import (
@@ -332,7 +333,7 @@ SOURCE = Source(
     datasets=(
         Dataset(
             name="contacts",
-            format="csv",
+            format=Csv(tuple(json.loads(_CONTACT))),
             snapshot=True,
             given=_day("Create Date"),
             without_location=_WITHOUT_LOCATION,
@@ -372,7 +373,7 @@ SOURCE = Source(
         ),
         Dataset(
             name="contracts",
-            format="csv",
+            format=Csv(_CONTRACT_FIELDS),
             given=_AGREED,
             identify=_IDENTIFY.format(
                 number="contract_number",
@@ -392,7 +393,7 @@ SOURCE = Source(
         ),
         Dataset(
             name="orders",
-            format="csv",
+            format=Csv(_ORDER_FIELDS),
             given=_day("ordered_at"),
             identify=_IDENTIFY.format(
                 number="order_number", type="order_number", more=_MORE, listed="[]"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.population_register import OPERATIONS, PopulationRegisterRecord
 from schemas.staged import Addresses, ContactPoints, Identifiers, MarketingChoices, Names, Persons
@@ -408,9 +409,7 @@ _MARKETING_CHOICES = f"""
 def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Dataset:
     return Dataset(
         name=name,
-        format="json_array",
-        array_key=name,
-        sequence_key=sequence_key,
+        format=JsonArray((name,), sequence_key),
         identify=_IDENTIFY.format(key=key),
         minimise=_MINIMISE,
         without_location=_WITHOUT_LOCATION,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.self_service import CorrectionRecord, EditRecord
 from schemas.staged import (
@@ -208,7 +209,7 @@ SOURCE = Source(
     datasets=(
         Dataset(
             name="edits",
-            format="json_lines",
+            format=JsonLines(),
             without_location=_PLACELESS_EDIT,
             identify=_IDENTIFY.format(
                 email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"
@@ -228,7 +229,7 @@ SOURCE = Source(
         ),
         Dataset(
             name="corrections",
-            format="json_lines",
+            format=JsonLines(),
             without_location=_PLACELESS_CORRECTION,
             identify=_IDENTIFY.format(
                 email=_CORRECTED_VALUE.format("email"), phone=_CORRECTED_VALUE.format("phone")

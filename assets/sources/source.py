@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from assets.sources.formats import Format
 from schemas import values
 from schemas.columns import TableModel
 from schemas.statement import Statement
@@ -49,8 +49,6 @@ class Dataset:
         vendor: The model of the vendor's record.
         vendor_query: Selects the columns of `vendor`; an invalid row quarantines its record.
         frames: The canonical tables that it fills.
-        array_key: The key of the array of records, in a JSON document.
-        sequence_key: The key of a delivery's sequence number, in a JSON document.
         snapshot: A delivery is everything that the source has, and a record replaces the earlier
             one of its key.
         minimise: Expression of the payload without data that the register may not have.
@@ -72,13 +70,11 @@ class Dataset:
     """
 
     name: str
-    format: Literal["json_array", "json_lines", "csv"]
+    format: Format
     identify: str
     vendor: type[TableModel]
     vendor_query: str
     frames: tuple[Frame, ...]
-    array_key: str | None = None
-    sequence_key: str | None = None
     snapshot: bool = False
     minimise: str = "payload"
     without_location: str = "payload"

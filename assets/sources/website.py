@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 
+from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.website import VisitRecord
 from schemas.staged import ContactPoints, Identifiers, VisitActions, Visits
@@ -247,7 +248,7 @@ SOURCE = Source(
     datasets=(
         Dataset(
             name="visits",
-            format="json_array",
+            format=JsonArray(),
             minimise=_minimised(),
             without_location=_without("payload", ("visitIp", *_PLACE)),
             identify=_IDENTIFY,

@@ -56,24 +56,27 @@ def _query(name: str, encoding: str, files: list[Path]) -> str:
     becomes rows of JSON.
     """
     from assets.sources.all_sources import SOURCES
+    from assets.sources.formats import Csv, JsonArray, JsonLines
 
     dataset = next(
         candidate for source in SOURCES for candidate in source.datasets if candidate.name == name
     )
     paths = [str(path) for path in files]
-    if dataset.format == "csv":
+    if isinstance(dataset.format, Csv):
         return (
             f"SELECT * FROM read_csv({paths!r}, header = true, encoding = '{ENCODINGS[encoding]}"
             "', union_by_name = true, ignore_errors = true)"
         )
-    if dataset.format == "json_lines":
+    if isinstance(dataset.format, JsonLines):
         return f"SELECT * FROM read_ndjson({paths!r}, union_by_name = true, ignore_errors = true)"
-    if dataset.array_key is None:
+    assert isinstance(dataset.format, JsonArray)
+    if not dataset.format.keys:
         return f"SELECT * FROM read_json({paths!r}, union_by_name = true)"
     # The envelope is one JSON object as long as the file.
     largest = max(path.stat().st_size for path in files)
-    return f"""SELECT unnest("{dataset.array_key}") AS record
-        FROM read_json({paths!r}, columns = {{'{dataset.array_key}': 'JSON[]'}},
+    (key,) = dataset.format.keys
+    return f"""SELECT unnest("{key}") AS record
+        FROM read_json({paths!r}, columns = {{'{key}': 'JSON[]'}},
             maximum_object_size = {largest + 1})"""
 
 

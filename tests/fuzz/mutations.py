@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.sources.all_sources import SOURCES
+from assets.sources.formats import Csv
 from tests.fuzz.values import Odd, catalogue, random_values
 from tests.fuzz.whole_records import KINDS, Make, Record
 
@@ -23,7 +24,7 @@ CSV = {
     (source.name, dataset.name)
     for source in SOURCES
     for dataset in source.datasets
-    if dataset.format == "csv"
+    if isinstance(dataset.format, Csv)
 }
 
 

@@ -32,6 +32,7 @@ from assets.register import building, integrity_checks
 from assets.retention import sweep
 from assets.rights.access import package, redaction
 from assets.sources.all_sources import SOURCES
+from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
 from assets.storage import safe_errors
@@ -162,7 +163,7 @@ def _ordinary(source: str, dataset: str, number: int) -> str:
 def _file(source: str, dataset: str, texts: list[str], columns: list[str]) -> bytes:
     if (source, dataset) in CSV:
         body = row(columns) + "".join(texts)
-    elif _dataset(source, dataset).format == "json_lines":
+    elif isinstance(_dataset(source, dataset).format, JsonLines):
         body = "\n".join(texts) + "\n"
     elif dataset == "visits":
         body = f"[{','.join(texts)}]"

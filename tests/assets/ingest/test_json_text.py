@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assets.ingest import json_text, raw
-from assets.ingest.file_readers import DEEPEST_RECORD
+from assets.ingest.file_formats.batches import DEEPEST_RECORD
 from assets.sources import credit_bureau
 from assets.sources.source import STATEMENT_MACROS
 from schemas.identifiers import install

@@ -21,8 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from assets.ingest.deliveries import MANIFEST
-from assets.ingest.file_readers import ElementSplitter
-from assets.ingest.raw import read_records
+from assets.ingest.file_formats import reading
 from assets.sources.all_sources import SOURCES
 from schemas.delivery import Manifest
 
@@ -205,7 +204,7 @@ def _batches(inbox: Path, name: str) -> Iterator[tuple[str, pa.Table]]:
         manifest = Manifest.model_validate_json(manifest_path.read_text(encoding="utf-8"))
         if manifest.dataset == name:
             path = manifest_path.with_name(manifest_path.name.removesuffix(MANIFEST))
-            for batch in read_records(path, manifest, dataset, ElementSplitter(dataset.array_key)):
+            for batch in reading.records(path, manifest.codec, dataset.format):
                 yield manifest_path.parent.name, batch
 
 

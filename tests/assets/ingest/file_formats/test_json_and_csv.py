@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.ingest import file_readers
+from assets.ingest.file_formats import batches, decoding, reading
+from assets.ingest.file_formats.batches import FileFacts
+from assets.sources.formats import Csv, Format, JsonArray, JsonLines
 from schemas.delivery import RefusedDeliveryError
 from tests.support.examples import examples
 
@@ -69,11 +71,9 @@ def test_a_top_level_array_comes_apart_into_its_elements(
     style: dict[str, Any],
     codec: str,
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     path = written(tmp_path / "file", json.dumps(records, **style).encode(codec))
-    elements = payloads(
-        file_readers.read_json_array(path, codec, file_readers.ElementSplitter(None))
-    )
+    elements = payloads(reading.records(path, codec, JsonArray()))
     assert [json.loads(element) for element in elements] == records
 
 
@@ -90,22 +90,17 @@ def test_an_array_under_a_key_comes_apart_and_its_envelope_is_known(
     chunk: int,
     style: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     envelope = {
         **{f"a{name}": value for name, value in before.items()},
         "muutokset": records,
         **{f"b{name}": value for name, value in after.items()},
     }
-    splitter = file_readers.ElementSplitter("muutokset")
-    elements = payloads(
-        file_readers.read_json_array(
-            written(tmp_path / "file", json.dumps(envelope, **style).encode()),
-            "utf-8-sig",
-            splitter,
-        )
-    )
+    facts = FileFacts()
+    path = written(tmp_path / "file", json.dumps(envelope, **style).encode())
+    elements = payloads(reading.records(path, "utf-8-sig", JsonArray(("muutokset",)), facts))
     assert [json.loads(element) for element in elements] == records
-    assert splitter.envelope() == {**envelope, "muutokset": []}
+    assert facts.envelope == {**envelope, "muutokset": []}
 
 
 @SEVERAL
@@ -121,15 +116,10 @@ def test_only_the_array_at_the_top_counts(
     records: list[Any],
     chunk: int,
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     envelope = {"sivu": {"muutokset": inner}, "teksti": '"muutokset": [', "muutokset": records}
-    elements = payloads(
-        file_readers.read_json_array(
-            written(tmp_path / "file", json.dumps(envelope).encode()),
-            "utf-8-sig",
-            file_readers.ElementSplitter("muutokset"),
-        )
-    )
+    path = written(tmp_path / "file", json.dumps(envelope).encode())
+    elements = payloads(reading.records(path, "utf-8-sig", JsonArray(("muutokset",))))
     assert [json.loads(element) for element in elements] == records
 
 
@@ -148,11 +138,10 @@ def test_lines_come_one_by_one_and_blank_ones_do_not_count(
     end: str,
     between: str,
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     text = between.join(json.dumps(record) for record in records) + end
-    lines = payloads(
-        file_readers.read_json_lines(written(tmp_path / "file", text.encode()), "utf-8-sig")
-    )
+    path = written(tmp_path / "file", text.encode())
+    lines = payloads(reading.records(path, "utf-8-sig", JsonLines()))
     assert [json.loads(line) for line in lines] == records
 
 
@@ -177,26 +166,24 @@ def test_csv_rows_come_as_objects_of_text(
     end: str,
     codec: str,
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
         [["Record ID", "Nimi, koko", 'a"b'], *rows]
     )
     path = written(tmp_path / "file", file.getvalue().encode(codec))
     expected = [dict(zip(["Record ID", "Nimi, koko", 'a"b'], row, strict=True)) for row in rows]
-    assert [
-        json.loads(payload) for payload in payloads(file_readers.read_csv(path, codec))
-    ] == expected
+    read_rows = payloads(reading.records(path, codec, Csv(())))
+    assert [json.loads(payload) for payload in read_rows] == expected
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n1,2,3\n4,5\n", "a,b\n1\n4,5\n"])
 def test_a_row_with_other_fields_than_the_header_is_kept_and_marked(
     tmp_path: Path, text: str
 ) -> None:
+    path = written(tmp_path / "file", text.encode())
     rows = [
-        row
-        for batch in file_readers.read_csv(written(tmp_path / "file", text.encode()), "utf-8-sig")
-        for row in batch.to_pylist()
+        row for batch in reading.records(path, "utf-8-sig", Csv(())) for row in batch.to_pylist()
     ]
     assert sorted((row["payload"], tuple(row["faults"])) for row in rows if row["faults"]) == [
         (text.split("\n")[2 if "3" in text else 1], ("REC-CSV-FIELDS",))
@@ -221,60 +208,50 @@ NO_ARRAY_IN_OBJECT = ['{"perustiedot": [1, 2}', '{"perustiedot": [1, 2]', '{"muu
 def test_a_file_that_is_not_an_array_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, key: str | None, chunk: int
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     with pytest.raises(RefusedDeliveryError) as refused:
-        payloads(
-            file_readers.read_json_array(
-                written(tmp_path / "file", text.encode()),
-                "utf-8-sig",
-                file_readers.ElementSplitter(key),
-            )
-        )
+        array(tmp_path, text, key)
     assert refused.value.code == "DEL-STRUCTURE"
 
 
-@pytest.mark.parametrize("read", [file_readers.read_json_lines, file_readers.read_csv])
+@pytest.mark.parametrize("declared", [JsonLines(), Csv(())])
 @pytest.mark.parametrize("chunk", [7, 1000])
 def test_bytes_of_another_encoding_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Any, chunk: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: Format, chunk: int
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
+    path = written(tmp_path / "file", 'a\n"Mäkinen"\n'.encode("cp1252"))
     with pytest.raises(RefusedDeliveryError) as refused:
-        payloads(read(written(tmp_path / "file", 'a\n"Mäkinen"\n'.encode("cp1252")), "utf-8-sig"))
+        payloads(reading.records(path, "utf-8-sig", declared))
     assert refused.value.code == "DEL-ENCODING"
     assert "kinen" not in str(refused.value)
 
 
 def test_half_a_character_at_the_end_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "file", '"Mä'.encode()[:-1])
     with pytest.raises(RefusedDeliveryError, match="DEL-ENCODING"):
-        payloads(
-            file_readers.read_json_lines(
-                written(tmp_path / "file", '"Mä'.encode()[:-1]), "utf-8-sig"
-            )
-        )
+        payloads(reading.records(path, "utf-8-sig", JsonLines()))
 
 
 def test_a_lone_object_where_an_array_is_expected_is_one_record(tmp_path: Path) -> None:
     text = '{"result": "error", "message": "[, ]"}'
-    assert payloads(
-        file_readers.read_json_array(
-            written(tmp_path / "file", text.encode()),
-            "utf-8-sig",
-            file_readers.ElementSplitter(None),
-        )
-    ) == [text]
+    assert array(tmp_path, text, None) == [text]
 
 
 def read(
     tmp_path: Path, text: str | bytes, declared: tuple[str, ...] = (), codec: str = "utf-8-sig"
-) -> tuple[file_readers.Header, list[dict[str, Any]]]:
-    """The header of a CSV file as it was read, and the rows."""
-    header = file_readers.Header(declared)
+) -> tuple[FileFacts, list[dict[str, Any]]]:
+    """What was found out about a CSV file, and its rows."""
     data = text.encode() if isinstance(text, str) else text
-    batches = file_readers.read_csv(written(tmp_path / "file", data), codec, header)
-    rows = [row for batch in batches for row in batch.to_pylist()]
+    facts = FileFacts()
+    path = written(tmp_path / "file", data)
+    rows = [
+        row
+        for batch in reading.records(path, codec, Csv(declared), facts)
+        for row in batch.to_pylist()
+    ]
     assert [row["record_no"] for row in rows] == list(range(len(rows)))
-    return header, rows
+    return facts, rows
 
 
 def objects(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -346,10 +323,10 @@ def test_columns_that_become_one_refuse_the_file(tmp_path: Path, cells: str, rea
 @pytest.mark.parametrize("row", ["1,x,,", "1,x", "1,x,", "1,x, ,\u00a0", "1,x,,,,"])
 def test_blank_trailing_columns_are_ignored_and_counted(tmp_path: Path, row: str) -> None:
     """Excel leaves out delimiters of blank cells after some rows, or writes more."""
-    header, rows = read(
+    facts, rows = read(
         tmp_path, f"Record ID,Email,, \u200b\n2,y,,\n{row}\n", ("Record ID", "Email")
     )
-    assert header.blank == 2
+    assert facts.blank_columns == 2
     assert objects(rows) == [{"Record ID": "2", "Email": "y"}, {"Record ID": "1", "Email": "x"}]
 
 
@@ -381,8 +358,8 @@ def test_a_blank_column_that_may_mean_something_refuses_the_file(
 )
 def test_a_password_column_is_not_read_not_even_from_misfits(tmp_path: Path, cell: str) -> None:
     text = f"Record ID,{cell},Email\n1,hunter-1,x\n2,hunter-2\n3,hunter-3,x,y\n"
-    header, rows = read(tmp_path, text, ("Record ID", "Email"))
-    assert header.dropped == 1
+    facts, rows = read(tmp_path, text, ("Record ID", "Email"))
+    assert facts.dropped_columns == 1
     assert json.loads(rows[0]["payload"]) == {"Record ID": "1", "Email": "x"}
     assert [row["faults"] for row in rows[1:]] == [["REC-CSV-FIELDS"]] * 2
     assert len({row["payload"] for row in rows}) == 3
@@ -390,8 +367,8 @@ def test_a_password_column_is_not_read_not_even_from_misfits(tmp_path: Path, cel
 
 
 def test_the_declared_columns_that_are_missing_are_known(tmp_path: Path) -> None:
-    header, _ = read(tmp_path, "email ,x\n1,2\n", ("Record ID", "Email", "City"))
-    assert header.missing == ["Record ID", "City"]
+    facts, _ = read(tmp_path, "email ,x\n1,2\n", ("Record ID", "Email", "City"))
+    assert facts.missing_columns == ["Record ID", "City"]
 
 
 @pytest.mark.parametrize(
@@ -429,13 +406,13 @@ def test_lines_end_as_they_end(tmp_path: Path, end: str) -> None:
 
 
 def test_awkward_fields_stay_as_they_are(tmp_path: Path) -> None:
-    long = "x" * (file_readers.LARGEST_RECORD + 1)
+    long = "x" * (batches.LARGEST_RECORD + 1)
     _, rows = read(tmp_path, f'Record ID,Email\n1,a"b\n2,\0\n3,{long}\n', ("Record ID",))
     assert [row["Email"] for row in objects(rows)] == ['a"b', "\0", long]
 
 
 def test_a_quotation_mark_that_is_not_closed_is_named(tmp_path: Path) -> None:
-    text = 'Record ID,Email\n1,"' + "salainen\n" * (file_readers.CHUNK // 3)
+    text = 'Record ID,Email\n1,"' + "salainen\n" * (decoding.CHUNK // 3)
     assert "is a quotation mark not closed?" in refusal(tmp_path, text, ("Record ID",))
 
 
@@ -463,9 +440,8 @@ def test_a_key_that_comes_twice_around_the_records_refuses_the_file(
 
 
 def array(tmp_path: Path, text: str, key: str | None = "muutokset") -> list[str]:
-    splitter = file_readers.ElementSplitter(key)
     path = written(tmp_path / "file", text.encode())
-    return payloads(file_readers.read_json_array(path, "utf-8-sig", splitter))
+    return payloads(reading.records(path, "utf-8-sig", JsonArray((key,) if key else ())))
 
 
 @pytest.mark.parametrize(
@@ -481,7 +457,7 @@ def test_the_array_is_matched_by_its_whole_key(tmp_path: Path, before: str) -> N
 def test_a_comma_too_many_in_the_array_refuses_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, text: str
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", chunk)
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     with pytest.raises(RefusedDeliveryError, match="comma too many"):
         array(tmp_path, text, None)
 
@@ -501,16 +477,15 @@ def test_elements_that_are_no_objects_come_as_they_are(tmp_path: Path) -> None:
 def test_what_never_ends_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(file_readers, "CHUNK", 1)
-    monkeypatch.setattr(file_readers, "LARGEST_UNFINISHED", 5)
+    monkeypatch.setattr(decoding, "CHUNK", 1)
+    monkeypatch.setattr(batches, "LARGEST_UNFINISHED", 5)
     with pytest.raises(RefusedDeliveryError, match="DEL-STRUCTURE"):
         array(tmp_path, text, None if text[0] == "[" else "muutokset")
+    path = written(tmp_path / "file", text.encode())
     with pytest.raises(RefusedDeliveryError, match="endless line"):
-        payloads(
-            file_readers.read_json_lines(written(tmp_path / "file", text.encode()), "utf-8-sig")
-        )
+        payloads(reading.records(path, "utf-8-sig", JsonLines()))
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedDeliveryError, match="DEL-UNREADABLE"):
-        payloads(file_readers.read_json_lines(tmp_path, "utf-8-sig"))
+        payloads(reading.records(tmp_path, "utf-8-sig", JsonLines()))
