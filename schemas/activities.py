@@ -56,6 +56,7 @@ class ParticipationColumns(TableModel):
         "day on which the event ends; of an event without stated days that of the sign-up",
         required=True,
     )
+    event_starts_on: Day = column("participation", "null: neither its start nor its end is stated")
     registered_at: Moment = column("participation", "time of the sign-up (UTC); null: not stated")
     status: Text = column(
         "participation", "of the sign-up", required=True, isin=PARTICIPATION_STATUSES

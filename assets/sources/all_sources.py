@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
+from assets.sources import (
+    consents,
+    correspondence,
+    credit_bureau,
+    crm,
+    events,
+    population_register,
+    self_service,
+    social_media,
+    website,
+)
 from schemas.declarations import DeclarationError
 from schemas.policy.model import Policy
 
@@ -12,6 +22,9 @@ SOURCES = (
     crm.SOURCE,
     consents.SOURCE,
     self_service.SOURCE,
+    events.SOURCE,
+    correspondence.SOURCE,
+    social_media.SOURCE,
     # Last: its intake may be limited to people whom the others have delivered.
     population_register.SOURCE,
 )
