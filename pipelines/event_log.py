@@ -13,8 +13,8 @@ Dagster also stores the events of an asset with many partitions one by one: of 5
 than half of their erasure. A batch that it hands over (`DAGSTER_EVENT_BATCH_SIZE`) is written in
 two transactions, the run's and the index's.
 
-With `webserver` this is the module that imports or calls what Dagster does not document: `PRIVATE`
-lists it, and a test compares the installed Dagster with the list.
+With `webserver` and `command_runs` this is the module that imports or calls what Dagster does not
+document: `PRIVATE` lists it, and a test compares the installed Dagster with the list.
 """
 
 from __future__ import annotations

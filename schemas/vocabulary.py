@@ -116,18 +116,6 @@ CATEGORIES = (
     "website",
     "website_identifier",
 )
-# The sources that the pipeline reads.
-SOURCES = (
-    "population_register",
-    "credit_bureau",
-    "website",
-    "crm",
-    "consents",
-    "self",
-    "events",
-    "correspondence",
-    "social_media",
-)
 # By which a registrant is contacted, or forbids it.
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 # What a consent, an objection or a withdrawal can be about: a purpose of the policy, profiling

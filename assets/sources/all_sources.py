@@ -1,33 +1,46 @@
-"""The list of the sources, `SOURCES`, and the check that the policy names each."""
+"""The sources, found among the modules of this folder, and the check that the policy names each."""
 
 from __future__ import annotations
 
-from assets.sources import (
-    consents,
-    correspondence,
-    credit_bureau,
-    crm,
-    events,
-    population_register,
-    self_service,
-    social_media,
-    website,
-)
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+import assets.sources
+from assets.sources.source import Source
 from schemas.declarations import DeclarationError
 from schemas.policy.model import Policy
 
-SOURCES = (
-    credit_bureau.SOURCE,
-    website.SOURCE,
-    crm.SOURCE,
-    consents.SOURCE,
-    self_service.SOURCE,
-    events.SOURCE,
-    correspondence.SOURCE,
-    social_media.SOURCE,
-    # Last: its intake may be limited to people whom the others have delivered.
-    population_register.SOURCE,
-)
+
+def _declared() -> Iterator[Source]:
+    """Yield the `SOURCE` of each module that has one."""
+    for module in pkgutil.walk_packages(assets.sources.__path__, f"{assets.sources.__name__}."):
+        if module.name != __name__:
+            source = getattr(import_module(module.name), "SOURCE", None)
+            if isinstance(source, Source):
+                yield source
+
+
+def _by_name() -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for source in _declared():
+        if sources.setdefault(source.name, source) is not source:
+            raise DeclarationError(f"two modules of assets/sources declare {source.name}")
+    return sources
+
+
+SOURCES = tuple(source for _, source in sorted(_by_name().items()))
+"""Every source, by name."""
+
+
+def in_order(policy: Policy) -> tuple[Source, ...]:
+    """Return the sources in an order in which they can be ingested.
+
+    A source with intake limited to people whom others have delivered comes after those.
+    """
+    return tuple(
+        sorted(SOURCES, key=lambda source: policy.sources[source.name].subscription == "known")
+    )
 
 
 def check_sources(policy: Policy) -> None:

@@ -30,9 +30,12 @@ def rules_fingerprint() -> str:
 def rule_modules() -> dict[str, ast.Module]:
     """Return the modules that decide how a record is staged, by name."""
     modules: dict[str, ast.Module] = {}
-    sources = (_ROOT / "assets" / "sources").glob("[!_]*.py")
-    waiting = ["assets.staging.staged", *(f"assets.sources.{path.stem}" for path in sources)]
-    waiting.remove("assets.sources.all_sources")  # it checks the policy, and stages nothing
+    sources = (_ROOT / "assets" / "sources").rglob("[!_]*.py")
+    waiting = [
+        "assets.staging.staged",
+        *(".".join(path.relative_to(_ROOT).with_suffix("").parts) for path in sources),
+    ]
+    waiting.remove("assets.sources.all_sources")  # it finds the others, and stages nothing
     while waiting:
         module = waiting.pop()
         if module not in modules:

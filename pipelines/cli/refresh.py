@@ -189,16 +189,17 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
         CommandError: The job failed; the message names the step and the type of error.
         KeyboardInterrupt: It was interrupted.
     """
+    from pipelines.command_runs import execute_as_location
     from pipelines.dead_runs import ended
     from pipelines.writer_lock import HEADLESS
 
     run_id = str(uuid.uuid4())
     with ended(instance, run_id):
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
+        result = execute_as_location(
+            job,
+            instance,
+            run_id,
             tags={**HEADLESS, **tags},
-            raise_on_error=False,
             run_config={
                 "resources": {"today": {"config": {"as_of": str(today)}}},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

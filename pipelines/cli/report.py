@@ -163,6 +163,23 @@ def report_data_model(out: Path | None) -> None:
     give(data_model.markdown(load_policy()), out)
 
 
+@report.command("rules")
+@click.option(
+    "--into",
+    "page",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put it into this Markdown page, between its markers; default: print it.",
+)
+def report_rules(page: Path | None) -> None:
+    """The rules of each source's records: code and meaning."""
+    from assets.documents import source_rules
+
+    if page:
+        page.write_text(source_rules.in_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        click.echo(source_rules.markdown())
+
+
 @report.command("informing")
 @MACHINE
 @AS_OF

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
-from pathlib import Path
 
 import click
 
@@ -36,6 +34,7 @@ def ui(port: int, hosts: tuple[str, ...]) -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     prepare_dagster()
     report_died(data_root)
+    from pipelines.command_runs import WORKSPACE
     from pipelines.webserver import serve
 
-    serve(Path(str(files("pipelines"))).parent / "workspace.yaml", port, hosts)
+    serve(WORKSPACE, port, hosts)

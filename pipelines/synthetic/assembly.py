@@ -26,6 +26,7 @@ from pipelines.synthetic.population_register.basic_data import basic_data
 from pipelines.synthetic.population_register.changes import changes
 from pipelines.synthetic.population_register.groups import family_text, given_text
 from pipelines.synthetic.records import Records, nullable
+from pipelines.synthetic.samples import Drawn, samples
 from pipelines.synthetic.self_service import draw_edits
 from pipelines.synthetic.website.visits import draw_visits
 from pipelines.synthetic.writing import DeliveryWriter
@@ -72,6 +73,7 @@ class _Numbers:
     edits: Sequence = field(default_factory=lambda: Sequence(1))
     companies: Sequence = field(default_factory=lambda: Sequence(1))
     households: int = 1
+    of_samples: dict[str, Sequence] = field(default_factory=dict)
 
 
 def write_sample(
@@ -139,13 +141,15 @@ def _write_chunk(
     )
     edits = draw_edits(chunk, people, points, contact_keys, numbers.edits)
     changed = changes(chunk, people, lives, points)
+    drawn = Drawn(people, lives, points, contact_keys, visitors, numbers.of_samples)
+    added = [part for sample in samples() for part in sample.draw(chunk, drawn)]
 
     asleep = _asleep(chunk, snapshot, contracts)
     sent = [
         records
         for records in (changed, later, orders, reports, later_reports, visits, consents, edits)
         if records is not None
-    ]
+    ] + [records for _, records in added]
     woken = np.concatenate([asleep[:0], *(_only_theirs(records, asleep) for records in sent)])
     snapshot = snapshot.take(
         np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken)))
@@ -178,6 +182,7 @@ def _write_chunk(
         (formats.VISITS, visits),
         (formats.CONSENTS, consents),
         (formats.EDITS, edits),
+        *added,
     ):
         send(
             form,

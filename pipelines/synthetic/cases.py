@@ -3,11 +3,12 @@
 `truth/records.parquet` names the case of each record, so that a test can check its outcome. A case
 that is a record's whole story (a move, a death) is listed as well as a defect (a broken code). From
 2,000 registrants on, every case occurs at least once, except those that need a second delivery day
-(`LATER_DAY_CASES`).
+(`LATER_DAY_CASES`). A module with a `SAMPLE` declares its own cases there.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, NamedTuple
 
 PERUSTIEDOT: Final = "perustiedot"
@@ -19,18 +20,6 @@ CONTRACTS: Final = "contracts"
 ORDERS: Final = "orders"
 CONSENT_LOG: Final = "consent_log"
 EDITS: Final = "edits"
-
-DATASETS: Final = (
-    PERUSTIEDOT,
-    MUUTOKSET,
-    CREDIT_REPORTS,
-    VISITS,
-    CONTACTS,
-    CONTRACTS,
-    ORDERS,
-    CONSENT_LOG,
-    EDITS,
-)
 
 
 class Case(NamedTuple):
@@ -374,7 +363,27 @@ REDELIVERY: Final = Case(
 
 LATER_DAY_CASES: Final = frozenset({REDELIVERY.name})
 
-CASES: Final = (*PLANTED, REDELIVERY)
-CASE: Final = {case.name: case for case in CASES}
-CODE: Final = {case.name: code for code, case in enumerate(CASES)}
 NO_CASE: Final = -1
+
+
+@cache
+def every_case() -> tuple[Case, ...]:
+    """Return all cases: those of this page, and those that a module's `SAMPLE` declares."""
+    from pipelines.synthetic.samples import samples
+
+    return (*PLANTED, *(case for sample in samples() for case in sample.cases), REDELIVERY)
+
+
+@cache
+def _codes() -> dict[str, int]:
+    return {case.name: code for code, case in enumerate(every_case())}
+
+
+def case_code(name: str) -> int:
+    """Return the code of a case in `Records.case`: its place among all cases."""
+    return _codes()[name]
+
+
+def case_named(name: str) -> Case:
+    """Return the case of this name."""
+    return every_case()[case_code(name)]

@@ -22,7 +22,7 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code
 from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
 from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.lives import Lives
@@ -162,7 +162,7 @@ class _Log:
             ",",
             language,
         )
-        codes = np.full(count, CODE[case], np.int16) if isinstance(case, str) else case
+        codes = np.full(count, case_code(case), np.int16) if isinstance(case, str) else case
         person = np.where(who >= 0, self.people.person[who], NOBODY)
         self.parts.append(Records(text, day, nullable(key), person, codes, seconds // 86_400))
 
@@ -221,7 +221,7 @@ def _choices(log: _Log, points: ContactPoints, contact_keys: ContactKeys) -> Non
     drawn = rng.random(count)
     purpose = np.where(drawn < 0.2, _TARGETED, _MARKETING)
     purpose = np.where(minor | (drawn < 0.12), _PROFILING, purpose)
-    case = np.where(minor, CODE["minor_consent"], NO_CASE).astype(np.int16)
+    case = np.where(minor, case_code("minor_consent"), NO_CASE).astype(np.int16)
     plain = np.flatnonzero(case == NO_CASE)
     for name, among in (
         ("consent_without_key", plain),
@@ -229,7 +229,7 @@ def _choices(log: _Log, points: ContactPoints, contact_keys: ContactKeys) -> Non
         ("consent_without_text_version", plain),
         ("consent_key_in_capitals", plain[kind[plain] == _EMAIL]),
     ):
-        case[log.planted(name, among[case[among] == NO_CASE])] = CODE[name]
+        case[log.planted(name, among[case[among] == NO_CASE])] = case_code(name)
     email = either(in_case(case, "consent_key_in_capitals"), pc.utf8_upper(email), email)
     key = either(
         kind == _EMAIL,

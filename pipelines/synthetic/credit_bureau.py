@@ -19,7 +19,7 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE
+from pipelines.synthetic.cases import case_code
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.people import CUSTOMER, PROSPECT, REGISTER_ONLY, People
 from pipelines.synthetic.planting import Chunk, Planting, Sequence, in_case
@@ -147,9 +147,11 @@ class _Reports:
         """Reports with these identities (the JSON fields that name the person or company)."""
         count, rng = len(day), self.rng
         reported_on = self.chunk.days.day_no[day]
-        remarked = np.isin(case, [CODE[name] for name in _REMARKED]) | (rng.random(count) < 0.16)
+        remarked = np.isin(case, [case_code(name) for name in _REMARKED]) | (
+            rng.random(count) < 0.16
+        )
         more = remarked & (rng.random(count) < 0.3)
-        case = choose(~remarked & (case < 0), np.int16(CODE["credit_clean"]), case)
+        case = choose(~remarked & (case < 0), np.int16(case_code("credit_clean")), case)
         remarks = join(
             "[",
             only(remarked, self._remark(case, reported_on)),
@@ -161,9 +163,9 @@ class _Reports:
             _PURPOSES,
             np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right"),
         )
-        purpose = either(case == CODE["credit_purpose_unknown"], "Z", purpose)
+        purpose = either(case == case_code("credit_purpose_unknown"), "Z", purpose)
         other = pick(_OTHER_PURPOSES, rng.integers(0, len(_OTHER_PURPOSES), count))
-        purpose = either(case == CODE["credit_other_purpose"], other, purpose)
+        purpose = either(case == case_code("credit_other_purpose"), other, purpose)
         born: Text | str = "" if birth is None else join('"dateOfBirth":', _midnight(birth), ",")
         text = join(
             "{",
@@ -172,11 +174,13 @@ class _Reports:
             pick(_CLASSES, rng.integers(0, 3, count) * 5 + grade),
             ',"remarks":',
             remarks,
-            only(case != CODE["credit_purpose_missing"], join(',"purposeCode":"', purpose, '"')),
+            only(
+                case != case_code("credit_purpose_missing"), join(',"purposeCode":"', purpose, '"')
+            ),
             "}",
         )
         text = either(
-            case == CODE["credit_broken_line"], pc.utf8_slice_codeunits(text, 0, 60), text
+            case == case_code("credit_broken_line"), pc.utf8_slice_codeunits(text, 0, 60), text
         )
         return Records(text, day, key, person, case, reported_on)
 
@@ -218,7 +222,7 @@ def draw_credit_reports(
         code.take(pa.array(renewed)),
         birth=birth[renewed],
         person=people.person[who[renewed]],
-        case=np.full(len(renewed), CODE["credit_renewed"], np.int16),
+        case=np.full(len(renewed), case_code("credit_renewed"), np.int16),
         day=again,
     )
 
@@ -229,7 +233,7 @@ def draw_credit_reports(
         company,
         birth=None,
         person=np.full(count, NOBODY),
-        case=np.full(count, CODE["credit_business"], np.int16),
+        case=np.full(count, case_code("credit_business"), np.int16),
         day=days.bulk(rng, count, 0.7),
     )
 
@@ -237,7 +241,7 @@ def draw_credit_reports(
     if len(everything) == 0:
         return None, None
     everything = everything.shuffled(rng)
-    plain = np.flatnonzero(everything.case == CODE["credit_clean"])
+    plain = np.flatnonzero(everything.case == case_code("credit_clean"))
     twice = plain[: chunk.wanted("credit_exact_duplicate")]
     everything = everything.with_duplicates(twice, "credit_exact_duplicate")
     first, later = np.flatnonzero(everything.day == 0), np.flatnonzero(everything.day > 0)

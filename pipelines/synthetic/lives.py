@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.synthetic.arrow_text import Ints, Mask, Text, choose, replaced
-from pipelines.synthetic.cases import CASES, NO_CASE, PERUSTIEDOT
+from pipelines.synthetic.cases import NO_CASE, PERUSTIEDOT, PLANTED
 from pipelines.synthetic.identity_codes import IdentityCodes
 from pipelines.synthetic.names import draw_family, draw_given
 from pipelines.synthetic.people import CUSTOMER, YEAR, People
@@ -198,7 +198,7 @@ def draw_lives(chunk: Chunk, people: People, codes: IdentityCodes) -> tuple[Peop
     )
     without_basic = np.zeros(count, np.bool_)
     without_basic[np.r_[changes["newborn"], changes["change_of_unknown_person"]]] = True
-    of_basic_data = [code for code, case in enumerate(CASES) if case.dataset == PERUSTIEDOT]
+    of_basic_data = [code for code, case in enumerate(PLANTED) if case.dataset == PERUSTIEDOT]
     basic_case = choose(np.isin(planting.case, of_basic_data), planting.case, np.int16(NO_CASE))
     return people, Lives(
         in_basic=registered & ~without_basic,

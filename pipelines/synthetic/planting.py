@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pipelines.synthetic.arrow_text import Ints, Mask
-from pipelines.synthetic.cases import CASE, CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code, case_named
 
 EPOCH = date(1970, 1, 1)
 EACH_CASE_FROM = 2_000
@@ -83,7 +83,7 @@ class Chunk:
 
     def wanted(self, case: str, rng: np.random.Generator | None = None) -> int:
         """How many of a case this chunk has: its share, or about that with a generator."""
-        expected = CASE[case].per_100k * self.people / 100_000
+        expected = case_named(case).per_100k * self.people / 100_000
         return max(
             int(expected) if rng is None else int(rng.poisson(expected)), int(self.each_case)
         )
@@ -96,7 +96,7 @@ class Chunk:
 
 def in_case(case: Ints, *names: str) -> Mask:
     """Which of these case codes are one of the named cases."""
-    return np.isin(case, [CODE[name] for name in names])
+    return np.isin(case, [case_code(name) for name in names])
 
 
 class Planting:
@@ -126,7 +126,7 @@ class Planting:
     def take(self, case: str, rows: Ints) -> None:
         """Mark these rows as the case's."""
         self.free[rows] = False
-        self.case[rows] = CODE[case]
+        self.case[rows] = case_code(case)
 
     def has(self, *cases: str) -> Mask:
         """Which rows are in one of the cases."""
@@ -134,7 +134,7 @@ class Planting:
 
     def label(self, case: str, where: Mask) -> None:
         """Name the case of rows that have none and follow it by their nature."""
-        self.case[where & (self.case == NO_CASE)] = CODE[case]
+        self.case[where & (self.case == NO_CASE)] = case_code(case)
 
 
 class Sequence:

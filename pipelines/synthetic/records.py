@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.synthetic.arrow_text import Ints, Text
-from pipelines.synthetic.cases import CODE
+from pipelines.synthetic.cases import case_code
 
 NOBODY = 0
 
@@ -22,7 +22,7 @@ class Records:
     day: Ints  # index of the delivery day
     native_key: Text  # null where the record has none
     person: Ints  # NOBODY where no registrant stands behind it
-    case: Ints  # index into cases.CASES, -1 none
+    case: Ints  # index into cases.every_case(), -1 none
     about: Ints  # the calendar day of the record's content (days since 1970), for manifests
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class Records:
     def with_duplicates(self, rows: Ints, case: str) -> Records:
         """These records followed by exact copies of some of them, in the same files."""
         copies = self.take(rows)
-        copies.case[:] = CODE[case]
+        copies.case[:] = case_code(case)
         return Records.concat([self, copies])
 
     def shuffled(self, rng: np.random.Generator) -> Records:

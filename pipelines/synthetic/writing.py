@@ -20,12 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.synthetic.arrow_text import join
-from pipelines.synthetic.cases import CASES, REDELIVERY
+from pipelines.synthetic.cases import REDELIVERY, every_case
 from pipelines.synthetic.formats import Format
 from pipelines.synthetic.planting import EPOCH, Days
 from pipelines.synthetic.records import NOBODY, Records
 
-_CASE_NAMES = pa.array([case.name for case in CASES], pa.string())
 TRUTH_RECORDS = pa.schema(
     [
         ("source", pa.string()),
@@ -101,6 +100,7 @@ class DeliveryWriter:
         truth.mkdir(parents=True, exist_ok=True)
         self._truth = pq.ParquetWriter(truth / "records.parquet", TRUTH_RECORDS, compression="zstd")
         self._truth_rows: list[pa.Table] = []
+        self._case_names = pa.array([case.name for case in every_case()], pa.string())
         self.deliveries = self.records = self.bytes = 0
 
     def repeat_later(self, form: Format, day: int) -> None:
@@ -215,7 +215,9 @@ class DeliveryWriter:
                 records.native_key,
                 pa.repeat(pa.scalar(self._days.of(day), pa.date32()), count),
                 pa.array(records.person.astype(np.int64), mask=records.person == NOBODY),
-                _CASE_NAMES.take(pa.array(records.case.astype(np.int64), mask=records.case < 0)),
+                self._case_names.take(
+                    pa.array(records.case.astype(np.int64), mask=records.case < 0)
+                ),
             ],
             schema=TRUTH_RECORDS,
         )

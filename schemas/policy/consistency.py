@@ -14,7 +14,8 @@ from schemas.policy.clauses import CLAUSES
 from schemas.policy.diagnostics import RULE_CODE, Fault, Where, nearest, shown, unknown
 from schemas.policy.legal_constraints import is_secret
 from schemas.reference.tables import read_reference
-from schemas.vocabulary import CATEGORIES, PURPOSES, SOURCES, WITH_ROW, AppliesTo
+from schemas.source_names import source_names
+from schemas.vocabulary import CATEGORIES, PURPOSES, WITH_ROW, AppliesTo
 
 if TYPE_CHECKING:
     from schemas.policy.model import Policy
@@ -48,7 +49,7 @@ def _unknown_names(policy: Policy) -> list[Fault]:
     known: dict[str, set[str]] = {
         "purposes": {*policy.purposes, *PURPOSES},
         # Those that are missing are reported once, by `_missing_entries`.
-        "sources": {*policy.sources, *SOURCES},
+        "sources": {*policy.sources, *source_names()},
         "categories": {*policy.categories, *CATEGORIES},
         "retention": {*policy.retention, WITH_ROW},
     }
@@ -112,7 +113,12 @@ def _missing_entries(policy: Policy) -> list[Fault]:
     return [
         _missing(section, name, set(getattr(policy, section)) - set(needed), why, fields)
         for section, needed, why, fields in (
-            ("sources", SOURCES, "which the pipeline reads", "name, clause, trust and owner"),
+            (
+                "sources",
+                source_names(),
+                "which the pipeline reads",
+                "name, clause, trust and owner",
+            ),
             (
                 "categories",
                 CATEGORIES,

@@ -1,5 +1,9 @@
 """What a message of the population register must have (docs/vendor-formats.md, "Population
-register")."""
+register").
+
+A quarantined change also holds back the same person's later changes, until basic data or the mended
+change comes; protection and prohibitions are never held back.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""What an edit of one's own data, or a correction, must have (docs/deliveries.md)."""
+"""What an edit of one's own data, or a correction, must have (docs/deliveries.md).
+
+`register rectify` refuses a value that is not valid with `SELF-VALUE`, too.
+"""
 
 from __future__ import annotations
 
 from schemas.columns import Count, Flag, TableModel, column, flag
 
+SOURCE = "self"
 CODES = {
     "SELF-TIME": "edited_at or made_at is not a time with an offset, or lies after its delivery",
     "SELF-SUBJECT": "the subject key is missing, of an unknown type, or not valid for its type",

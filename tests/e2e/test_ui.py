@@ -25,6 +25,12 @@ LAUNCH = """mutation { launchRun(executionParams: {
     runConfigData: {}
 }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 
+# What the job's page and the timeline ask for.
+RUNS_OF_THE_JOB = """{ runsOrError(filter: {pipelineName: "refresh", tags: [
+    {key: ".dagster/repository", value: "__repository__@register"}
+]}) { ... on Runs { results { repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+ORIGIN = {"repositoryName": "__repository__", "repositoryLocationName": "register"}
+
 
 @pytest.fixture(scope="module")
 def ui(refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
@@ -72,6 +78,12 @@ def asked(browser: requests.Session, ui: Ui, query: str) -> Any:
 def test_the_page_loads_with_a_session_only(ui: Ui, browser: requests.Session) -> None:
     assert '<div id="root">' in browser.get(ui.address).text
     assert requests.get(ui.address, timeout=10).status_code == 401
+
+
+def test_a_run_of_a_command_is_listed_under_its_job(ui: Ui, browser: requests.Session) -> None:
+    listed = asked(browser, ui, RUNS_OF_THE_JOB)["runsOrError"]["results"]
+    assert listed
+    assert all(run["repositoryOrigin"] == ORIGIN for run in listed), listed
 
 
 def test_a_run_that_the_operator_launches_runs(ui: Ui, browser: requests.Session) -> None:

@@ -31,7 +31,7 @@ from assets.marts import building as marts
 from assets.register import building, integrity_checks
 from assets.retention import sweep
 from assets.rights.access import package, redaction
-from assets.sources.all_sources import SOURCES
+from assets.sources.all_sources import SOURCES, in_order
 from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
@@ -361,7 +361,7 @@ def refresh(
     failures: list[Failure] = []
     try:
         _deliver_all(data_root, items, numbers)
-        for source in SOURCES:
+        for source in in_order(data_root.policy):
             with step(f"taking in {source.name}", items):
                 done = raw.ingest(data_root, source, None, TODAY)
                 staged.stage(data_root, source, {entry.day for entry in done.entries})

@@ -15,6 +15,7 @@ import pytest
 
 from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
+from assets.sources import all_sources
 from assets.storage.data_root import DataRoot
 from pipelines import notifications
 from pipelines.definitions import build_definitions
@@ -23,7 +24,7 @@ from schemas.delivery import RefusedDeliveryError
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
 
-SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents", "self"}
+SOURCES = {source.name for source in all_sources.SOURCES}
 MARTS = {
     "products_and_services",
     "customer_care",

@@ -11,6 +11,7 @@ from schemas.declarations import declared
 from schemas.marts import PurposeError
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
+from schemas.source_names import source_names
 from tests.support.changed_policy import changed
 
 
@@ -101,4 +102,4 @@ def test_the_vocabulary_names_the_categories_of_all_columns_and_the_sources_that
         for model in models
         for category in categories(model).values()
     }
-    assert set(vocabulary.SOURCES) == {source.name for source in SOURCES}
+    assert set(source_names()) == {source.name for source in SOURCES}

@@ -3,8 +3,6 @@ explained nowhere."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-import schemas.sources
+from assets.documents import source_rules
 from assets.register.linkage_round import LINK_RULES
 from assets.sources.all_sources import SOURCES as ALL_SOURCES
 from schemas import backup, eligibility, files, holds, profiles, proof, requests, staged
@@ -25,10 +23,7 @@ from schemas.validation import BUILT_IN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
-SOURCES = {
-    source.name: importlib.import_module(f"schemas.sources.{source.name}")
-    for source in pkgutil.iter_modules(schemas.sources.__path__)
-}
+SOURCES = source_rules.modules()
 
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "refusals": REFUSALS,
@@ -98,10 +93,12 @@ def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_page_and_the_catalogue_name_every_rule_of_the_source(source: str) -> None:
-    given = {code for model in models(SOURCES[source]) for code in codes(model)}
+    given = {
+        code for module in SOURCES[source] for model in models(module) for code in codes(model)
+    }
     given |= flags_of_frames(source)
     assert given
-    assert given == set(SOURCES[source].CODES)
+    assert given == set(source_rules.codes(source))
     assert missing(given) == []
 
 
@@ -116,7 +113,7 @@ def test_the_page_lists_the_endings_of_the_codes_of_columns() -> None:
 
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
-    texts = [text for module in SOURCES.values() for text in module.CODES.values()]
+    texts = [text for source in SOURCES for text in source_rules.codes(source).values()]
     texts += [
         text
         for catalogue in (
@@ -139,7 +136,7 @@ def test_the_page_names_no_rule_that_is_not_given() -> None:
         "MART-REIDENTIFIES",
         *(code for catalogue in CATALOGUES.values() for code in catalogue),
     }
-    for module in (staged, *SOURCES.values()):
+    for module in (staged, *(module for modules in SOURCES.values() for module in modules)):
         for model in models(module):
             known |= codes(model)
     for source in SOURCES:

@@ -16,7 +16,7 @@ from assets.ingest.restaging import staged_again
 from assets.marts import building as marts
 from assets.register import building, eligibility, published_tables
 from assets.retention import sweep
-from assets.sources.all_sources import SOURCES
+from assets.sources.all_sources import in_order
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -38,7 +38,7 @@ def typed(
 def take_in(data_root: DataRoot, today: date = TODAY) -> list[raw.Ingested]:
     """Inbox -> raw -> staged, for every source, as a refresh does it."""
     done = []
-    for source in SOURCES:
+    for source in in_order(data_root.policy):
         ingested = raw.ingest(data_root, source, None, today)
         again = staged_again(data_root, source, ingested.entries)
         staged.stage(data_root, source, {entry.day for entry in ingested.entries} | again)

@@ -172,7 +172,7 @@ def _array_start(text: bytes, keys: tuple[str, ...]) -> int | None:
     places, marks, depth = Structure().feed(text)
     opening = np.flatnonzero((marks == ord("[")) | (marks == ord("{")))
     places, marks, depth = places[opening], marks[opening], depth[opening]
-    for candidate in np.flatnonzero((marks == ord("[")) & (depth == len(keys) + 1)):
+    for candidate in np.flatnonzero((marks == ord("[")) & (depth == len(keys) + 1)).tolist():
         around = [
             int(np.flatnonzero(depth[:candidate] == level)[-1]) for level in range(1, len(keys) + 1)
         ]

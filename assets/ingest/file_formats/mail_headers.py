@@ -22,8 +22,11 @@ _TEXT_CODEC = re.compile(
     r"|euc_(jp|kr)"
 )
 _BOUNDARY = re.compile(rb"boundary[ \t]*=[ \t]*(?:\"([^\"]{1,200})\"|([^\s;\"]{1,200}))", re.I)
-_OF_FIELDS = ("message/feedback-report", "message/delivery-status")
-_OF_FIELDS += ("message/disposition-notification",)
+_OF_FIELDS = (
+    "message/feedback-report",
+    "message/delivery-status",
+    "message/disposition-notification",
+)
 _OF_HEADERS = ("message/rfc822", "text/rfc822-headers", "message/global")
 _BLANK_LINE = re.compile(rb"\r?\n[ \t]*\r?\n")
 # More parts, or groups of fields, than a report has.

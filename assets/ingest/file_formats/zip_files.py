@@ -6,6 +6,7 @@ used, and what comes out is bounded by what it came from, so that a bomb costs l
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -57,6 +58,11 @@ def chunks(path: Path, size: int) -> Iterator[bytes]:
                         )
                     yield chunk
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
+        refuse_structure("the .zip is damaged")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Its directory points to a place that it does not have.
         refuse_structure("the .zip is damaged")
 
 

@@ -25,7 +25,7 @@ from pipelines.synthetic.arrow_text import (
     us_time,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code
 from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text, scrambled
 from pipelines.synthetic.formats import CONTACT_COLUMNS, LATER_CONTACT_COLUMNS
 from pipelines.synthetic.lives import Lives
@@ -129,8 +129,8 @@ class _Contacts:
             parts.extend([",", column])
         case = self.case[rows]
         short = join(*parts[:9])
-        text = either(case == CODE["too_few_fields"], short, join(*parts))
-        text = join(text, only(case == CODE["too_many_fields"], ",one too many"))
+        text = either(case == case_code("too_few_fields"), short, join(*parts))
+        text = join(text, only(case == case_code("too_many_fields"), ",one too many"))
         return Records(
             text=text,
             day=self.day[rows],
@@ -236,7 +236,10 @@ def draw_contacts(
 
     who = np.concatenate([base, *(base[rows] for _, rows in plain_again)])
     case = np.concatenate(
-        [planting.case, *(np.full(len(rows), CODE[name], np.int16) for name, rows in plain_again)]
+        [
+            planting.case,
+            *(np.full(len(rows), case_code(name), np.int16) for name, rows in plain_again),
+        ]
     )
     day = chunk.days.bulk(rng, len(who), 0.88)
     day[changed] = 0
@@ -414,7 +417,7 @@ def _changed(chunk: Chunk, rng: np.random.Generator, contacts: _Contacts, rows: 
     columns["Phone Number"] = either(rng.random(count) < 0.4, empty(count), columns["Phone Number"])
     return _Contacts(
         contacts.who[rows],
-        np.full(count, CODE["contact_changed"], np.int16),
+        np.full(count, case_code("contact_changed"), np.int16),
         day,
         seconds // 86_400,
         columns,

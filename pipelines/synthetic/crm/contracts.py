@@ -22,7 +22,7 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code
 from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.lives import Lives
@@ -188,7 +188,7 @@ def draw_contracts(
         again,
         nullable(contract_number.take(pa.array(changing))),
         people.person[who[changing]],
-        np.full(len(changing), CODE["contract_changed"], np.int16),
+        np.full(len(changing), case_code("contract_changed"), np.int16),
         last,
     )
     twice = rng.permutation(np.flatnonzero(records.case == NO_CASE))

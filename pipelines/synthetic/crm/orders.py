@@ -18,7 +18,7 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code
 from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.crm.contracts import contact_id_text, updated_text
 from pipelines.synthetic.people import CUSTOMER, YEAR, People
@@ -115,7 +115,7 @@ def draw_orders(
         again,
         nullable(order_number.take(pa.array(changing))),
         people.person[who[changing]],
-        np.full(len(changing), CODE["order_changed"], np.int16),
+        np.full(len(changing), case_code("order_changed"), np.int16),
         days.day_no[again] - 1,
     )
     twice = rng.permutation(np.flatnonzero(records.case == NO_CASE))

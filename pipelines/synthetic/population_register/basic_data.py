@@ -20,7 +20,7 @@ from pipelines.synthetic.arrow_text import (
     replaced,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE
+from pipelines.synthetic.cases import case_code
 from pipelines.synthetic.contact_points import ContactPoints
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.lives import Lives
@@ -432,5 +432,5 @@ def basic_data(chunk: Chunk, everybody: People, lives: Lives, points: ContactPoi
     later = records.take(again)
     later.day[:] = chunk.days.next(later.day)
     later.about[:] = chunk.days.day_no[later.day]
-    later.case[:] = CODE["basic_data_again"]
+    later.case[:] = case_code("basic_data_again")
     return Records.concat([records, later]).with_duplicates(twice, "basic_data_exact_duplicate")

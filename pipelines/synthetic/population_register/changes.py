@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.synthetic.arrow_text import Ints, Text, either, iso_time, join, only
-from pipelines.synthetic.cases import CODE
+from pipelines.synthetic.cases import case_code
 from pipelines.synthetic.contact_points import ContactPoints
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.lives import Lives
@@ -112,7 +112,7 @@ class _Changes:
             day=day,
             native_key=nullable(only(np.full(len(rows), not missing), code)),
             person=cast.people.person,
-            case=np.full(len(rows), CODE[case], np.int16),
+            case=np.full(len(rows), case_code(case), np.int16),
             about=registered_on,
         )
 

@@ -24,7 +24,7 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import CODE, NO_CASE
+from pipelines.synthetic.cases import NO_CASE, case_code
 from pipelines.synthetic.contact_points import ContactPoints
 from pipelines.synthetic.crm.contacts import ContactKeys
 from pipelines.synthetic.people import CUSTOMER, PROSPECT, WEBSITE_ONLY, People
@@ -424,7 +424,7 @@ def draw_visits(
         actions,
         columns,
     )
-    running = np.flatnonzero(label == CODE["visit_to_be_reexported"])
+    running = np.flatnonzero(label == case_code("visit_to_be_reexported"))
     longer = visits.take(
         running,
         Actions(
@@ -435,7 +435,7 @@ def draw_visits(
         ),
     )
     first = visits.take(running, actions.shortened(running))
-    rest = np.flatnonzero(label != CODE["visit_to_be_reexported"])
+    rest = np.flatnonzero(label != case_code("visit_to_be_reexported"))
     planting.label("website_only", people.kind[who] == WEBSITE_ONLY)
     everything = visits.records(people)
     everything = _assembled(
@@ -460,7 +460,7 @@ def _assembled(
 ) -> Records:
     """All visits with re-exported ones twice (short, then long), errors and duplicates."""
     longer.day[:] = chunk.days.next(longer.day)
-    longer.case[:] = CODE["visit_reexported_longer"]
+    longer.case[:] = case_code("visit_reexported_longer")
     errors = chunk.wanted("visit_error_element", rng)
     day = chunk.days.bulk(rng, errors, 0.4)
     failed = Records(
@@ -468,7 +468,7 @@ def _assembled(
         day=day,
         native_key=pa.nulls(errors, pa.string()),
         person=np.full(errors, NOBODY),
-        case=np.full(errors, CODE["visit_error_element"], np.int16),
+        case=np.full(errors, case_code("visit_error_element"), np.int16),
         about=chunk.days.day_no[day],
     )
     plain = everything.take(rest)

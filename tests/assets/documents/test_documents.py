@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.documents import data_model, notice, processing, traceability
+from assets.documents import data_model, notice, processing, source_rules, traceability
 from schemas.policy.loader import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -55,6 +55,12 @@ def test_the_traceability_is_up_to_date() -> None:
     assert page == traceability.markdown(load_policy(), traceability.marked()), (
         "run `make documents`"
     )
+
+
+def test_the_rules_of_the_sources_are_up_to_date() -> None:
+    page = (DOCS / "rules.md").read_text(encoding="utf-8")
+    assert page == source_rules.in_page(page), "run `make documents`"
+    assert source_rules.markdown() in page
 
 
 def test_the_data_model_is_up_to_date() -> None:

@@ -12,22 +12,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import getitem
 from pathlib import Path
 
 import duckdb
 import pytest
 from stdnum.fi import hetu, ytunnus
 
+from assets.ingest.file_formats import reading
+from assets.sources.all_sources import SOURCES
+from assets.sources.formats import Csv, JsonArray, JsonLines
 from pipelines.synthetic.assembly import SampleSummary, write_sample
-from pipelines.synthetic.cases import CASES, LATER_DAY_CASES, PLANTED
+from pipelines.synthetic.cases import LATER_DAY_CASES, REDELIVERY, every_case
+from schemas.delivery import ENCODINGS
 from schemas.reference.tables import read_reference
 
 LAST_DAY = date(2026, 11, 20)
 IDENTITY_CODE = re.compile(
     r"(?<![0-9A-Za-z])[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])"
 )
-CODECS = {"utf-8": "utf-8-sig", "iso-8859-1": "iso-8859-1", "cp1252": "cp1252"}
+FORMATS = {dataset.name: dataset.format for source in SOURCES for dataset in source.datasets}
 
 
 @dataclass(frozen=True)
@@ -46,22 +51,26 @@ class Delivery:
 
     @cached_property
     def text(self) -> str:
-        return self.path.read_bytes().decode(CODECS[str(self.manifest["encoding"])])
+        return self.path.read_bytes().decode(ENCODINGS[str(self.manifest["encoding"])])
 
     @cached_property
     def records(self) -> list[object]:
         """The records as the format counts them: JSON elements, lines, or CSV rows as lists of
         fields.
         """
-        match self.dataset:
-            case "perustiedot" | "muutokset":
-                return list(json.loads(self.text)[self.dataset])
-            case "visits":
-                return list(json.loads(self.text))
-            case "credit_reports" | "edits":
+        declared = FORMATS[self.dataset]
+        match declared:
+            case JsonArray(keys):
+                return list(reduce(getitem, keys, json.loads(self.text)))
+            case JsonLines():
                 return [line for line in self.text.split("\n") if line.strip()]
+            case Csv():
+                rows = csv.reader(io.StringIO(self.text, newline=""), delimiter=declared.delimiter)
+                return [*rows][1:]
             case _:
-                return [*csv.reader(io.StringIO(self.text, newline=""))][1:]
+                codec = ENCODINGS[str(self.manifest["encoding"])]
+                batches = reading.records(self.path, codec, declared)
+                return [text for batch in batches for text in batch["payload"].to_pylist()]
 
     @property
     def header(self) -> list[str]:
@@ -182,7 +191,7 @@ def test_every_case_is_planted_at_two_thousand_registrants(
         name
         for (name,) in sample.truth('SELECT DISTINCT "case" FROM records WHERE "case" IS NOT NULL')
     }
-    wanted = {case.name for case in CASES} - (LATER_DAY_CASES if days == 1 else set())
+    wanted = {case.name for case in every_case()} - (LATER_DAY_CASES if days == 1 else set())
     assert planted == wanted
 
 
@@ -191,7 +200,9 @@ def test_cases_stay_in_their_dataset(sample: Sample) -> None:
         'SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> '
         "'redelivery'"
     )
-    assert set(pairs) == {(case.name, case.dataset) for case in PLANTED}
+    assert set(pairs) == {
+        (case.name, case.dataset) for case in every_case() if case is not REDELIVERY
+    }
 
 
 def test_identity_codes_are_valid_test_codes_and_unique(sample: Sample) -> None:
