@@ -453,23 +453,21 @@ class CreditMarks(Statement):
         name = "credit_marks"
 
 
-CANONICAL: dict[str, type[Statement]] = {
-    model.to_schema().name: model
-    for model in (
-        Persons,
-        Names,
-        Identifiers,
-        ContactPoints,
-        Addresses,
-        MarketingChoices,
-        CompanyContacts,
-        Corrections,
-        Contracts,
-        Orders,
-        Visits,
-        VisitActions,
-        CreditReports,
-        CreditMarks,
-        *(activity.model for activity in ACTIVITIES),
-    )
-}
+_MODELS: tuple[type[Statement], ...] = (
+    Persons,
+    Names,
+    Identifiers,
+    ContactPoints,
+    Addresses,
+    MarketingChoices,
+    CompanyContacts,
+    Corrections,
+    Contracts,
+    Orders,
+    Visits,
+    VisitActions,
+    CreditReports,
+    CreditMarks,
+    *(activity.model for activity in ACTIVITIES),
+)
+CANONICAL: dict[str, type[Statement]] = {model.to_schema().name: model for model in _MODELS}

@@ -74,7 +74,7 @@ def _kept(members: str, names: Iterable[str], unless: str = "false") -> str:
     """
     listed = ", ".join(f"'{name}'" for name in names)
     declared = f"""list_filter({members},
-        lambda member: member.key IN ({listed}) AND NOT ({unless}))"""
+        lambda member: member.key IN ({listed}) AND NOT coalesce({unless}, false))"""
     diet = f"""CASE WHEN {_consented(members)} AND len({_diets(members)}) > 0
         THEN [{{'key': '{_DIET}', 'value': array_to_string({_diets(members)}, '; ')}},
             {{'key': '{_CONSENT}', 'value': array_to_string({_consents(members)}, '; ')}}]

@@ -31,8 +31,14 @@ from tests.support.registers import TODAY, rows, take_in
 DAY = "2026-11-18"
 CONSENT = "Suostun erikoisruokavalioni tallentamiseen"
 OVER = (
-    "over@", "900001", "call-over", "<1@", "Lakannut", "purjehdus 1", "keliakia",
-)  # fmt: skip
+    "2024-11-20",
+    "datetime.date(2024, 11, 20)",
+    "call-over",
+    "<1@",
+    "Lakannut",
+    "purjehdus 1",
+    "keliakia",
+)
 TABLES = ("participations", "diets", "calls", "correspondence", "social_media", "other_data")
 
 
@@ -65,10 +71,10 @@ def deliver(data_root: DataRoot) -> None:
         data_root,
         DAY,
         [
-            attendee(1, "Liisa", "Testi", **{"Event End Date": "2024-11-20"}),
-            attendee(2, "Liisa", "Testi", **{"Event End Date": "2024-11-21"}),
-            attendee(3, "Liisa", "Testi", **with_diet("2026-11-06", "keliakia")),
-            attendee(4, "Liisa", "Testi", **with_diet("2026-11-07", "vegaani")),
+            attendee(1, "Aino", "Salo", **{"Event End Date": "2024-11-20"}),
+            attendee(2, "Eero", "Korpi", **{"Event End Date": "2024-11-21"}),
+            attendee(3, "Saga", "Lampi", **with_diet("2026-11-06", "keliakia")),
+            attendee(4, "Ilmari", "Niemi", **with_diet("2026-11-07", "vegaani")),
         ],
     )
     put_lines(
@@ -145,8 +151,11 @@ def tables_of(data_root: DataRoot, purpose: str) -> set[str]:
         return {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
 
 
-def test_everything_is_one_registrants(built: DataRoot) -> None:
-    assert len(rows(built, "SELECT * FROM registrants")) == 1
+def test_a_customer_is_known_by_address_phone_and_linked_account(built: DataRoot) -> None:
+    kinds = ("calls", "correspondence", "social_media", "other_data")
+    found = [row["registrant_id"] for kind in kinds for row in rows(built, f"FROM {kind}")]
+    (customer,) = rows(built, "FROM registrants WHERE customer_number = 'C501'")
+    assert found == [customer["registrant_id"]] * 5
 
 
 @pytest.mark.clause("P5.5", "P8.2")
