@@ -35,7 +35,7 @@ PARTICIPATION_STATUSES = (
 )
 DIRECTIONS = ("from_registrant", "to_registrant")
 SOCIAL_ACTIONS = ("mention", "profile_link", "share", "follow", "message", "reaction")
-CONSENT_STATUSES = ("granted", "withdrawn")
+CONSENTS = ("granted", "withdrawn")
 
 
 class OfRegistrant(TableModel):
@@ -185,8 +185,8 @@ class OtherDataColumns(TableModel):
 
     topic: Text = column("other_with_consent", "what it is about", required=True)
     value: Text = column("other_with_consent", "null: the consent has been withdrawn")
-    status: Text = column(
-        "other_with_consent", "of the consent", required=True, isin=CONSENT_STATUSES
+    consent: Text = column(
+        "other_with_consent", "given, or taken back", required=True, isin=CONSENTS
     )
     text_version: Text = column("other_with_consent", "version of the text that was accepted")
 
@@ -250,7 +250,7 @@ class Activity:
 _WITHDRAWN = """(SELECT granted.*, withdrawn.stated_at AS withdrawn_at
     FROM staged_other_data AS granted
     JOIN staged_other_data AS withdrawn USING (source, record_key)
-    WHERE granted.status = 'granted' AND withdrawn.status = 'withdrawn'
+    WHERE granted.consent = 'granted' AND withdrawn.consent = 'withdrawn'
         AND withdrawn.stated_at >= granted.stated_at)"""
 
 ACTIVITIES = (
@@ -278,7 +278,7 @@ ACTIVITIES = (
     Activity(
         "withdrawn_data", OtherData, RegistrantOtherData, "withdrawn",
         "record_key", "withdrawn_at", whole=True,
-        contact="CASE WHEN status = 'granted' THEN local_day(stated_at) END", rows=_WITHDRAWN,
+        contact="CASE WHEN consent = 'granted' THEN local_day(stated_at) END", rows=_WITHDRAWN,
     ),
 )  # fmt: skip
 OF_TABLE = {activity.table: activity for activity in ACTIVITIES}

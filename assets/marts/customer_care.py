@@ -30,5 +30,5 @@ QUERIES = {
     "participations": of_registrants(RegistrantParticipations, "customer_care"),
     "calls": of_registrants(RegistrantCalls, "customer_care"),
     "correspondence": of_registrants(RegistrantCorrespondence, "customer_care"),
-    "other_data": of_registrants(RegistrantOtherData, "customer_care", "status = 'granted'"),
+    "other_data": of_registrants(RegistrantOtherData, "customer_care", "consent = 'granted'"),
 }

@@ -12,7 +12,7 @@ import json
 
 from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Frame, Source
-from schemas.activities import OtherData
+from schemas.activities import CONSENTS, OtherData
 from schemas.sources.self_service import CorrectionRecord, EditRecord, OtherDataRecord
 from schemas.staged import (
     Addresses,
@@ -235,8 +235,8 @@ _DATA_VENDOR = """
     FROM other"""
 _OTHER_DATA = f"""
     SELECT {_C}, 0 AS position, topic, CASE WHEN status = 'granted' THEN value END AS value,
-        status, text_version
-    FROM other WHERE number IS NOT NULL AND topic IS NOT NULL AND status IS NOT NULL"""
+        status AS consent, text_version
+    FROM other WHERE number IS NOT NULL AND topic IS NOT NULL AND status IN {CONSENTS}"""
 
 # Of a registrant under protected identity no address stays, in either dataset.
 _PLACES = ("street", "postcode", "town", "country")

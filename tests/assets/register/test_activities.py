@@ -6,6 +6,7 @@ As of 20 November 2026, by calendar: of each pair the first is over, the second 
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import duckdb
 import pytest
 
 from assets.marts import building as marts
-from assets.register import building
+from assets.register import aggregates, building, clocks, relationships, source_statements
 from assets.retention import overdue_check, sweep
 from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
+from schemas.policy.loader import load_policy
 from tests.support.activity_records import (
     attendee,
     call,
@@ -198,9 +201,9 @@ def test_uses_of_social_media_stay_for_25_months_and_are_in_no_mart_by_name(
 
 @pytest.mark.clause("P5.7", "P9.3")
 def test_other_data_stays_until_its_consent_is_withdrawn(built: DataRoot) -> None:
-    assert rows(built, "SELECT value, status FROM other_data ORDER BY status") == [
-        {"value": "purjehdus 2", "status": "granted"},
-        {"value": None, "status": "withdrawn"},
+    assert rows(built, "SELECT value, consent FROM other_data ORDER BY consent") == [
+        {"value": "purjehdus 2", "consent": "granted"},
+        {"value": None, "consent": "withdrawn"},
     ]
     assert in_mart(built, "customer_care", "other_data") == 1
 
@@ -250,3 +253,39 @@ def test_attendance_outlives_the_participations(built: DataRoot, swept: object) 
         {"event": "Kevätseminaari", "month": "2024-11-01", "participants": 2},
         {"event": "Kevätseminaari", "month": "2026-11-01", "participants": 2},
     ]
+
+
+def test_a_months_attendance_is_merged_when_its_participations_are_over(
+    built: DataRoot, swept: object
+) -> None:
+    with connect(built) as connection:
+        source_statements.make_staged(built, connection)
+        connection.execute(relationships.REGISTRANT_VISITS.create_empty())
+        aggregates.gather(built, connection, date(2028, 12, 1))
+        counted = connection.execute(
+            "SELECT event, status, participants, closed FROM event_attendance ORDER BY ended_in"
+        ).fetchall()
+    assert counted == [("any", "any", 2, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("category", "over"), [("correspondence", []), ("order", ["both", "alone"])]
+)
+def test_a_hold_on_one_party_keeps_a_message_for_both(category: str, over: list[str]) -> None:
+    message = next(kind for kind in clocks.clocked(load_policy(), TODAY) if kind.what == "message")
+    with duckdb.connect() as connection:
+        connection.execute(
+            """CREATE TABLE staged_correspondence AS
+            SELECT * FROM (VALUES ('d', 1, 'both', 'held'), ('d', 1, 'both', 'other'),
+                ('d', 2, 'alone', 'held'))
+                AS staged(delivery_id, record_no, message, person_key),
+                (SELECT TIMESTAMPTZ '2020-01-01 00:00:00+00' AS sent_at)"""
+        )
+        connection.execute(
+            f"""CREATE TABLE persons_on_hold AS
+            SELECT 'held' AS person_key, '{category}' AS category"""
+        )
+        found = connection.execute(
+            f"SELECT DISTINCT message FROM {message.rows} WHERE {message.over} ORDER BY ALL DESC"
+        ).fetchall()
+    assert [row[0] for row in found] == over

@@ -210,7 +210,7 @@ def test_of_someone_under_protected_identity_no_address_stays() -> None:
 class TestOtherData:
     def test_it_is_kept_with_the_text_that_was_accepted(self) -> None:
         row = stage(OTHER_DATA, [other_data(1, "2026-11-16T08:00:00Z")]).only("other_data")
-        assert (row["topic"], row["value"], row["status"], row["text_version"]) == (
+        assert (row["topic"], row["value"], row["consent"], row["text_version"]) == (
             "harrastus",
             "purjehdus 1",
             "granted",
@@ -224,7 +224,7 @@ class TestOtherData:
 
     def test_a_withdrawal_counts_without_a_readable_time(self) -> None:
         staged = stage(OTHER_DATA, [other_data(1, "soon", "withdrawn", text_version="")])
-        assert staged.only("other_data")["status"] == "withdrawn"
+        assert staged.only("other_data")["consent"] == "withdrawn"
 
     @pytest.mark.parametrize(
         ("wrong", "code"),
