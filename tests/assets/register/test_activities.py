@@ -90,11 +90,11 @@ def deliver(data_root: DataRoot) -> None:
             call("call-kept", "+358500012345", "2026-05-21T08:00:00Z"),
         ],
     )
-    for number, date in (
+    for number, written in (
         (1, "Wed, 20 Nov 2024 10:00:00 +0200"),
         (2, "Thu, 21 Nov 2024 10:00:00 +0200"),
     ):
-        data = mail(number, "Liisa <liisa.testi@example.fi>", "info@qvik.com", date)
+        data = mail(number, "Liisa <liisa.testi@example.fi>", "info@qvik.com", written)
         put(data_root, "correspondence", DAY, "message", data, 1)
     put_lines(
         data_root,
