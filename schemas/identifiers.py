@@ -8,6 +8,9 @@ Usual spellings are canonicalised in SQL; what SQL cannot parse (Unicode, foreig
 through the one scalar function `unusual_spelling`, which `install` registers. An engine without it
 needs a function of that name, nothing else.
 
+An identity code is a Finnish one, or a Swedish number (personnummer, samordningsnummer) in twelve
+digits. Ten digits do not name the century, and look like Finnish codes: they are no identifier.
+
 Source: docs/vendor-formats.md, "Identifiers" (the century sign is part of a Finnish identity code
 and never normalised away); docs/decisions/canonical-identifiers.md.
 """
@@ -85,18 +88,37 @@ DAMAGED = r"[-+]?[0-9]+[.,][0-9]*[eE][-+]?[0-9]{1,3}|[-+]?[0-9]+[eE]\+[0-9]{1,3}
 _BETWEEN = "[ ()./-]*"
 _USUAL_ADDRESS = "[a-z0-9!#$%&*+/=?^_{|}~.-][a-z0-9!#$%&''*+/=?^_`{|}~.-]*@[a-z0-9.-]*[a-z]"
 
+# The sum of the last ten digits of a Swedish number, every second one doubled.
+_LUHN = " + ".join(
+    f"coalesce(TRY_CAST(substr('{'0246813579' if place % 2 == 0 else '0123456789'}',"
+    f" TRY_CAST(substr(code, {place + 3}, 1) AS INTEGER) + 1, 1) AS INTEGER), 0)"
+    for place in range(10)
+)
+
 VALIDITY = r"""
+CREATE OR REPLACE MACRO swedish_birth_date(code) AS
+    TRY_CAST(
+        left(code, 4) || '-' || substr(code, 5, 2) || '-'
+        || lpad((TRY_CAST(substr(code, 7, 2) AS INTEGER) % 60)::VARCHAR, 2, '0') AS DATE);
+
+CREATE OR REPLACE MACRO swedish_number_valid(code) AS
+    regexp_full_match(code, '(18|19|20)[0-9]{10}')
+    AND (<luhn>) % 10 = 0
+    AND swedish_birth_date(code) IS NOT NULL;
+
 CREATE OR REPLACE MACRO identity_code_birth_date(code) AS
+    CASE WHEN length(code) = 12 THEN swedish_birth_date(code) ELSE
     TRY_CAST(
         CASE
             WHEN substr(code, 7, 1) = '+' THEN '18'
             WHEN contains('-YXWVU', substr(code, 7, 1)) THEN '19'
             WHEN contains('ABCDEF', substr(code, 7, 1)) THEN '20'
         END || substr(code, 5, 2) || '-' || substr(code, 3, 2) || '-' || substr(code, 1, 2)
-        AS DATE);
+        AS DATE) END;
 
 CREATE OR REPLACE MACRO identity_code_valid(code) AS
-    CASE WHEN code IS NOT NULL THEN
+    CASE WHEN length(code) = 12 THEN swedish_number_valid(code)
+        WHEN code IS NOT NULL THEN
         regexp_full_match(code, '[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]')
         AND coalesce(TRY_CAST(substr(code, 8, 3) AS INTEGER) >= 2, false)
         AND coalesce(
@@ -134,7 +156,13 @@ CREATE OR REPLACE MACRO phone_valid(number) AS
 
 CREATE OR REPLACE MACRO postcode_valid(code) AS
     regexp_full_match(code, '[0-9]{5}') AND code <> '00000';
-""".replace("<no_mailbox>", _NO_MAILBOX).replace("<no_domain>", _NO_DOMAIN)
+"""
+for _place, _text in {
+    "<luhn>": _LUHN,
+    "<no_mailbox>": _NO_MAILBOX,
+    "<no_domain>": _NO_DOMAIN,
+}.items():
+    VALIDITY = VALIDITY.replace(_place, _text)
 
 _FORMS = r"""
 CREATE OR REPLACE MACRO plain_text(text) AS
@@ -143,6 +171,8 @@ CREATE OR REPLACE MACRO plain_text(text) AS
 
 CREATE OR REPLACE MACRO identity_code_canonical(text) AS
     CASE WHEN regexp_full_match(text, '[0-9]{6}[-+A-Z][0-9]{3}[0-9A-Z]') THEN text
+        WHEN regexp_full_match(text, '(18|19|20)[0-9]{6}[-+][0-9]{4}')
+            THEN left(text, 8) || right(text, 4)
         ELSE upper(nfc_normalize(replace(plain_text(text), ' ', ''))) END;
 
 CREATE OR REPLACE MACRO hyphenated_business_id(code) AS

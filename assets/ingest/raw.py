@@ -37,6 +37,7 @@ from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS, raw_path
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
+from assets.sources.all_sources import AUTHORITIES
 from assets.sources.formats import Csv, JsonArray
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage import recorded_files, suppression_state
@@ -48,8 +49,6 @@ from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
 
 ROWS_PER_GROUP = 16_384
-# The source that decides who is protected and until when: what it delivers is stored unredacted.
-PROTECTION_SOURCE = "population_register"
 Delivery = tuple[Waiting, Manifest, Dataset]
 
 
@@ -257,7 +256,7 @@ def _read(
         suppressing = suppression.prepare(data_root, connection)
         if suppressing:
             suppressed_texts.prepare(data_root, connection)
-        protecting = item.source != PROTECTION_SOURCE and protected_identity.prepare(
+        protecting = item.source not in AUTHORITIES and protected_identity.prepare(
             data_root, connection
         )
         refusing = refusals.prepare(data_root, connection, manifest.purpose)

@@ -116,7 +116,7 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
 
 
 WAITING_ID = "erasures"
-"""In the place of a delivery and a dataset: an erasure waits for a hold."""
+"""In the place of a delivery: an erasure waits for a hold."""
 
 
 def _restricted_by_erasure(connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -136,7 +136,6 @@ def _restricted_by_erasure(connection: duckdb.DuckDBPyConnection, today: date) -
         "source": "'self'",
         "day": f"DATE '{today}'",
         "delivery_id": f"'{WAITING_ID}'",
-        "dataset": f"'{WAITING_ID}'",
         "statement": f"""{{'moment': {now}, 'sequence': 0, 'day': DATE '{today}',
             'period_last': DATE '{today}', 'delivery_id': '{WAITING_ID}', 'record_no': nth}}""",
     }

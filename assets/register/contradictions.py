@@ -11,7 +11,6 @@ from datetime import date
 
 import duckdb
 
-from assets.register.protected_identity import POPULATION_REGISTER
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
@@ -36,6 +35,7 @@ CONTRADICTIONS_FOUND = Relation.of(
         "corrected_codes",
         "disputed_identifiers",
         "statements_identifiers",
+        "delivery_ledger",
     ),
     scope=Scope.COMPONENT,
 )
@@ -75,8 +75,10 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
             undone AS (
                 SELECT 'correction-undone', present.registrant_id,
                     nullif(earlier.registrant_id, present.registrant_id), 'identity_code',
-                    '{POPULATION_REGISTER}', record_key, statement.day
+                    delivery.source, record_key, statement.day
                 FROM discounted_corrections AS discounted
+                JOIN delivery_ledger AS delivery
+                    ON delivery.delivery_id = discounted.statement.delivery_id
                 LEFT JOIN corrected_codes AS c ON c.code = discounted.code
                 LEFT JOIN corrected_codes AS n ON n.code = discounted.next
                 JOIN membership AS present ON present.person_key

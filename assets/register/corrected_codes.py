@@ -119,11 +119,11 @@ def _code_statements(connection: duckdb.DuckDBPyConnection, policy: Policy) -> N
             repeated AS (
                 SELECT record_key, max(day) AS day
                 FROM staged_records JOIN delivery_ledger USING (delivery_id)
-                WHERE outcome = 'duplicate' AND dataset = 'perustiedot'
+                WHERE outcome = 'duplicate' AND role = 'basic_data'
                 GROUP BY record_key),
             stated AS (
                 SELECT staged.value AS code, staged.replaced_by, staged.position,
-                    staged.record_key, dataset, sequence, staged.delivery_id, staged.record_no,
+                    staged.record_key, role, sequence, staged.delivery_id, staged.record_no,
                     greatest(staged.day, repeated.day) AS day,
                     CASE WHEN repeated.day > staged.day
                         THEN timezone('{policy.time_zone}', repeated.day::TIMESTAMP)
@@ -132,18 +132,18 @@ def _code_statements(connection: duckdb.DuckDBPyConnection, policy: Policy) -> N
                 SEMI JOIN named ON staged.value = named.code
                 SEMI JOIN latest_records USING (delivery_id, record_no)
                 JOIN delivery_ledger USING (delivery_id)
-                LEFT JOIN repeated ON dataset = 'perustiedot'
+                LEFT JOIN repeated ON role = 'basic_data'
                     AND repeated.record_key = staged.record_key
-                WHERE type = 'identity_code' AND dataset IN ('perustiedot', 'muutokset')),
+                WHERE type = 'identity_code' AND role IS NOT NULL),
             changes AS (
-                SELECT DISTINCT code, day, stated_at FROM stated WHERE dataset = 'muutokset'),
+                SELECT DISTINCT code, day, stated_at FROM stated WHERE role = 'changes'),
             based AS (
                 SELECT stated.delivery_id, stated.record_no,
                     min(changes.stated_at) - INTERVAL 1 SECOND AS moment
                 FROM stated JOIN changes
                     ON stated.code = changes.code AND changes.day >= stated.day
                     AND changes.stated_at <= stated.stated_at
-                WHERE dataset = 'perustiedot'
+                WHERE role = 'basic_data'
                 GROUP BY ALL)
             SELECT code, arg_max(replaced_by, position) AS next,
                 any_value(record_key) AS record_key,
@@ -152,7 +152,7 @@ def _code_statements(connection: duckdb.DuckDBPyConnection, policy: Policy) -> N
                     'record_no': record_no}}::{_STATEMENT}) AS statement
             FROM stated LEFT JOIN based USING (delivery_id, record_no)
             GROUP BY code, delivery_id, record_no
-            HAVING next IS NOT NULL OR bool_or(dataset = 'perustiedot' OR position > 0)"""
+            HAVING next IS NOT NULL OR bool_or(role = 'basic_data' OR position > 0)"""
         )
     )
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from assets.sources.all_sources import is_authority
 from assets.storage.relations import Relation, Scope
 from schemas.activities import ACTIVITIES
 from schemas.columns import duckdb_types
@@ -41,7 +42,7 @@ def _statements(table: str) -> Relation:
             "day": "DATE",
             "delivery_id": "VARCHAR",
             "person_key": "VARCHAR",
-            "dataset": "VARCHAR",
+            "role": "VARCHAR",
             "statement": STATEMENT,
         },
         reads=(
@@ -167,7 +168,8 @@ def fold(connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None
             remaining AS (
                 SELECT latest.*,
                     coalesce(valid_from,
-                        CASE WHEN dataset <> 'perustiedot' THEN statement.moment::DATE END,
+                        CASE WHEN role IS DISTINCT FROM 'basic_data'
+                            THEN statement.moment::DATE END,
                         {UNKNOWN_START}) AS started
                 FROM latest LEFT JOIN wiped USING (person_key, source, kind)
                 {_FORGOTTEN if fact.location else "WHERE true"} AND op = 'state'
@@ -182,10 +184,10 @@ def fold(connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None
     )
 
 
-_FORGOTTEN = """LEFT JOIN protection_status USING (person_key)
+_FORGOTTEN = f"""LEFT JOIN protection_status USING (person_key)
     WHERE NOT coalesce(protection_status.protected, false)
     AND (lifted IS NULL OR latest.statement >= lifted
-        OR (latest.source <> 'population_register'
+        OR (NOT {is_authority("latest.source")}
             AND latest.statement.moment >= lifted.moment))"""
 """SQL: location data is forgotten while the identity is protected, and what was stated before."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from assets.sources.all_sources import AUTHORITIES, is_authority
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
@@ -46,10 +47,11 @@ def _chosen(when: str) -> Predicate:
 
 
 _CRM = "'crm'"
+_AUTHORITY = repr(", ".join(AUTHORITIES))
 _TODAY = "getvariable('today')::DATE"
 _REFUSAL_CODE = f"""CASE
     WHEN reach.purpose NOT IN ('direct_marketing', 'targeted_advertising') THEN 'ADM-PROHIBITED'
-    WHEN starts_with(origin, 'population_register:') OR starts_with(origin, 'consents:vtj')
+    WHEN {is_authority("split_part(origin, ':', 1)")} OR starts_with(origin, 'consents:vtj')
         THEN 'ADM-REGISTER-PROHIBITION'
     WHEN starts_with(origin, '{LIST_ORIGIN}') THEN 'ADM-PROHIBITION-LIST'
     WHEN origin = 'crm:global_bounce' THEN 'ADM-BOUNCE'
@@ -93,10 +95,8 @@ PREDICATES: dict[str, Predicate] = {
     "ADM-CLAIM": Predicate(
         "coalesce(party_since, ordered_on) IS NOT NULL", _CRM, "coalesce(party_since, ordered_on)"
     ),
-    "ADM-DECEASED": Predicate(
-        "deceased OR death_date IS NOT NULL", "'population_register'", "death_date"
-    ),
-    "ADM-PROTECTED": Predicate("protected", "'population_register'"),
+    "ADM-DECEASED": Predicate("deceased OR death_date IS NOT NULL", _AUTHORITY, "death_date"),
+    "ADM-PROTECTED": Predicate("protected", _AUTHORITY),
     "ADM-RESTRICTED": _chosen("choice = 'restricted'"),
     "ADM-MINOR": Predicate(
         f"""target.minimum_age > 0
@@ -364,7 +364,7 @@ def _choices_in_force(connection: duckdb.DuckDBPyConnection, policy: Policy) -> 
                 log.choice IN {REFUSED}
                     AND reach.purpose IN ('customer_care', 'credit_decision')
                     AND facts.running_since IS NOT NULL AS needed,
-                coalesce(address_source = 'population_register', false) AS registered_address
+                coalesce({is_authority("address_source")}, false) AS registered_address
             FROM choice_log AS log
             JOIN reach ON log.purpose = about AND log.channel = by_channel
                 AND log.choice = reach.choice

@@ -19,6 +19,7 @@ import duckdb
 
 from assets.ingest import refusals
 from assets.register import current_statements
+from assets.sources.all_sources import is_authority
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
@@ -189,7 +190,7 @@ def remember_erased(
         write(data_root, connection)
 
 
-OWN_WORD = f"""NOT (starts_with(origin, 'population_register:')
+OWN_WORD = f"""NOT ({is_authority("split_part(origin, ':', 1)")}
             OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
             OR origin = 'crm:global_bounce')"""
 """SQL: the registrant refused, and no register, list or mail server."""
@@ -286,7 +287,6 @@ def find_returned(connection: duckdb.DuckDBPyConnection) -> None:
         "source": "split_part(origin, ':', 1)",
         "day": "kept_since",
         "delivery_id": f"'{LASTING_ID}'",
-        "dataset": f"'{LASTING_ID}'",
         "statement": (
             f"""{{'moment': stated_at, 'sequence': 0, 'day': kept_since,
             'period_last': kept_since, 'delivery_id': '{LASTING_ID}', 'record_no': nth}}"""
@@ -310,7 +310,7 @@ def find_returned(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 LASTING_ID = "refusals"
-"""In the place of a delivery and a dataset: only the memory of refusals has it."""
+"""In the place of a delivery: only the memory of refusals has it."""
 
 
 def forget_ended(connection: duckdb.DuckDBPyConnection) -> None:

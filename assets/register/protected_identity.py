@@ -1,11 +1,11 @@
 """Protected identity (turvakielto): who has it, and where a location of theirs still is.
 
 Protected (661/2009, 36 §; the policy's `protection`); in doubt a person is protected:
-- everyone that the population register has flagged, or censored a field of, until it states that
+- everyone that a population register has flagged, or censored a field of, until it states that
   the flag has ended;
 - everyone that it once flagged, when it has delivered nothing for longer than `confirmed_within`:
   that the flag has ended is then not confirmed. A delivery confirms everyone, for a change would
-  have been in it; an empty one, too;
+  have been in it; an empty one, too. Who is known by answers alone is confirmed by theirs;
 - everyone who is the subject of a message in quarantine that mentions protection, until the
   repaired message or fresh basic data has come.
 Besides, while the register has been silent for that long, the location of everyone it has ever
@@ -20,6 +20,7 @@ from datetime import date
 import duckdb
 
 from assets.ingest import deliveries
+from assets.sources.all_sources import AUTHORITIES, SOURCES, is_authority
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.quoting import parquet
@@ -27,8 +28,17 @@ from assets.storage.relations import Relation, Scope
 from schemas.raw import Raw
 from schemas.register import Provenance
 
-POPULATION_REGISTER = "population_register"
 WITHHELD = "withheld.parquet"
+_DECLARED = [
+    (source.name, dataset) for source in SOURCES if source.authority for dataset in source.datasets
+]
+_CONFIRMING = {(source, dataset.name) for source, dataset in _DECLARED if dataset.confirms}
+_MAY_PROTECT = " OR ".join(
+    f"(failed.source = '{source}' AND dataset = '{dataset.name}'"
+    f" AND regexp_matches(payload, '{dataset.protection}'))"
+    for source, dataset in _DECLARED
+    if dataset.protection
+)
 
 UNCONFIRMED_PROTECTION = Relation(
     name="unconfirmed_protection",
@@ -40,6 +50,7 @@ UNCONFIRMED_PROTECTION = Relation(
         "quarantine",
         "renamed_persons",
         "register_messages",
+        "delivery_ledger",
     ),
     scope=Scope.COMPONENT,
 )
@@ -61,8 +72,8 @@ def silent_for(data_root: DataRoot, today: date) -> int | None:
     """Return the days since the population register's last staged delivery; None before one."""
     days = [
         entry.day
-        for entry in deliveries.ledger(data_root, POPULATION_REGISTER)
-        if entry.staged_with
+        for entry in deliveries.ledger(data_root)
+        if entry.staged_with and (entry.source, entry.dataset) in _CONFIRMING
     ]
     return (today - date.fromisoformat(max(days))).days if days else None
 
@@ -87,8 +98,20 @@ def find_unconfirmed(
             SELECT DISTINCT stated.person_key, status.person_key IS NOT NULL
             FROM statements_identifiers AS stated
             LEFT JOIN protection_status AS status USING (person_key)
-            WHERE source = '{POPULATION_REGISTER}' AND stated.person_key IS NOT NULL"""
+            WHERE {is_authority("source")} AND stated.person_key IS NOT NULL"""
         )
+    connection.execute(
+        f"""INSERT INTO unconfirmed_protection
+        SELECT stated.person_key, bool_or(status.person_key IS NOT NULL)
+        FROM statements_identifiers AS stated
+        JOIN delivery_ledger AS delivery USING (delivery_id)
+        LEFT JOIN protection_status AS status USING (person_key)
+        WHERE stated.role IS NOT NULL AND stated.person_key IS NOT NULL
+        GROUP BY stated.person_key
+        HAVING NOT bool_or(confirms) AND max(stated.day) < DATE '{
+            data_root.policy.protection.confirmed_within.before(today)
+        }'"""
+    )
     _find_in_quarantine(data_root, connection)
 
 
@@ -98,11 +121,16 @@ def _find_in_quarantine(data_root: DataRoot, connection: duckdb.DuckDBPyConnecti
         delivery
         for (delivery,) in connection.execute(
             f"""SELECT DISTINCT delivery_id FROM quarantine
-            WHERE source = '{POPULATION_REGISTER}' AND scope = 'record'
+            WHERE {is_authority("source")} AND scope = 'record'
                 AND person_key IS NOT NULL"""
         ).fetchall()
     }
-    files = [path for path in data_root.files("raw", POPULATION_REGISTER) if path.stem in broken]
+    files = [
+        path
+        for source in AUTHORITIES
+        for path in data_root.files("raw", source)
+        if path.stem in broken
+    ]
     if not files:
         return
     create_view(data_root, connection, "raw_messages", Raw, files)
@@ -113,16 +141,15 @@ def _find_in_quarantine(data_root: DataRoot, connection: duckdb.DuckDBPyConnecti
                 failed.stated_at, failed.day
             FROM quarantine AS failed
             JOIN raw_messages USING (delivery_id, record_no)
+            JOIN delivery_ledger USING (delivery_id)
             LEFT JOIN renamed_persons USING (person_key)
-            WHERE failed.source = '{POPULATION_REGISTER}' AND scope = 'record'
-                AND failed.person_key IS NOT NULL
-                AND regexp_matches(payload, '(?i)turvakiel'))
+            WHERE scope = 'record' AND failed.person_key IS NOT NULL AND ({_MAY_PROTECT}))
         SELECT DISTINCT person_key, true
         FROM broken
         WHERE NOT EXISTS (
             SELECT 1 FROM register_messages AS message
             WHERE message.person_key = broken.person_key AND message.day > broken.day
-            AND (dataset = 'perustiedot' OR message.stated_at = broken.stated_at))"""
+            AND (role = 'basic_data' OR message.stated_at = broken.stated_at))"""
     )
 
 
@@ -140,11 +167,11 @@ def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
                 SEMI JOIN (
                     FROM membership SEMI JOIN protection_status USING (person_key)
                 ) AS protected USING (registrant_id)
-                WHERE source = '{POPULATION_REGISTER}'),
+                WHERE {is_authority("source")}),
             messages AS (
                 SELECT DISTINCT delivery_id, day, record_key, stated_at
                 FROM staged_identifiers SEMI JOIN flagged USING (record_key)
-                WHERE source = '{POPULATION_REGISTER}'),
+                WHERE {is_authority("source")}),
             repeated AS (
                 SELECT delivery_id, record_key, first_value(delivery_id) OVER (
                     PARTITION BY record_key, stated_at

@@ -39,6 +39,7 @@ from assets.register import (
 )
 from assets.register.current_statements import STATEMENT
 from assets.register.holds import unless_on_hold
+from assets.sources.all_sources import SOURCES, is_authority
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
@@ -54,13 +55,22 @@ OPT_OUT_COLUMNS = {
     "crm:global_bounce": "Global bounce",
 }
 _EXCLUDED = "SELECT person_key FROM excluded_persons"
+_ROLES = {
+    (source.name, dataset.name): (dataset.role, dataset.confirms)
+    for source in SOURCES
+    for dataset in source.datasets
+}
 
 DELIVERY_LEDGER = Relation(
     name="delivery_ledger",
-    summary="The deliveries of the ledger: which dataset, period and number, which columns lack.",
+    summary="The deliveries of the ledger: which dataset, period and number, which columns lack; "
+    "of an authority's, its role and whether it confirms those who are not in it.",
     columns={
         "delivery_id": "VARCHAR",
+        "source": "VARCHAR",
         "dataset": "VARCHAR",
+        "role": "VARCHAR",
+        "confirms": "BOOLEAN",
         "period_last": "DATE",
         "sequence": "BIGINT",
         "missing_columns": "VARCHAR[]",
@@ -86,7 +96,7 @@ REGISTER_MESSAGES = Relation(
     summary="Messages of the population register, by the person that they are about.",
     columns={
         "person_key": "VARCHAR",
-        "dataset": "VARCHAR",
+        "role": "VARCHAR",
         "delivery_id": "VARCHAR",
         "record_no": "BIGINT",
         "day": "DATE",
@@ -197,7 +207,7 @@ def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
     counted = f"""FROM statements_identifiers
         LEFT JOIN corrected_codes
             ON type = 'identity_code' AND value = corrected_codes.code
-        WHERE (source <> '{protected_identity.POPULATION_REGISTER}'
+        WHERE (NOT {is_authority("source")}
             OR type <> 'identity_code' OR person_key IS NULL
             OR person_key
                 = person_key('identity_code', coalesce(corrected_codes.active, value)))"""
@@ -211,7 +221,7 @@ def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         CODE_CLAIMS.create_table(
             f"""SELECT person_key, coalesce(corrected_codes.active, value) AS code,
-                bool_or(source = '{protected_identity.POPULATION_REGISTER}') AS own,
+                bool_or({is_authority("source")}) AS own,
                 max(statement) AS statement,
                 arg_max(source, statement) AS source,
                 arg_max(record_key, statement) AS record_key
@@ -226,7 +236,9 @@ def _delivery_ledger(data_root: DataRoot, connection: duckdb.DuckDBPyConnection)
     rows = [
         (
             entry.delivery_id,
+            entry.source,
             entry.dataset,
+            *_ROLES.get((entry.source, entry.dataset), (None, False)),
             entry.period_last,
             entry.sequence or 0,
             entry.missing_columns or [],
@@ -234,7 +246,7 @@ def _delivery_ledger(data_root: DataRoot, connection: duckdb.DuckDBPyConnection)
         for entry in deliveries.ledger(data_root)
     ]
     if rows:
-        connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _latest_records(connection: duckdb.DuckDBPyConnection) -> None:
@@ -306,12 +318,12 @@ def _base_times(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         REGISTER_MESSAGES.create_table(
             """SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
-                dataset, delivery_id, record_no, staged.day, min(stated_at) AS stated_at
+                role, delivery_id, record_no, staged.day, min(stated_at) AS stated_at
             FROM staged_identifiers AS staged
             SEMI JOIN current_records USING (delivery_id, record_no)
             JOIN delivery_ledger USING (delivery_id)
             LEFT JOIN renamed_persons USING (person_key)
-            WHERE dataset IN ('perustiedot', 'muutokset')
+            WHERE role IS NOT NULL
             GROUP BY ALL"""
         )
     )
@@ -322,7 +334,7 @@ def _base_times(connection: duckdb.DuckDBPyConnection) -> None:
             FROM register_messages AS base
             JOIN register_messages AS change
                 ON base.person_key = change.person_key AND change.day >= base.day
-            WHERE base.dataset = 'perustiedot' AND change.dataset = 'muutokset'
+            WHERE base.role = 'basic_data' AND change.role = 'changes'
                 AND change.stated_at <= base.stated_at
             GROUP BY ALL"""
         )
@@ -339,14 +351,14 @@ def _delayed_changes(connection: duckdb.DuckDBPyConnection) -> None:
                 FROM quarantine
                 JOIN delivery_ledger USING (delivery_id)
                 LEFT JOIN renamed_persons USING (person_key)
-                WHERE dataset = 'muutokset' AND scope = 'record'
+                WHERE role = 'changes' AND scope = 'record'
                     AND quarantine.person_key IS NOT NULL)
             SELECT person_key, min(stated_at) AS after
             FROM broken
             WHERE NOT EXISTS (
                 SELECT 1 FROM register_messages AS message
                 WHERE message.person_key = broken.person_key AND message.day > broken.day
-                AND (dataset = 'perustiedot' OR message.stated_at = broken.stated_at))
+                AND (role = 'basic_data' OR message.stated_at = broken.stated_at))
             GROUP BY person_key"""
         )
     )
@@ -367,10 +379,10 @@ def _statements(
     if blanked:
         shown = f"CASE WHEN NOT coalesce({person} IN ({blanked}), false) THEN {person} END"
     excluded = f"coalesce({person} IN ({left_out}), false)" if left_out else "false"
-    delayed = "coalesce(dataset = 'muutokset' AND staged.stated_at > delayed_changes.after, false)"
+    delayed = "coalesce(role = 'changes' AND staged.stated_at > delayed_changes.after, false)"
     connection.execute(
         current_statements.STATEMENTS[table].create_view(
-            f"""SELECT staged.* EXCLUDE (person_key), {shown} AS person_key, dataset,
+            f"""SELECT staged.* EXCLUDE (person_key), {shown} AS person_key, role,
                 {{'moment': coalesce(base_times.moment, staged.stated_at),
                     'sequence': sequence, 'day': staged.day, 'period_last': period_last,
                     'delivery_id': staged.delivery_id,

@@ -33,6 +33,15 @@ SOURCES = tuple(source for _, source in sorted(_by_name().items()))
 """Every source, by name."""
 
 
+AUTHORITIES = tuple(source.name for source in SOURCES if source.authority)
+"""The registers of persons that states keep."""
+
+
+def is_authority(source: str) -> str:
+    """Return SQL: whether the source, given as SQL, is an authority."""
+    return f"({source} IN ({', '.join(repr(name) for name in AUTHORITIES or ('',))}))"
+
+
 def in_order(policy: Policy) -> tuple[Source, ...]:
     """Return the sources in an order in which they can be ingested.
 

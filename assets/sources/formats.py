@@ -114,12 +114,13 @@ class XmlRecords:
 
     Attributes:
         name: The record's element as `{namespace URI}local name`, or a local name for no namespace.
-        depth: How many elements are around it: 0 for the document's own element.
+        depth: How many elements are around it: 0 for the document's own element; None: any number
+            (of elements of this name in each other, the outermost).
         repeating: Names of children that are a list also when there is one.
     """
 
     name: str
-    depth: int = 1
+    depth: int | None = 1
     repeating: tuple[str, ...] = ()
     kind: ClassVar[str] = "xml"
     composed: ClassVar[bool] = True

@@ -10,7 +10,9 @@ citizenship and religion are not needed and are removed before anything reaches 
 from __future__ import annotations
 
 import json
+from typing import Literal
 
+from assets.sources import person_monitoring, spar, vtj_query
 from assets.sources.formats import JsonArray
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.population_register import OPERATIONS, PopulationRegisterRecord
@@ -406,7 +408,13 @@ _MARKETING_CHOICES = f"""
     FROM statements WHERE part_name IN {tuple(_PROHIBITIONS)}"""
 
 
-def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Dataset:
+def _dataset(
+    name: str,
+    role: Literal["basic_data", "changes"],
+    key: str,
+    dated: str,
+    sequence_key: str | None = None,
+) -> Dataset:
     return Dataset(
         name=name,
         format=JsonArray((name,), sequence_key),
@@ -419,6 +427,9 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
         disclosable=_HANDED_OUT,
         # Other groups may be about relatives, guardians or other people.
         disclosable_parts={"tietoryhmat": ("tietoryhma", (*_PLACELESS, *_PLACES, _DWELLING))},
+        role=role,
+        confirms=True,
+        protection="(?i)turvakiel",
         frames=(
             Frame(Persons, _PERSONS),
             Frame(Names, _NAMES),
@@ -432,14 +443,13 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
 
 SOURCE = Source(
     name="population_register",
-    description="Basic data and changes of persons from the Finnish population register (DVV)",
+    description="Persons by the population registers of Finland (DVV) and Sweden (SPAR)",
     datasets=(
-        _dataset("perustiedot", "identity_code_canonical(code)", "true", sequence_key=None),
-        _dataset(
-            "muutokset",
-            "NULL",
-            "changed_at IS NOT NULL",
-            sequence_key="viimeisinKirjausavain",
-        ),
+        _dataset("perustiedot", "basic_data", "identity_code_canonical(code)", "true"),
+        _dataset("muutokset", "changes", "NULL", "changed_at IS NOT NULL", "viimeisinKirjausavain"),
+        vtj_query.ANSWERS,
+        person_monitoring.ANSWERS,
+        spar.ANSWERS,
     ),
+    authority=True,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from assets.sources.formats import Format
 from schemas import values
@@ -67,6 +68,14 @@ class Dataset:
         disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
             Nothing else of a record is disclosed when somebody requests their data.
         disclosable_parts: For a list, the field and the values of its disclosable elements.
+        role: Of an authority's dataset: a record is all that is in force about its person
+            (`basic_data`), which counts as stated before the changes that come with it or after it;
+            or what has changed since (`changes`).
+        confirms: Of an authority's dataset: a delivery shows that nobody's status has changed who
+            is not in it. An answer about one person shows nothing of others.
+        protection: Of an authority's dataset: a regular expression (RE2) for the text of records
+            that may state a protected identity. While one that matches is in quarantine, its
+            person counts as protected.
     """
 
     name: str
@@ -84,15 +93,26 @@ class Dataset:
     prepare: tuple[str, ...] = field(default=())
     disclosable: Mapping[str, object] = field(default_factory=dict)
     disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    role: Literal["basic_data", "changes"] | None = None
+    confirms: bool = False
+    protection: str = ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source of deliveries; `name` is a key of the policy's `sources`."""
+    """A source of deliveries.
+
+    Attributes:
+        name: A key of the policy's `sources`.
+        authority: It is a register of persons that a state keeps: it decides who is under protected
+            identity and until when, so what it delivers is stored unredacted; and it speaks of each
+            person under one identity code.
+    """
 
     name: str
     description: str
     datasets: tuple[Dataset, ...]
+    authority: bool = False
 
     def dataset(self, name: str) -> Dataset | None:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,14 +56,34 @@ def records(path: Path, codec: str, declared: Csv, facts: FileFacts) -> Iterator
                 misfits.clear()
     except pa.ArrowInvalid as error:
         if "straddl" in str(error):
-            refuse_structure(
-                f"a row is longer than {decoding.CHUNK >> 20} MiB: is a quotation mark not closed?"
-            )
+            _refuse_long_row()
         if "Empty CSV file" not in str(error):
             refuse_structure(f"the file is not {_NAMES[declared.delimiter]} text with a header")
+        _read_only_line(path, codec, declared, header)
+        facts.missing_columns = header.missing
     for rows, fault in _rows(header, None, misfits):
         yield batch(number, rows, fault)
         number += len(rows)
+
+
+def _read_only_line(path: Path, codec: str, declared: Csv, header: Header) -> None:
+    """Read the header of a file in which Arrow finds no line: it has one without an end, or none.
+
+    Raises:
+        RefusedDeliveryError: It is no header, or has no end at all.
+    """
+    chunks = decoded(path, codec)
+    text = next(chunks, b"").decode()
+    if any(chunks):
+        _refuse_long_row()
+    if text.strip():
+        header.read(next(csv.reader([text.strip()], delimiter=declared.delimiter)))
+
+
+def _refuse_long_row() -> Never:
+    refuse_structure(
+        f"a row is longer than {decoding.CHUNK >> 20} MiB: is a quotation mark not closed?"
+    )
 
 
 _NAMES = {",": "comma-separated", ";": "semicolon-separated", "\t": "tab-separated"}

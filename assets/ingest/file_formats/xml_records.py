@@ -99,7 +99,8 @@ class _Document:
         """Begin an element."""
         if self._open > DEEPEST_DOCUMENT:
             refuse_structure(f"elements nest deeper than {DEEPEST_DOCUMENT}")
-        if not self._in_record and self._open == self._depth and name == self._name:
+        at_depth = self._depth is None or self._open == self._depth
+        if not self._in_record and at_depth and name == self._name:
             self._in_record = self._open + 1
             self._fault, self._size, self._content = None, 0, hashlib.sha256()
         self._open += 1

@@ -1,0 +1,129 @@
+"""What the answers of registers about one person have in common, whichever their format.
+
+An answer is everything that is in force about its person. A dataset brings it into four tables
+(`TABLES`); how they become statements is the same for all. An answer confirms the status of nobody
+but its own person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assets.sources.formats import Format
+from assets.sources.source import Dataset, Frame
+from schemas.sources.person_answers import PersonAnswer
+from schemas.staged import Addresses, Identifiers, Names, Persons
+
+TABLES = {
+    "answers": "record_no, record_key, delivered_at, code, known, dates_fine, flags_fine, "
+    "birth_date, birth_date_precision, language, native_language, deceased, death_date, protected, "
+    "protected_until",
+    "answered_names": "record_no, position, kind, given_names, family_name, valid_from, valid_to",
+    "answered_codes": "record_no, position, value, replaced_by",
+    "answered_addresses": "record_no, position, kind, street, street_sv, postcode, town, town_sv, "
+    "municipality_code, country, valid_from, valid_to",
+}
+"""The tables that `prepare` makes, and their columns."""
+
+_VENDOR = """
+    SELECT record_no, code AS identity_code, known AS person_known, dates_fine AS dates_readable,
+        flags_fine
+    FROM answers"""
+_OF_ANSWER = """record_key, person_key('identity_code', code) AS person_key,
+        delivered_at AS stated_at"""
+_PERSONS = f"""
+    SELECT record_no, 0 AS position, {_OF_ANSWER}, birth_date, birth_date_precision, language,
+        native_language, deceased, death_date, protected, protected_until,
+        NULL::DATE AS last_contact_on
+    FROM answers WHERE known AND code IS NOT NULL"""
+_NAMES = f"""
+    SELECT record_no, position, {_OF_ANSWER}, kind, 'state' AS op, given_names, family_name,
+        valid_from, valid_to
+    FROM answered_names JOIN answers USING (record_no)
+    WHERE given_names IS NOT NULL OR family_name IS NOT NULL"""
+_ADDRESSES = f"""
+    SELECT record_no, position, {_OF_ANSWER}, kind, 'state' AS op, street, street_sv, postcode,
+        town, town_sv, municipality_code, country, valid_from, valid_to
+    FROM answered_addresses JOIN answers USING (record_no)
+    WHERE coalesce(street, postcode, town, municipality_code, country) IS NOT NULL"""
+_IDENTIFIERS = f"""
+    SELECT record_no, position, {_OF_ANSWER}, 'identity_code' AS type, value,
+        CASE WHEN identity_code_valid(replaced_by) AND replaced_by <> value
+            THEN replaced_by END AS replaced_by
+    FROM (
+        SELECT record_no, 0 AS position, code AS value, NULL AS replaced_by
+        FROM answers
+        WHERE code NOT IN (
+            SELECT value FROM answered_codes AS other
+            WHERE other.record_no = answers.record_no AND replaced_by IS NOT NULL)
+        UNION ALL
+        SELECT * FROM answered_codes)
+    JOIN answers USING (record_no)
+    WHERE identity_code_valid(value)"""
+
+
+def answers(
+    name: str,
+    form: Format,
+    *,
+    code: str,
+    codes: tuple[str, ...],
+    prepare: tuple[str, ...],
+    disclosable: Mapping[str, object],
+    minimise: str,
+    without_location: str,
+    protection: str,
+) -> Dataset:
+    """Return the dataset of answers in a format.
+
+    Args:
+        code: The JSON path of the identity code of the person.
+        codes: Expressions of lists of the other identity codes in a payload.
+        prepare: Makes `TABLES`.
+    """
+    named = " || ".join([f"[{code}]", *(f"coalesce({expression}, [])" for expression in codes)])
+    return Dataset(
+        name=name,
+        format=form,
+        identify=f"""
+    SELECT record_no, identity_code_canonical(filled({code})) AS native_key,
+        list_distinct(list_filter(
+            list_transform({named}, lambda value: identifier('identity_code',
+                identity_code_canonical(filled(value)))),
+            lambda value: value IS NOT NULL)) AS identifiers
+    FROM raw_records""",
+        prepare=prepare,
+        minimise=minimise,
+        without_location=without_location,
+        vendor=PersonAnswer,
+        vendor_query=_VENDOR,
+        disclosable=disclosable,
+        role="basic_data",
+        protection=protection,
+        frames=(
+            Frame(Persons, _PERSONS),
+            Frame(Names, _NAMES),
+            Frame(Identifiers, _IDENTIFIERS),
+            Frame(Addresses, _ADDRESSES, essential=False),
+        ),
+    )
+
+
+def without_members(path: str, names: str) -> str:
+    """Return an expression: the payload without the members of an object with such names.
+
+    Args:
+        path: The key of the object; "" for the payload itself.
+        names: A regular expression (RE2) for the whole name.
+    """
+    place = f"$.{path}" if path else "$"
+    opening, closing = (f'{{"{path}":', "}") if path else ("", "")
+    return f"""
+    CASE WHEN json_type(payload, '{place}') = 'OBJECT'
+            AND list_count(list_filter(json_keys(payload, '{place}'),
+                lambda name: regexp_full_match(name, '{names}'))) > 0
+        THEN json_merge_patch(payload, '{opening}{{' || array_to_string(list_transform(
+            list_filter(json_keys(payload, '{place}'),
+                lambda name: regexp_full_match(name, '{names}')),
+            lambda name: to_json(name) || ':null'), ',') || '}}{closing}')::VARCHAR
+        ELSE payload END"""
