@@ -11,8 +11,10 @@ import pytest
 from hypothesis import settings
 
 from assets.storage.data_root import DataRoot
+from schemas.marts import MARTS
 from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 from tests.support.made_once import made_once
+from tests.support.one_thread import use_one_thread
 from tests.support.registers import TODAY, refresh
 
 pytest_plugins = ["tests.support.seconds"]
@@ -24,6 +26,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (what is in memory needs no waiting for
 ROOM = 4_000_000_000
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+use_one_thread()
 
 
 def pytest_collection_finish() -> None:
@@ -48,7 +52,7 @@ def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         deliver(folder / "data", FIRST_DAY, SECOND_DAY)
-        refresh(DataRoot(folder / "data"), TODAY)
+        refresh(DataRoot(folder / "data"), TODAY, MARTS)
 
     return made_once(tmp_path_factory, "known", make) / "data"
 

@@ -7,6 +7,7 @@ open keeps reading that file.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -77,7 +78,10 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
 def over_register(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
 ) -> None:
-    """Create what the purpose's queries read: the register's tables, `eligible_*` and variables."""
+    """Create what the purpose's queries read: the register's tables, `eligible_*` and variables.
+
+    A name that merely occurs in a query counts as read.
+    """
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
     connection.execute(f"SET VARIABLE segment_floor = {data_root.policy.profiles.segment_floor}")
@@ -87,9 +91,10 @@ def over_register(
     for channel in channels("direct_marketing"):
         products = list(data_root.policy.marketed_by(channel))
         connection.execute(f"SET VARIABLE products_by_{channel} = {products}::VARCHAR[]")
-    for table, model in REGISTER.items():
-        read_register(data_root, connection, table, model)
-    eligible.create_views(connection, purpose)
+    read = set(re.findall(r"\w+", " ".join(QUERIES[purpose].values()))) | {"admission"}
+    for table in REGISTER.keys() & read:
+        read_register(data_root, connection, table, REGISTER[table])
+    eligible.create_views(connection, purpose, read)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -125,30 +130,34 @@ def check(data_root: DataRoot, purpose: str) -> dict[str, int]:
 
     Undeclared tables or columns of the file count as MART-UNDECLARED.
     """
-    counts: Counter[str] = Counter()
     with duckdb.connect(str(candidate_path(data_root, purpose)), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        present = connection.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
-        ).fetchall()
-        both: list[type[TableModel]] = [*MARTS[purpose], About]
-        declared = {
-            (table_name(model), name) for model in both for name in arrow_schema(model).names
-        }
-        undeclared = set(present) ^ declared
-        if undeclared:
-            counts["MART-UNDECLARED"] = len(undeclared)
-        for model in MARTS[purpose]:
-            reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(
-                BATCH_ROWS
-            )
-            for batch in reader:
-                failed = failures(model, pa.Table.from_batches([batch]))
-                counts.update(failed["code"].to_pylist())
-        if purpose == "analytics" and (
-            small := under_floor(connection, data_root.policy.profiles.segment_floor)
-        ):
-            counts["PROFILE-SEGMENT-FLOOR"] = small
+        return _check(data_root, connection, purpose)
+
+
+def _check(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose: str
+) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    connection.execute("SET TimeZone = 'UTC'")
+    present = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+    ).fetchall()
+    both: list[type[TableModel]] = [*MARTS[purpose], About]
+    declared = {(table_name(model), name) for model in both for name in arrow_schema(model).names}
+    undeclared = set(present) ^ declared
+    if undeclared:
+        counts["MART-UNDECLARED"] = len(undeclared)
+    for model in MARTS[purpose]:
+        reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(
+            BATCH_ROWS
+        )
+        for batch in reader:
+            failed = failures(model, pa.Table.from_batches([batch]))
+            counts.update(failed["code"].to_pylist())
+    if purpose == "analytics" and (
+        small := under_floor(connection, data_root.policy.profiles.segment_floor)
+    ):
+        counts["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(data_root, purpose)}.wal").exists():
         counts["MART-WAL"] = 1
     return dict(counts)
@@ -195,27 +204,33 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     Raises:
         MartCheckError: A check failed; the published mart stays.
     """
-    if not candidate_path(data_root, purpose).exists() and mart_path(data_root, purpose).exists():
+    candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
+    if not candidate.exists() and published.exists():
         return rows(data_root, purpose)
-    failed = check(data_root, purpose)
+    with duckdb.connect(str(candidate), read_only=True) as connection:
+        failed = _check(data_root, connection, purpose)
+        counts = _rows(connection, purpose)
     if found := reidentified(data_root, purpose):
         failed[REIDENTIFIES] = len(found)
     if failed:
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
-    candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
     recorded_files.move(candidate, published)
     build_state.note_published(data_root, purpose)
-    return rows(data_root, purpose)
+    return counts
 
 
 def rows(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Return rows per table of the published mart."""
     with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
-        return {
-            table_name(model): count(connection, f"SELECT count(*) FROM {table_name(model)}")
-            for model in MARTS[purpose]
-        }
+        return _rows(connection, purpose)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, purpose: str) -> dict[str, int]:
+    return {
+        table_name(model): count(connection, f"SELECT count(*) FROM {table_name(model)}")
+        for model in MARTS[purpose]
+    }
 
 
 def per_rule(data_root: DataRoot, purpose: str) -> dict[str, int]:

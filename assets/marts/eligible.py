@@ -8,6 +8,8 @@ of an unknown age they are not profiled, and may be counted.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import duckdb
 
 from assets.storage.relations import Relation, Scope
@@ -48,23 +50,19 @@ VIEWS = {
 }
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
-    """Create the views of every purpose; the rows of `purpose` itself are computed only once."""
+def create_views(connection: duckdb.DuckDBPyConnection, purpose: str, wanted: Set[str]) -> None:
+    """Create the views of `purpose`, whose rows are computed only once, and the wanted others."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE eligible AS {_ELIGIBLE.format(purpose=purpose)}"
     )
     for name in PURPOSES:
         rows = "eligible" if name == purpose else f"({_ELIGIBLE.format(purpose=name)})"
-        for view, condition in _views(name).items():
-            connection.execute(
-                VIEWS[view].create_view(
-                    f"SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"
-                )
-            )
-        connection.execute(
-            VIEWS[f"excluded_{name}"].create_view(
-                f"""SELECT DISTINCT registrant_id
-                FROM admission
-                WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
-            )
-        )
+        queries = {
+            view: f"SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"
+            for view, condition in _views(name).items()
+        }
+        queries[f"excluded_{name}"] = f"""SELECT DISTINCT registrant_id
+            FROM admission
+            WHERE purpose = '{name}' AND effect = 'out' AND code <> 'ADM-AGE-UNKNOWN'"""
+        for view in queries if name == purpose else queries.keys() & wanted:
+            connection.execute(VIEWS[view].create_view(queries[view]))

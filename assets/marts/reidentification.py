@@ -59,18 +59,30 @@ class Match:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of an attached mart; the view has `unit`, `weight` and the columns as c0, c1 ..."""
+    """A table of an attached mart, and a query of it with what belongs to its key.
 
-    name: str
-    view: str
+    The query's rows have `unit`, `weight` and the columns as c0, c1 ...
+    """
+
+    mart: str
+    table: str
+    key: str | None
+    query: str
     columns: tuple[Column, ...]
-    people: str
-    has_key: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.mart}.{self.table}"
+
+    @property
+    def people(self) -> str:
+        """SQL: the number of registrants in a group of the query's rows."""
+        return "count(DISTINCT unit)" if self.key else "sum(weight)"
 
     @property
     def rows(self) -> str:
-        """The name of the table of the view's rows, made only where columns are searched."""
-        return self.view.replace('"', '"rows_', 1)
+        """The name of the table of the query's rows, made only where columns are searched."""
+        return f'"rows_{self.mart}_{self.table}"'
 
 
 def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> list[Match]:
@@ -83,26 +95,32 @@ def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> lis
     """
     with connect(data_root) as connection:
         connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
-        tables = {mart: _attached(connection, mart, path) for mart, path in files.items()}
-        others = [table for mart in tables if mart != purpose for table in tables[mart]]
-        most = {table.name: _most_rows(connection, table) for table in others}
+        ours = [
+            (table, people)
+            for table in _attached(connection, purpose, files[purpose])
+            if (people := _fewest_people(connection, table))
+        ]
+        theirs = [
+            (table, _most_rows(connection, table))
+            for mart in files
+            if ours and mart != purpose
+            for table in _attached(connection, mart, files[mart])
+        ]
         return [
             match
-            for here in tables[purpose]
-            if (fewest := _fewest_people(connection, here))
-            for there in others
-            if fewest <= most[there.name]
+            for here, people in ours
+            for there, rows in theirs
+            if people <= rows
             for match in _matches(connection, data_root.policy, here, there)
         ]
 
 
 def _attached(connection: duckdb.DuckDBPyConnection, mart: str, path: Path) -> list[_Table]:
     connection.execute(f'ATTACH {literal(path)} AS "{mart}" (READ_ONLY)')
-    return [_table(connection, mart, model) for model in MARTS[mart]]
+    return [_table(mart, model) for model in MARTS[mart]]
 
 
-def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableModel]) -> _Table:
-    """Make a view of the table with what belongs to its key, and return its description."""
+def _table(mart: str, model: type[TableModel]) -> _Table:
     name, by = table_name(model), comparable_columns.key(model)
     own = [*comparable_columns.columns(model), *comparable_columns.over_key(model)]
     selected = [
@@ -137,17 +155,15 @@ def _table(connection: duckdb.DuckDBPyConnection, mart: str, model: type[TableMo
             for other, column in beside
         ),
     ]
-    view = f'"{mart}_{name}"'
-    connection.execute(f"CREATE TEMP VIEW {view} AS {query}")
     return _Table(
-        f"{mart}.{name}",
-        view,
+        mart,
+        name,
+        by,
+        query,
         tuple(
             Column(column.label, f"c{number}", column.category, column.family, column.limits)
             for number, column in enumerate(described)
         ),
-        "count(DISTINCT unit)" if by else "sum(weight)",
-        has_key=by is not None,
     )
 
 
@@ -158,7 +174,7 @@ def _matches(
     if not pairs:
         return []
     for table in (here, there):
-        connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.rows} AS FROM {table.view}")
+        connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table.rows} AS {table.query}")
     size, smallest = 0, list[Match]()
     for chosen in islice(_combinations(pairs), MAX_COMBINATIONS):
         if smallest and len(chosen) > size:
@@ -176,14 +192,16 @@ def _fewest_people(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
     return count(
         connection,
         f"""SELECT min(people)
-        FROM (SELECT {table.people} AS people FROM {table.view} GROUP BY {together})""",
+        FROM (SELECT {table.people} AS people FROM ({table.query}) GROUP BY {together})""",
     )
 
 
 def _most_rows(connection: duckdb.DuckDBPyConnection, table: _Table) -> int:
     """Return the most rows that one registrant has; 1 where rows have no key."""
-    by_key = f"SELECT count(*) AS rows FROM {table.view} GROUP BY unit"
-    return count(connection, f"SELECT max(rows) FROM ({by_key})") if table.has_key else 1
+    if table.key is None:
+        return 1
+    own = f'FROM "{table.mart}"."{table.table}" GROUP BY "{table.key}"'
+    return count(connection, f"SELECT max(rows) FROM (SELECT count(*) AS rows {own})")
 
 
 def _combinations(pairs: list[Pair]) -> Iterator[tuple[Pair, ...]]:

@@ -15,7 +15,7 @@ from tests.support.commands import AS_OF, LAST_DAY, Ended, register
 from tests.support.data_roots import contents, copied, ledger_entries, parquet_rows
 from tests.support.erasing import cleared
 
-SAMPLE = ("--seed", "16", "--days", "3", "--last-day", LAST_DAY)
+SAMPLE = ("--seed", "16", "--days", "2", "--last-day", LAST_DAY)
 NAMES = ("refresh", "erase", "retention", "backup", "restore")
 LATER = ("--as-of", "2028-11-20")  # what is past its period by then is swept
 

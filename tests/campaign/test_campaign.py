@@ -13,12 +13,9 @@ from tests.campaign.disturbances import Kind
 FOLDER = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    "kinds", [(Kind.TERMINATED, Kind.INTERRUPTED), (Kind.FULL_DISK, Kind.FULL_DISK)]
-)
-def test_a_disturbed_refresh_loses_nothing_and_says_what_stopped_it(
-    kinds: tuple[Kind, ...], tmp_path: Path
-) -> None:
+def test_a_disturbed_refresh_loses_nothing_and_says_what_stopped_it(tmp_path: Path) -> None:
+    """Once by each; by SIGINT in tests/e2e/test_interrupts.py."""
+    kinds = (Kind.TERMINATED, Kind.FULL_DISK)
     command = [sys.executable, "-m", "tests.campaign", "--trials", "2", "--registrants", "40"]
     campaign = subprocess.run(
         [*command, "--steps", "refresh", "--kinds", *kinds, "--folder", str(tmp_path)],

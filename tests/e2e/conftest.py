@@ -14,12 +14,12 @@ from tests.support.data_roots import contents, copied
 from tests.support.made_once import made_once
 from tests.support.namesakes import FIRST_DAY, SECOND_DAY, deliver
 
-SAMPLE = ("--registrants", "300", "--seed", "11", "--days", "3", "--last-day", LAST_DAY)
+SAMPLE = ("--registrants", "100", "--seed", "11", "--days", "2", "--last-day", LAST_DAY)
 
 
 @pytest.fixture(scope="session")
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of sample deliveries, nothing taken in yet, and the root's secret made."""
+    """Two days of sample deliveries, nothing taken in yet, and the root's secret made."""
 
     def make(folder: Path) -> None:
         ended = console_script(folder / "data", "sample", *SAMPLE)

@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from assets.storage.data_root import DataRoot
+from schemas.marts import MARTS
 from tests.support.commands import Ended, register
 from tests.support.data_roots import mart_tables, parquet_rows
 from tests.support.deliveries import csv, put
@@ -157,7 +158,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     root = tmp_path_factory.mktemp("attacked") / "data"
     deliver(root, FIRST_DAY, SECOND_DAY)
     plant(DataRoot(root))
-    refresh(DataRoot(root), TODAY)
+    refresh(DataRoot(root), TODAY, MARTS)
     assert {"raw", "staged", "register"} <= {
         Path(path).parts[1] for path in files_containing(reduced(root))
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.storage.data_root import DataRoot
+from schemas.marts import MARTS
 from tests.support.commands import register
 from tests.support.data_roots import parquet_rows
 from tests.support.deliveries import csv, put
@@ -37,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver(made, FIRST_DAY, SECOND_DAY)
     odd = contact("", MARKER, "Kaima", STAYS.email, "1985-02-14", **{"Phone Number": LEAVES.phone})
     put(DataRoot(made), "crm", SECOND_DAY, "contacts", csv([odd]), 1)
-    refreshed(DataRoot(made), TODAY)
+    refreshed(DataRoot(made), TODAY, MARTS)
     return made
 
 

@@ -267,24 +267,20 @@ def test_the_commands_name_it_and_repair_it(data_root: DataRoot) -> None:
 
 
 MOMENTS = {
-    "raw is written": (("refresh", "--as-of", AGAIN), "lake/raw/crm/*/*.parquet"),
-    "the entry is written": (("refresh", "--as-of", AGAIN), "lake/deliveries/crm/*/*.json"),
-    "staged is moved in": (("refresh", "--as-of", AGAIN), "lake/staged/crm/*/*"),
-    "the register is being written": (
-        ("refresh", "--as-of", AGAIN),
-        "lake/register/.unfinished-*",
-    ),
-    "a mart is published": (("refresh", "--as-of", AGAIN), "marts/contracts.duckdb"),
+    "raw is written": "lake/raw/crm/*/*.parquet",
+    "the entry is written": "lake/deliveries/crm/*/*.json",
+    "staged is moved in": "lake/staged/crm/*/*",
+    "the register is being written": "lake/register/.unfinished-*",
+    "a mart is published": "marts/contracts.duckdb",
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_what_a_kill_leaves_is_no_damage(data_root: DataRoot, moment: str) -> None:
+def test_what_a_kill_leaves_is_no_damage(data_root: DataRoot) -> None:
     people = [contact("880007770001", "Uusi", "Tulokas", "uusi@example.fi", "1970-01-01")]
     put(data_root, "crm", AGAIN, "contacts", csv(people), len(people))
-    arguments, pattern = MOMENTS[moment]
-    assert killed_at(data_root.root, pattern, *arguments)
-    ended = register(data_root.root, "verify", "--files")
-    assert (ended.code, ended.err) == (0, "")
-    assert register(data_root.root, *arguments).code == 0
+    for moment, pattern in MOMENTS.items():
+        assert killed_at(data_root.root, pattern, "refresh", "--as-of", AGAIN), moment
+        ended = register(data_root.root, "verify", "--files")
+        assert (ended.code, ended.err) == (0, ""), moment
+    assert register(data_root.root, "refresh", "--as-of", AGAIN).code == 0
     assert register(data_root.root, "verify", "--files").code == 0

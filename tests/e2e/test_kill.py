@@ -9,7 +9,7 @@ import pytest
 
 from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import writer
-from tests.support.commands import AS_OF, Refreshed, refresh, register, start
+from tests.support.commands import AS_OF, Refreshed, refresh, start
 from tests.support.data_roots import (
     contents,
     copied,
@@ -19,7 +19,6 @@ from tests.support.data_roots import (
     leftovers,
     unfinished_runs,
 )
-from tests.support.erasing import cleared
 from tests.support.killing import kill, killed_after, killed_at
 
 # Files that are just written, renamed to their names or removed: moments between two steps.
@@ -39,18 +38,16 @@ MOMENTS = {
 def disturbed(
     sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[str]]:
-    """A data root with a refresh that was killed at each of the moments, then at random ones, and
+    """A data root with a refresh that was killed at each of the moments, then at a random one, and
     then ran to its end.
     """
     root = copied(sampled, tmp_path_factory.mktemp("killed") / "data")
     killed = [
         moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "refresh", *AS_OF)
     ]
-    generator = random.Random(2018)
-    for _ in range(2):
-        killed_after(
-            root, refreshed.ended.seconds * generator.uniform(0.35, 0.9), "refresh", *AS_OF
-        )
+    killed_after(
+        root, refreshed.ended.seconds * random.Random(2018).uniform(0.35, 0.9), "refresh", *AS_OF
+    )
     ended = refresh(root)
     assert (ended.code, ended.err) == (0, "")
     return root, killed
@@ -77,9 +74,9 @@ def test_killed_refreshes_are_not_taken_for_running(disturbed: tuple[Path, list[
 
 
 def test_a_refresh_killed_while_it_waits_for_another_is_not_taken_for_running(
-    refreshed: Refreshed, sampled: Path, tmp_path: Path
+    refreshed: Refreshed, tmp_path: Path
 ) -> None:
-    root = copied(sampled, tmp_path / "data")
+    root = copied(refreshed.root, tmp_path / "data")
     with writer(DataRoot(root)):
         process = start(root, "refresh", *AS_OF)
         assert process.stderr is not None
@@ -101,60 +98,3 @@ def test_a_manifest_left_behind_by_a_kill_goes_with_the_next_refresh(
     orphan.write_bytes(manifest.read_bytes())
     assert refresh(root).code == 0
     assert inbox_files(root) == []
-
-
-ERASURE_MOMENTS = {
-    "the request is being written": "requests/.unfinished-*",
-    "the suppressions are there": "requests/suppressions.parquet",
-    "a staged file is being written": "lake/staged/*/.unfinished-*",
-    "the register is being written": "lake/register/.unfinished-*",
-    "a mart is published": "marts/*.duckdb",
-}
-
-
-def test_an_erasure_killed_again_and_again_ends_like_an_undisturbed_erasure(
-    refreshed: Refreshed, tmp_path: Path
-) -> None:
-    disturbed = copied(refreshed.root, tmp_path / "disturbed")
-    row = next(
-        row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code"
-    )
-    asked = register(
-        disturbed, "request", "erasure", "--channel", "written", "--identity-code", row[2]
-    )
-    assert asked.code == 0
-    cleared(DataRoot(disturbed), [asked.out.strip()])
-    undisturbed = copied(disturbed, tmp_path / "undisturbed")
-    whole = register(undisturbed, "erase", *AS_OF)
-    assert (whole.code, whole.err) == (0, "")
-    assert [
-        moment
-        for moment, pattern in ERASURE_MOMENTS.items()
-        if killed_at(disturbed, pattern, "erase", *AS_OF)
-    ] == list(ERASURE_MOMENTS)
-    ended = register(disturbed, "erase", *AS_OF)
-    assert (ended.code, ended.err) == (0, "")
-    assert differing(contents(disturbed), contents(undisturbed)) == []
-    assert ledger_entries(disturbed) == ledger_entries(undisturbed)
-    assert leftovers(disturbed) == []
-    assert unfinished_runs(disturbed) == []
-
-
-def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(
-    refreshed: Refreshed, tmp_path: Path
-) -> None:
-    """Nothing is left to do, and the next command says so; the run is reported all the same."""
-    root = copied(refreshed.root, tmp_path / "data")
-    row = next(
-        row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code"
-    )
-    request_id = register(
-        root, "request", "erasure", "--channel", "written", "--identity-code", row[2]
-    ).out.strip()
-    cleared(DataRoot(root), [request_id])
-    assert killed_at(root, f"secrets/request-keys/{request_id}.key", "erase", *AS_OF)
-    assert [line.split()[0] for line in unfinished_runs(root)] == ["erasure_backfill"]
-    ended = register(root, "erase", *AS_OF)
-    assert (ended.code, ended.err) == (0, "")
-    assert "Nothing to erase" in ended.out
-    assert unfinished_runs(root) == []

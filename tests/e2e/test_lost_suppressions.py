@@ -13,12 +13,13 @@ import pytest
 
 from assets.backup import generations
 from assets.backup.suppression_copies import restore_lost
+from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
 from pipelines.writer_lock import writer
 from tests.support import erasing
 from tests.support.commands import register
-from tests.support.data_roots import copied, files_containing
+from tests.support.data_roots import copied, files_containing, parquet_rows
 from tests.support.erasing import cleared
 from tests.support.known_registrants import NOW
 from tests.support.namesakes import AGAIN, LEAVES, SHARED, STAYS, deliver
@@ -113,7 +114,7 @@ def refused(root: Path, *command: str) -> str:
 
 @pytest.mark.clause("P10.1")
 @pytest.mark.parametrize("name", DAMAGES)
-def test_nothing_is_taken_in_and_nobody_comes_back(
+def test_nothing_is_taken_in_until_what_was_lost_is_put_back(
     erased: Path, earlier: Path, tmp_path: Path, name: str
 ) -> None:
     root = copied(erased, tmp_path / "data")
@@ -125,6 +126,18 @@ def test_nothing_is_taken_in_and_nobody_comes_back(
     assert register(root, "verify").code == 1
     assert sorted((root / "lake").rglob("*")) == lake
     assert set(restore_lost(DataRoot(root), write=True)) == {path}
+    suppression_state.check(DataRoot(root))
+    assert (root / PEPPER).read_bytes() == (erased / PEPPER).read_bytes()
+    assert parquet_rows(root / LIST) == parquet_rows(erased / LIST)
+
+
+@pytest.mark.clause("P10.1")
+def test_with_what_was_put_back_nobody_comes_back(
+    erased: Path, earlier: Path, tmp_path: Path
+) -> None:
+    root = copied(erased, tmp_path / "data")
+    DAMAGES["an older list and its older state"][1](root, earlier)
+    restore_lost(DataRoot(root), write=True)
     take_in(DataRoot(root))
     assert files_containing(root / "lake", LEAVES.identifiers) == []
     assert files_containing(root / "lake", [SHARED]) != []
@@ -197,8 +210,3 @@ def test_an_older_data_root_begins_its_state_with_its_next_write(
         take_in(DataRoot(root))
     assert files_containing(root / "lake", LEAVES.identifiers) == []
     assert (root / "requests" / STATE).read_bytes() == (root / "secrets" / STATE).read_bytes()
-
-
-def test_a_new_data_root_is_not_stopped(tmp_path: Path) -> None:
-    deliver(tmp_path / "data", AGAIN, AGAIN)
-    assert register(tmp_path / "data", "refresh", "--as-of", AGAIN).code == 0

@@ -15,7 +15,16 @@ import pytest
 
 from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, console_script, register
-from tests.support.data_roots import copied, files_containing, parquet_rows
+from tests.support.data_roots import (
+    contents,
+    copied,
+    differing,
+    files_containing,
+    ledger_entries,
+    leftovers,
+    parquet_rows,
+    unfinished_runs,
+)
 from tests.support.erasing import cleared
 from tests.support.killing import killed_at
 from tests.support.namesakes import AGAIN, LEAVES, STAYS
@@ -165,15 +174,22 @@ def test_a_removed_certificate_shows(proven: Proven, tmp_path: Path) -> None:
 
 
 MOMENTS = {
+    "the request is being written": "requests/.unfinished-*",
+    "the suppressions are there": "requests/suppressions.parquet",
     "what goes is being noted": "requests/evidence/*.json",
     "a file is being rewritten": "lake/raw/*/*/.unfinished-*",
+    "a staged file is being written": "lake/staged/*/.unfinished-*",
+    "the register is being written": "lake/register/.unfinished-*",
+    "a mart is published": "marts/*.duckdb",
     "the certificate's page is there": "requests/certificates/*.html",
     "the certificate is there": "requests/certificates/Q*.json",
     "the chain is noted": "requests/certificates/chain.json",
 }
 
 
-def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_path: Path) -> None:
+def test_killed_at_each_step_it_is_certified_once_and_ends_like_an_undisturbed_erasure(
+    proven: Proven, tmp_path: Path
+) -> None:
     root = copied(proven.asked, tmp_path / "data")
     assert [
         moment
@@ -201,3 +217,21 @@ def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_
     assert register(root, "verify").code == 0
     assert files_containing(root, LEAVES.identifiers) == []
     assert list((root / "requests" / "evidence").iterdir()) == []
+    assert differing(contents(root), contents(proven.closed)) == []
+    assert ledger_entries(root) == ledger_entries(proven.closed)
+    assert leftovers(root) == unfinished_runs(root) == []
+
+
+def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(
+    proven: Proven, tmp_path: Path
+) -> None:
+    """Nothing is left to do, and the next command says so; the run is reported all the same."""
+    root = copied(proven.asked, tmp_path / "data")
+    assert killed_at(
+        root, f"secrets/request-keys/{proven.request_id}.key", "erase", "--as-of", AGAIN
+    )
+    assert [line.split()[0] for line in unfinished_runs(root)] == ["erasure_backfill"]
+    ended = register(root, "erase", "--as-of", AGAIN)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Nothing to erase" in ended.out
+    assert unfinished_runs(root) == []

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from assets.storage.data_root import DataRoot
 from tests.support.commands import (
     AS_OF,
+    LAST_DAY,
     LONGEST,
     Refreshed,
     console_script,
@@ -21,7 +23,6 @@ from tests.support.commands import (
 from tests.support.data_roots import (
     contents,
     copied,
-    delivery_days,
     differing,
     inbox_files,
     ledger_entries,
@@ -29,6 +30,8 @@ from tests.support.data_roots import (
     mart_tables,
     unfinished_runs,
 )
+from tests.support.deliveries import csv, put
+from tests.support.namesakes import contact
 
 
 def test_two_concurrent_refreshes_end_like_a_single_refresh(
@@ -58,11 +61,11 @@ for _ in range(2):
 
 
 def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(
-    sampled: Path, tmp_path: Path
+    refreshed: Refreshed, tmp_path: Path
 ) -> None:
-    root = copied(sampled, tmp_path / "data")
-    first, *_ = delivery_days(root)
-    assert refresh(root, "--date", first).code == 0
+    root = copied(refreshed.root, tmp_path / "data")
+    new = [contact("880007770001", "Uusi", "Tulokas", "uusi@example.fi", "1970-01-01")]
+    put(DataRoot(root), "crm", LAST_DAY, "contacts", csv(new), len(new))
     marts = sorted((root / "marts").glob("*.duckdb"))
     before = {mart: mart_tables(mart) for mart in marts}
     readers = [

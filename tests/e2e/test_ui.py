@@ -56,17 +56,6 @@ def processes_of(root: Path) -> list[str]:
     ]
 
 
-def test_nothing_of_it_goes_on_when_it_has_ended(refreshed: Refreshed, tmp_path: Path) -> None:
-    root = copied(refreshed.root, tmp_path / "data")
-    with running_ui(root) as running:
-        running.link()
-        end = time.monotonic() + 180
-        while not any("api grpc" in line for line in processes_of(root)):
-            assert time.monotonic() < end, processes_of(root)
-            time.sleep(0.2)
-    assert processes_of(root) == []
-
-
 def asked(browser: requests.Session, ui: Ui, query: str) -> Any:
     answer = browser.post(
         f"{ui.address}/graphql", json={"query": query}, headers={"Origin": ui.address}
@@ -150,3 +139,14 @@ def test_only_the_link_printed_last_opens_it(ui: Ui, browser: requests.Session) 
     first, *_, last = ui.links()
     assert first != last
     assert requests.get(first, timeout=10).status_code == 403
+
+
+def test_nothing_of_it_goes_on_when_it_has_ended(ui: Ui, browser: requests.Session) -> None:
+    """The last test of the file: the others need it running."""
+    root = ui.log.parent / "data"
+    end = time.monotonic() + 180
+    while not any("api grpc" in line for line in processes_of(root)):
+        assert time.monotonic() < end, processes_of(root)
+        time.sleep(0.2)
+    ui.end()
+    assert processes_of(root) == []

@@ -34,7 +34,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         [contact("1"), contact("2")],
         [event("1"), event("2"), event("2", purpose="targeted_advertising")],
     )
-    refresh(made)
+    refresh(made, marts=["direct_marketing", "targeted_advertising", "analytics"])
     return made
 
 

@@ -76,7 +76,7 @@ def register_of_them(temporary: pytest.TempPathFactory) -> DataRoot:
         data_root = DataRoot(folder / "data")
         data_root.create()
         deliver(data_root)
-        refresh(data_root)
+        refresh(data_root, marts=["analytics"])
 
     made = made_once(temporary, "access", make) / "data"
     return DataRoot(copied(made, temporary.mktemp("access") / "data"))

@@ -40,31 +40,28 @@ def ledger_entries(root: Path) -> list[Entry]:
 
 def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(
-            f"SELECT COLUMNS(*)::VARCHAR FROM {parquet(path)} ORDER BY ALL"
-        ).fetchall()
+        return _rows(connection, parquet(path))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[Any, ...]]:
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {relation} ORDER BY ALL").fetchall()
 
 
 def mart_tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table of a mart, as text."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
         names = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
-        return {
-            name: connection.execute(
-                f"SELECT COLUMNS(*)::VARCHAR FROM {name} ORDER BY ALL"
-            ).fetchall()
-            for name in names
-        }
+        return {name: _rows(connection, name) for name in names}
 
 
 def contents(root: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of every table of the register and of every mart."""
-    tables = {
-        f"register/{path.stem}": parquet_rows(path)
-        for path in sorted((root / "lake" / "register").glob("*.parquet"))
-    }
+    with duckdb.connect() as connection:
+        tables = {
+            f"register/{path.stem}": _rows(connection, parquet(path))
+            for path in sorted((root / "lake" / "register").glob("*.parquet"))
+        }
     for mart in sorted((root / "marts").glob("*.duckdb")):
         tables |= {f"{mart.stem}/{name}": rows for name, rows in mart_tables(mart).items()}
     return tables
@@ -100,8 +97,10 @@ def unfinished_runs(root: Path) -> list[str]:
 
 def texts_of_parquet(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every Parquet file under the root with every value of every column as text."""
-    for path in sorted(root.rglob("*.parquet")):
-        yield path, [str(value) for row in parquet_rows(path) for value in row if value is not None]
+    with duckdb.connect() as connection:
+        for path in sorted(root.rglob("*.parquet")):
+            values = [value for row in _rows(connection, parquet(path)) for value in row]
+            yield path, [str(value) for value in values if value is not None]
 
 
 def files_containing(root: Path, values: list[str]) -> list[str]:

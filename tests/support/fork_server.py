@@ -3,7 +3,8 @@
 Importing Dagster, pandas and DuckDB costs seconds, and most tests of real processes run several.
 A forked process has a pid and a process group of its own, its own arguments, environment, working
 directory and standard streams, and ends as the console script does; it can be killed at any
-moment. Nothing has been done before the fork but imports: no thread of Python's, no database.
+moment. Nothing has been done before the fork but imports and hashing the rules of staging: no
+thread of Python's, no database.
 
 Run as `python -m tests.support.fork_server SOCKET`. A request is one JSON line with the three
 standard streams as file descriptors; the answers are the pid and, at its end, the exit code.
@@ -27,11 +28,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.one_thread import use_one_thread
+
 LONGEST_REQUEST = 1_000_000
 
 
 def import_everything() -> None:
-    """Import what any command imports."""
+    """Import what any command imports, and compute what is the same in every process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         main = importlib.import_module("pipelines.cli.main")
@@ -41,6 +44,8 @@ def import_everything() -> None:
         )
         for place in main.COMMANDS.values():
             importlib.import_module(f"pipelines.cli.{place.split(':')[0]}")
+        importlib.import_module("assets.staging.rules_fingerprint").rules_fingerprint()
+    use_one_thread()
     if threading.active_count() != 1:
         raise RuntimeError(f"imports started threads: {threading.enumerate()}")
     gc.freeze()

@@ -45,10 +45,20 @@ class Ui:
             time.sleep(0.2)
         return self.links()[-1]
 
+    def end(self) -> None:
+        """End it as by Ctrl-C at its terminal, unless it has ended."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        finally:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
 
 @contextmanager
 def running_ui(root: Path, *arguments: str) -> Iterator[Ui]:
-    """The UI of a data root on a free port, ended as by Ctrl-C at its terminal."""
+    """The UI of a data root on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     log = root.parent / "ui.log"
@@ -61,12 +71,8 @@ def running_ui(root: Path, *arguments: str) -> Iterator[Ui]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    running = Ui(port, log, process)
     try:
-        yield Ui(port, log, process)
+        yield running
     finally:
-        os.kill(process.pid, signal.SIGTERM)
-        try:
-            process.wait(60)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+        running.end()

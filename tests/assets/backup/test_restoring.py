@@ -176,19 +176,24 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return left
 
 
-@pytest.mark.parametrize("renames", [0, 1, 2, 3])
 def test_killed_between_two_renames_it_is_finished_before_anything_is_read(
-    made: Made, data_root: DataRoot, kills: list[int], renames: int
+    made: Made, data_root: DataRoot, kills: list[int], tmp_path: Path
 ) -> None:
+    """A restore killed before the first rename, and its exchange, killed before each later one."""
     before = contents(data_root.root)
     shutil.rmtree(data_root.lake / "raw")
-    kills[0] = renames
+    kills[0] = 0
     with pytest.raises(KilledError):
         restoring.restore(data_root, None, made.generation, TODAY)
-    kills[0] = 99
-    data_root.create()
-    assert exchange.finish(data_root)
-    assert not exchange.finish(data_root)
-    assert contents(data_root.root) == before
-    assert files_containing(data_root.root, LEAVES.identifiers) == []
-    assert any(data_root.files("raw"))
+    for renames in range(4):
+        kills[0] = renames
+        killed = DataRoot(copied(data_root.root, tmp_path / f"killed-{renames}"))
+        with pytest.raises(KilledError):
+            exchange.finish(killed)
+        kills[0] = 99
+        killed.create()
+        assert exchange.finish(killed)
+        assert not exchange.finish(killed)
+        assert contents(killed.root) == before
+        assert files_containing(killed.root, LEAVES.identifiers) == []
+        assert any(killed.files("raw"))

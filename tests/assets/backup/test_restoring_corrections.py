@@ -26,7 +26,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     data_root = DataRoot(tmp_path_factory.mktemp("corrected") / "data")
     data_root.create()
     crm(data_root, FIRST)
-    refresh(data_root, date(2026, 11, 19))
+    refresh(data_root, date(2026, 11, 19), ["customer_care"])
     generation = generations.make(data_root, None, NOW).name
     rectification.deliver(
         data_root,

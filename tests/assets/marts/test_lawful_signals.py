@@ -28,7 +28,6 @@ from tests.support.population_register_messages import code
 from tests.support.registers import TODAY, rows, take_in
 
 DAY = "2026-11-18"
-BROWSER, OTHER_BROWSER = "00000000000000a1", "00000000000000b2"
 ADVERTISED = {"purpose": "targeted_advertising", "channel": "all"}
 
 
@@ -55,90 +54,110 @@ def rules(data_root: DataRoot, given_names: str, purpose: str, channel: str) -> 
     }
 
 
+def own_browser(number: int) -> str:
+    return f"{number:015x}a"
+
+
+def by_cookie(**fields: str) -> Event:
+    return event(
+        "",
+        **{
+            "channel": "web",
+            "purpose": "analytics",
+            "subject_key_type": "cookie",
+            "source": "cookie-banner",
+            **fields,
+        },
+    )
+
+
+# The consents of a browser, and for what its visits of September and November may be used.
+CONSENTS: dict[str, tuple[list[Event], list[list[str]]]] = {
+    "none": ([], [[], []]),
+    "between the visits": ([by_cookie()], [[], ["analytics"]]),
+    "by a TCF string that grants the purposes": (
+        [
+            by_cookie(
+                source="tcf2",
+                purpose="products_and_services",
+                evidence=tcf_string(0b100000000100000000000000, 17_900_000_000),
+            )
+        ],
+        [[], ["products_and_services"]],
+    ),
+    "to another purpose or channel": (
+        [by_cookie(purpose="targeted_advertising"), by_cookie(channel="email")],
+        [[], []],
+    ),
+    "withdrawn, for all visits": (
+        [by_cookie(), by_cookie(status="withdrawn", at="2026-11-05T08:00:00Z")],
+        [[], []],
+    ),
+    "given again, which does not reach back": (
+        [
+            by_cookie(at="2026-08-01T08:00:00Z"),
+            by_cookie(status="withdrawn", at="2026-08-02T08:00:00Z"),
+            by_cookie(at="2026-10-01T08:00:00Z"),
+        ],
+        [[], ["analytics"]],
+    ),
+    "renewed, counted from the first": (
+        [by_cookie(at="2026-08-01T08:00:00Z"), by_cookie(at="2026-11-10T08:00:00Z")],
+        [["analytics"], ["analytics"]],
+    ),
+}
+
+
 class TestVisits:
     """917/2014, 205 §: a visit is used for what its visitor had consented to, and nothing else."""
 
     pytestmark = pytest.mark.clause("P4.4", "P5.8")
 
-    def consented(self, data_root: DataRoot, *events: Event) -> list[list[str]]:
-        """For what each of three visits may be used: two of a browser, one of another."""
+    @pytest.fixture(scope="class")
+    def visited(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+        """Three visits of each case: two of the browser of its consents, one of another."""
+        data_root = DataRoot(tmp_path_factory.mktemp("visited"))
+        data_root.create()
         visits = [
-            visit(1, BROWSER, datetime(2026, 9, 1, 12, tzinfo=UTC)),
-            visit(2, BROWSER, datetime(2026, 11, 1, 12, tzinfo=UTC)),
-            visit(3, OTHER_BROWSER, datetime(2026, 11, 1, 12, tzinfo=UTC)),
+            visit(10 * number + nth, browser, datetime(2026, month, 1, 12, tzinfo=UTC))
+            for number in range(len(CONSENTS))
+            for nth, browser, month in (
+                (1, own_browser(number), 9),
+                (2, own_browser(number), 11),
+                (3, f"{number:015x}b", 11),
+            )
         ]
         put(data_root, "website", DAY, "visits", json.dumps(visits).encode(), len(visits))
-        if events:
-            put(data_root, "consents", DAY, "consent_log", csv(list(events)), len(events))
+        events = [
+            {**each, "subject_key": own_browser(number)}
+            for number, (stated, _) in enumerate(CONSENTS.values())
+            for each in stated
+        ]
+        put(data_root, "consents", DAY, "consent_log", csv(events), len(events))
         refresh(data_root)
-        return [row["consented"] for row in rows(data_root, "FROM visits ORDER BY visit")]
+        return data_root
 
-    def by_cookie(self, **fields: str) -> Event:
-        return event(
-            "",
-            **{
-                "channel": "web",
-                "purpose": "analytics",
-                "subject_key_type": "cookie",
-                "subject_key": BROWSER,
-                "source": "cookie-banner",
-                **fields,
-            },
-        )
-
-    def test_without_a_consent_a_visit_may_be_used_for_nothing(self, data_root: DataRoot) -> None:
-        assert self.consented(data_root) == [[], [], []]
-
+    @pytest.mark.parametrize("case", CONSENTS)
     def test_a_consent_by_cookie_is_for_later_visits_of_that_browser(
-        self, data_root: DataRoot
+        self, visited: DataRoot, case: str
     ) -> None:
-        assert self.consented(data_root, self.by_cookie()) == [[], ["analytics"], []]
+        number = list(CONSENTS).index(case)
+        consented = {
+            row["visit"]: row["consented"] for row in rows(visited, "SELECT * FROM visits")
+        }
+        expected = CONSENTS[case][1]
+        assert [consented[f"1|{10 * number + nth}"] for nth in (1, 2, 3)] == [*expected, []]
 
-    def test_a_tcf_string_that_grants_the_purposes_is_one(self, data_root: DataRoot) -> None:
-        asked = self.by_cookie(
-            source="tcf2",
-            purpose="products_and_services",
-            evidence=tcf_string(0b100000000100000000000000, 17_900_000_000),
-        )
-        assert self.consented(data_root, asked) == [[], ["products_and_services"], []]
-
-    def test_consents_to_other_purposes_and_channels_are_none(self, data_root: DataRoot) -> None:
-        others = [
-            self.by_cookie(purpose="targeted_advertising"),
-            self.by_cookie(channel="email"),
-        ]
-        assert self.consented(data_root, *others) == [[], [], []]
-
-    def test_a_withdrawal_ends_it_for_all_visits(self, data_root: DataRoot) -> None:
-        withdrawn = self.by_cookie(status="withdrawn", at="2026-11-05T08:00:00Z")
-        assert self.consented(data_root, self.by_cookie(), withdrawn) == [[], [], []]
-
-    def test_a_consent_given_again_does_not_reach_back(self, data_root: DataRoot) -> None:
-        events = [
-            self.by_cookie(at="2026-08-01T08:00:00Z"),
-            self.by_cookie(status="withdrawn", at="2026-08-02T08:00:00Z"),
-            self.by_cookie(at="2026-10-01T08:00:00Z"),
-        ]
-        assert self.consented(data_root, *events) == [[], ["analytics"], []]
-
-    def test_a_consent_that_was_renewed_is_counted_from_the_first(
-        self, data_root: DataRoot
-    ) -> None:
-        events = [
-            self.by_cookie(at="2026-08-01T08:00:00Z"),
-            self.by_cookie(at="2026-11-10T08:00:00Z"),
-        ]
-        assert self.consented(data_root, *events) == [["analytics"], ["analytics"], []]
-
-    def test_a_visitor_is_let_in_by_their_consent_alone(self, data_root: DataRoot) -> None:
-        self.consented(data_root, self.by_cookie())
-        refresh(data_root, "analytics", "products_and_services")
+    def test_a_visitor_is_let_in_by_their_consent_alone(self, visited: DataRoot) -> None:
         codes = rows(
-            data_root,
+            visited,
             "SELECT purpose, count(*) AS visitors FROM admission WHERE code = 'ADM-VISITOR' "
-            "GROUP BY purpose",
+            "GROUP BY purpose ORDER BY purpose",
         )
-        assert codes == [{"purpose": "analytics", "visitors": 1}]
+        assert codes == [
+            {"purpose": "analytics", "visitors": 3},
+            {"purpose": "products_and_services", "visitors": 1},
+        ]
 
     def test_measuring_counts_all_visits_and_profiles_none_without_consent(
         self, data_root: DataRoot
@@ -149,7 +168,11 @@ class TestVisits:
         )
         content["profiles"]["segment_floor"] = 2
         data_root = DataRoot(data_root.root, Policy.model_validate(content))
-        self.consented(data_root)
+        visits = [
+            visit(nth, browser, datetime(2026, 11, nth, 12, tzinfo=UTC))
+            for nth, browser in enumerate((own_browser(0), own_browser(0), own_browser(1)), 1)
+        ]
+        put(data_root, "website", DAY, "visits", json.dumps(visits).encode(), len(visits))
         refresh(data_root, "analytics")
         assert published(data_root, "analytics", "SELECT count(*) FROM visits") == [(3,)]
         assert published(data_root, "analytics", "SELECT count(*) FROM engagement") == [(0,)]
@@ -334,10 +357,25 @@ class TestCreditReports:
 
     pytestmark = pytest.mark.clause("P6.4")
 
-    def report(self, purpose_code: str, credit_class: str) -> str:
+    @pytest.fixture(scope="class")
+    def reported(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+        """Two people with a report that may be used, and a later one that may not; three with the
+        latter alone.
+        """
+        data_root = DataRoot(tmp_path_factory.mktemp("reported"))
+        data_root.create()
+        self.deliver(data_root, "2026-11-17", *(self.report(who, "1", "AA") for who in (0, 1)))
+        later = [self.report(0, "8", "C"), self.report(1, "9", "C")]
+        for who, written in enumerate(('"8"', "9", '" 9 "'), 2):
+            later.append(self.report(who, "8", "C9").replace('"8"', written))
+        self.deliver(data_root, DAY, *later)
+        refresh(data_root, "credit_decision")
+        return data_root
+
+    def report(self, who: int, purpose_code: str, credit_class: str) -> str:
         return json.dumps(
             {
-                "socialSecurityNumber": code("010190-900"),
+                "socialSecurityNumber": code(f"01019{who}-900"),
                 "creditClass": credit_class,
                 "scale": "AAA-C",
                 "purposeCode": purpose_code,
@@ -349,26 +387,18 @@ class TestCreditReports:
         lines = "\n".join(reports).encode()
         put(data_root, "credit_bureau", day, "credit_reports", lines, len(reports))
 
-    @pytest.mark.parametrize("other", ["8", "9"])
     def test_it_is_quarantined_and_replaces_no_report_that_may_be_used(
-        self, data_root: DataRoot, other: str
+        self, reported: DataRoot
     ) -> None:
-        self.deliver(data_root, "2026-11-17", self.report("1", "AA"))
-        self.deliver(data_root, DAY, self.report(other, "C"))
-        refresh(data_root, "credit_decision")
         reports = "SELECT purpose_code, credit_class FROM credit_reports"
-        assert published(data_root, "credit_decision", reports) == [("1", "AA")]
-        assert published(data_root, "credit_decision", "SELECT remark_id FROM credit_marks") == [
-            ("M1",)
-        ]
+        assert published(reported, "credit_decision", reports) == [("1", "AA")] * 2
+        marks = published(reported, "credit_decision", "SELECT remark_id FROM credit_marks")
+        assert marks == [("M1",)] * 2
 
-    @pytest.mark.parametrize("written", ['"8"', "9", '" 9 "'])
-    def test_only_its_subject_reaches_the_disk(self, data_root: DataRoot, written: str) -> None:
-        report = self.report("8", "C9").replace('"8"', written)
-        self.deliver(data_root, DAY, report)
-        refresh(data_root, "credit_decision")
-        assert published(data_root, "credit_decision", "FROM registrants") == []
-        for path in data_root.lake.rglob("*.parquet"):
+    def test_of_one_alone_only_its_subject_reaches_the_disk(self, reported: DataRoot) -> None:
+        people = "SELECT count(*) FROM registrants"
+        assert published(reported, "credit_decision", people) == [(2,)]
+        for path in reported.lake.rglob("*.parquet"):
             with duckdb.connect() as connection:
                 stored = connection.execute(f"FROM '{path}'").fetchall()
             assert "C9" not in str(stored)

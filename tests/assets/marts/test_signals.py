@@ -344,6 +344,20 @@ def test_the_log_keeps_every_word_with_its_proof(data_root: DataRoot) -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    """Two contacts: one who has granted and then prohibited, and one who has stated nothing."""
+    data_root = DataRoot(tmp_path_factory.mktemp("two"))
+    data_root.create()
+    deliver_all(
+        data_root,
+        [contact("1"), contact("2")],
+        [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")],
+    )
+    refresh(data_root)
+    return data_root
+
+
 class TestWithdrawal:
     def test_it_is_a_delivery_that_the_next_build_heeds(self, data_root: DataRoot) -> None:
         deliver_all(data_root, [contact("1"), contact("2")], [event("1"), event("2")])
@@ -367,28 +381,18 @@ class TestWithdrawal:
         ],
     )
     def test_an_identifier_is_recognised_by_its_registrant(
-        self, data_root: DataRoot, given: str, meant: str
+        self, two: DataRoot, given: str, meant: str
     ) -> None:
-        deliver_all(data_root, [contact("1")], [])
-        refresh(data_root)
-        assert recognise(data_root, given) == meant
-        assert recognise(data_root, of(data_root, "Nimi1")) in (
+        assert recognise(two, given) == meant
+        assert recognise(two, of(two, "Nimi1")) in (
             "contact_id:1",
             "email:n1@example.fi",
         )
 
 
 class TestExplanation:
-    def test_it_lists_each_rule_with_basis_source_and_day_and_no_value(
-        self, data_root: DataRoot
-    ) -> None:
-        deliver_all(
-            data_root,
-            [contact("1"), contact("2")],
-            [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")],
-        )
-        refresh(data_root)
-        email = explain(data_root, of(data_root, "Nimi1"), "direct_marketing")[0]
+    def test_it_lists_each_rule_with_basis_source_and_day_and_no_value(self, two: DataRoot) -> None:
+        email = explain(two, of(two, "Nimi1"), "direct_marketing")[0]
         assert (email.channel, email.eligible) == ("email", False)
         rules = {
             (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
@@ -399,13 +403,9 @@ class TestExplanation:
             ("ADM-PROHIBITED", "out", None, "consents", "2026-10-10"),
         }
 
-    def test_it_says_when_nothing_lets_in(self, data_root: DataRoot) -> None:
-        deliver_all(data_root, [contact("1")], [])
-        refresh(data_root)
-        assert [
-            rule.code
-            for rule in explain(data_root, of(data_root, "Nimi1"), "credit_decision")[0].rules
-        ] == [NOTHING_LETS_IN]
+    def test_it_says_when_nothing_lets_in(self, two: DataRoot) -> None:
+        [explained, *_] = explain(two, of(two, "Nimi2"), "credit_decision")
+        assert [rule.code for rule in explained.rules] == [NOTHING_LETS_IN]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
     def test_an_unknown_id_is_refused(self, data_root: DataRoot, unknown: str) -> None:
@@ -427,8 +427,10 @@ class TestExport:
             data_root.root, data_root.policy.model_copy(update={"recipients": recipients})
         )
 
-    @pytest.fixture
-    def published(self, data_root: DataRoot) -> DataRoot:
+    @pytest.fixture(scope="class")
+    def published(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+        data_root = DataRoot(tmp_path_factory.mktemp("published"))
+        data_root.create()
         events = [
             event("1", channel="all", purpose="targeted_advertising"),
             event("2", channel="all", purpose="targeted_advertising"),

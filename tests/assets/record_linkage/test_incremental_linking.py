@@ -127,13 +127,18 @@ def linked_town(tmp_path_factory, town) -> Path:
     return path
 
 
+def copied(linked: Path, to: Path) -> SavedState:
+    """The linked records in another file."""
+    state = SavedState.__new__(SavedState)
+    state.path = to
+    state.path.write_bytes(linked.read_bytes())
+    return state
+
+
 @pytest.fixture
 def saved(tmp_path, linked_town) -> SavedState:
     """A linked town, in a file of the test's own."""
-    state = SavedState.__new__(SavedState)
-    state.path = tmp_path / "stages.duckdb"
-    state.path.write_bytes(linked_town.read_bytes())
-    return state
+    return copied(linked_town, tmp_path / "stages.duckdb")
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +151,8 @@ def parts() -> list[list[Row]]:
 
 class TestAsAFullRun:
     def link_parts(
-        self, path: Path, parts: list[list[Row]], order: Iterable[int]
+        self, saved: SavedState, parts: list[list[Row]], order: Iterable[int]
     ) -> dict[str, str]:
-        saved = SavedState(path, parts[0])
         before = saved.clusters()
         for number in order:
             saved.add(*parts[number])
@@ -165,8 +169,12 @@ class TestAsAFullRun:
             monkeypatch.setattr(module, "MAX_BLOCK_SIZE", cap)
         table = Table([row for part in parts for row in part])
         whole = table.link()[0]
-        forward = self.link_parts(tmp_path / "forward.duckdb", parts, (1, 2, 3))
-        backward = self.link_parts(tmp_path / "backward.duckdb", parts, (3, 1, 2))
+        first = tmp_path / "first.duckdb"
+        SavedState(first, parts[0])
+        forward, backward = (
+            self.link_parts(copied(first, tmp_path / f"{order}.duckdb"), parts, order)
+            for order in ((1, 2, 3), (3, 1, 2))
+        )
         assert set(forward) == set(whole) == set(backward)
         assert agreement(forward, backward) >= 0.99
         assert agreement(forward, whole) >= 0.97

@@ -14,7 +14,7 @@ from assets.storage.data_root import DataRoot
 from schemas.register import CONTRADICTIONS
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import code, day, name, part, person
-from tests.support.registers import TODAY, rows, settle, take_in
+from tests.support.registers import TODAY, build, rows, take_in
 
 VEIKKO, AINO = code("140870-941"), code("110967-917")
 CONTACT = {
@@ -53,7 +53,7 @@ def spouses(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     signed = [contract("S1", "C1000001", VEIKKO), contract("S2", "C1000002", AINO)]
     put(data_root, "crm", "2026-11-10", "contracts", csv(signed), 2)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     return data_root
 
 
@@ -80,7 +80,7 @@ def test_a_contract_without_a_valid_code_is_of_its_contact(tmp_path: Path) -> No
     signed = [contract("S1", "C1000001", "140870-941Å"), contract("S2", "C1000001", "")]
     put(data_root, "crm", "2026-11-10", "contracts", csv(signed), 2)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert len(rows(data_root, "SELECT DISTINCT registrant_id FROM contracts")) == 1
     assert [row["family_name"] for row in rows(data_root, "SELECT * FROM registrants")] == ["Testi"]
 
@@ -95,7 +95,7 @@ def test_an_account_keeps_its_old_contracts_while_one_of_them_goes_on(tmp_path: 
     )
     put(data_root, "crm", "2026-11-10", "contracts", csv([old, contract("S2", "C1000001", "")]), 2)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert len(rows(data_root, "SELECT * FROM contracts")) == 2
 
 

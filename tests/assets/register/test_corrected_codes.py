@@ -17,7 +17,7 @@ from assets.register import corrected_codes
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import code, message, name, part, person
-from tests.support.registers import registrant, rows, settle, take_in
+from tests.support.registers import build, registrant, rows, take_in
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -177,7 +177,7 @@ def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(
     renamed = name("Aino", "Uusi", "MUUTETTU", "2026-11-04")
     changes(data_root, "2026-11-05", [message(OLD, "2026-11-04", renamed)], key=3)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert registrant(data_root, OLD)["family_name"] == "Uusi"
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
     [flagged] = rows(data_root, "SELECT kind, other_registrant_id FROM contradictions")
@@ -192,7 +192,7 @@ def test_a_correction_that_is_taken_back_leaves_the_code_in_force(
     back = message(OLD, "2026-11-03", *corrected(NEW, OLD, "KORJATTAVA"))
     changes(data_root, "2026-11-04", [back], key=2)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert registrant(data_root, OLD)["given_names"] == "Aino"
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
 
@@ -212,5 +212,5 @@ def test_later_basic_data_under_the_old_code_ends_its_correction(
         [person(OLD, name("Aino", family), part("SYNTYMAPAIVA", syntymapv=BIRTH))],
     )
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert registrant(data_root, OLD)["family_name"] == family

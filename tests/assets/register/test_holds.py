@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
-from assets.register import building
+from assets.register import build_state, building
 from assets.register import holds as register_holds
 from assets.requests import encrypted_identity, holds, ledger
 from assets.retention import forecast, overdue_check, registrant_dates, sweep
@@ -17,13 +18,14 @@ from assets.storage.data_root import DataRoot
 from pipelines.cli.hold import hold as hold_command
 from pipelines.cli.marts import why
 from tests.support import population_register_messages as messages
+from tests.support.data_roots import copied
 from tests.support.dated_records import contract, visit
 from tests.support.deliveries import csv, put
 from tests.support.erasing import find_cleared
 from tests.support.known_registrants import NOW
 from tests.support.marketing import contact as any_contact
 from tests.support.marketing import event
-from tests.support.registers import build, rows, settle, take_in, typed
+from tests.support.registers import build, rows, take_in, typed
 
 # Last contact on 12 November 2023: their time is over on 12 November 2026.
 BEFORE, DUE = date(2026, 11, 11), date(2026, 11, 12)
@@ -58,12 +60,19 @@ def night(data_root: DataRoot, day: date) -> set[str]:
     return known(data_root)
 
 
-@pytest.fixture
-def before(data_root: DataRoot) -> DataRoot:
-    """Two people on the day before their time is over."""
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data_root = DataRoot(tmp_path_factory.mktemp("two") / "data")
+    data_root.create()
     export(data_root, "2026-11-09", person("801"), person("802"))
     assert night(data_root, BEFORE) == {"C801", "C802"}
-    return data_root
+    return data_root.root
+
+
+@pytest.fixture
+def before(two: Path, tmp_path: Path) -> DataRoot:
+    """Two people on the day before their time is over."""
+    return DataRoot(copied(two, tmp_path / "before"))
 
 
 def on_hold(data_root: DataRoot, number: str = "801", **more: object) -> str:
@@ -79,12 +88,12 @@ def on_hold(data_root: DataRoot, number: str = "801", **more: object) -> str:
     )
 
 
-def received(data_root: DataRoot, right: str, **more: str) -> str:
+def received(data_root: DataRoot, right: str, number: str = "801", **more: str) -> str:
     request_id = ledger.receive(
         data_root,
         right,
         "written",
-        ["customer_number:C801"],
+        [f"customer_number:C{number}"],
         NOW,
         **more,  # type: ignore[arg-type]
     )
@@ -98,70 +107,99 @@ def changed(data_root: DataRoot, request_id: str, **values: object) -> None:
         ledger.save(data_root, request)
 
 
+def is_to_be_built_again(data_root: DataRoot, day: date) -> bool:
+    return building.inputs(data_root, day) != build_state.read(data_root)["inputs"]
+
+
 # --- what holds, and ends by itself -------------------------------------------------------------
 
 
-def test_without_a_hold_both_leave(before: DataRoot) -> None:
-    assert night(before, DUE) == set()
+# The right of each person's request, its state, and the last of the nights with the person; the
+# request is closed on the day of that night.
+REQUESTS: dict[str, tuple[dict[str, str], str, str]] = {
+    "access": ({"right": "access"}, "", "2026-12-01"),
+    "portability": ({"right": "portability"}, "", "2026-12-01"),
+    "rectification": ({"right": "rectification"}, "", "2026-12-01"),
+    "verified access": ({"right": "access"}, "", "2026-12-02"),
+    "restriction in force": ({"right": "restriction"}, "in_force", "2026-11-12"),
+    "restriction being applied": ({"right": "restriction"}, "applying", "2026-11-12"),
+    "objection being weighed": (
+        {"right": "objection", "purpose": "analytics"}, "weighing", "2026-11-12"),
+    "withdrawal": ({"right": "withdrawal", "purpose": "direct_marketing"}, "", "2026-11-11"),
+    "erasure": ({"right": "erasure"}, "", "2026-11-11"),
+    "nothing": ({}, "", "2026-11-11"),
+    "restriction stated by a source": ({}, "", "2026-11-13"),
+}  # fmt: skip
+NUMBERS = {case: str(number) for number, case in enumerate(REQUESTS, 820)}
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The customer numbers that are left after each night, of a person for each request."""
+    data_root = DataRoot(tmp_path_factory.mktemp("requests") / "data")
+    data_root.create()
+    export(data_root, "2026-11-09", *map(person, NUMBERS.values()))
+    left = {str(BEFORE): night(data_root, BEFORE)}
+    requests = {}
+    for case, (request, state, _) in REQUESTS.items():
+        if request:
+            requests[case] = received(data_root, number=NUMBERS[case], **request)
+        if state:
+            changed(data_root, requests[case], state=state)
+    verification.verified(data_root, requests["verified access"], "identity_document", NOW)
+    stating = {"2026-11-12": "restricted", "2026-11-20": "lifted"}
+    for day in ("2026-11-12", "2026-11-13", "2026-11-20", "2026-12-01", "2026-12-02"):
+        if status := stating.get(day):
+            number = NUMBERS["restriction stated by a source"]
+            stated = event(number, status, "all", f"{day}T09:00:00Z", purpose="legal_claims")
+            put(data_root, "consents", day, "consent_log", csv([stated]), 1)
+        left[day] = night(data_root, date.fromisoformat(day))
+        for case, request_id in requests.items():
+            if day == REQUESTS[case][2] < "2026-12-02":
+                outcome = "lifted" if REQUESTS[case][1] else "granted"
+                with ledger.changing(data_root):
+                    ledger.close(data_root, ledger.load(data_root, request_id), NOW, outcome)
+    return left
+
+
+def last_night(nights: dict[str, set[str]], case: str) -> str:
+    """The last of the nights after which the person of the request was left; they stay away."""
+    left = [f"C{NUMBERS[case]}" in customers for customers in nights.values()]
+    assert left == sorted(left, reverse=True)
+    return list(nights)[left.count(True) - 1]
+
+
+def test_without_a_hold_they_leave(nights: dict[str, set[str]]) -> None:
+    assert last_night(nights, "nothing") == str(BEFORE)
 
 
 @pytest.mark.clause("P9.1")
-@pytest.mark.parametrize("right", ["access", "portability", "rectification"])
-def test_an_open_request_holds_until_it_is_closed(before: DataRoot, right: str) -> None:
-    request_id = received(before, right)
-    assert night(before, DUE) == {"C801"}
-    assert night(before, date(2026, 12, 1)) == {"C801"}
-    with ledger.changing(before):
-        ledger.close(before, ledger.load(before, request_id), NOW)
-    assert night(before, date(2026, 12, 2)) == set()
-
-
-def test_a_verified_access_request_holds(before: DataRoot) -> None:
-    request_id = received(before, "access")
-    verification.verified(before, request_id, "identity_document", NOW)
-    assert night(before, DUE) == {"C801"}
+@pytest.mark.parametrize("case", ["access", "portability", "rectification", "verified access"])
+def test_an_open_request_holds_until_it_is_closed(nights: dict[str, set[str]], case: str) -> None:
+    assert last_night(nights, case) == REQUESTS[case][2]
 
 
 @pytest.mark.parametrize(
-    ("state", "right", "purpose"),
-    [
-        ("in_force", "restriction", ""),
-        ("applying", "restriction", ""),
-        ("weighing", "objection", "analytics"),
-    ],
+    "case", ["restriction in force", "restriction being applied", "objection being weighed"]
 )
 @pytest.mark.clause("P9.4", "P9.6")
 def test_a_restriction_and_an_objection_being_weighed_hold(
-    before: DataRoot, state: str, right: str, purpose: str
+    nights: dict[str, set[str]], case: str
 ) -> None:
-    request_id = received(before, right, **({"purpose": purpose} if purpose else {}))
-    changed(before, request_id, state=state)
-    assert night(before, DUE) == {"C801"}
-    with ledger.changing(before):
-        ledger.close(before, ledger.load(before, request_id), NOW, "lifted")
-    assert night(before, date(2026, 11, 13)) == set()
+    assert last_night(nights, case) == REQUESTS[case][2]
 
 
 def test_a_restriction_that_a_source_has_stated_holds_until_it_is_lifted(
-    before: DataRoot,
+    nights: dict[str, set[str]],
 ) -> None:
-    for day, status, left in (
-        ("2026-11-12", "restricted", {"C801"}),
-        ("2026-11-20", "lifted", set()),
-    ):
-        stated = event("801", status, "all", f"{day}T09:00:00Z", purpose="legal_claims")
-        put(before, "consents", day, "consent_log", csv([stated]), 1)
-        assert night(before, date.fromisoformat(day)) == left
+    assert last_night(nights, "restriction stated by a source") == "2026-11-13"
 
 
-@pytest.mark.parametrize(
-    ("right", "purpose"), [("withdrawal", "direct_marketing"), ("erasure", "")]
-)
+@pytest.mark.parametrize("case", ["withdrawal", "erasure"])
 def test_what_needs_no_data_to_be_answered_holds_nothing(
-    before: DataRoot, right: str, purpose: str
+    nights: dict[str, set[str]], case: str
 ) -> None:
-    received(before, right, **({"purpose": purpose} if purpose else {}))
-    assert night(before, DUE) == set()
+    assert last_night(nights, case) == str(BEFORE)
 
 
 def test_a_hold_by_command_ends_by_command_and_what_was_due_goes_the_next_night(
@@ -170,7 +208,7 @@ def test_a_hold_by_command_ends_by_command_and_what_was_due_goes_the_next_night(
     hold_id = on_hold(before)
     assert night(before, DUE) == {"C801"}
     holds.end(before, hold_id, "tester", NOW)
-    assert not building.up_to_date(before, DUE)
+    assert is_to_be_built_again(before, DUE)
     assert night(before, date(2026, 11, 13)) == set()
 
 
@@ -266,7 +304,7 @@ def test_the_key_brought_back_lets_the_others_go(before: DataRoot) -> None:
     encrypted_identity.destroy(before, [hold_id])
     assert night(before, DUE) == {"C801", "C802"}
     key.write_bytes(content)
-    assert not building.up_to_date(before, DUE)
+    assert is_to_be_built_again(before, DUE)
     assert night(before, DUE) == {"C801"}
 
 
@@ -288,7 +326,7 @@ def test_a_hold_follows_its_person_through_a_merge(data_root: DataRoot) -> None:
         person("802", Email="sama@example.fi", First_Name="Nimi801",
         ))  # fmt: skip
     take_in(data_root, DUE)
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert {row["value"] for row in rows(data_root, "SELECT * FROM identifiers")} >= {
         "801",
         "C801",
@@ -309,7 +347,7 @@ def test_a_merge_tonight_keeps_what_would_have_left_tonight(data_root: DataRoot)
     # The CRM gives the contact the other number.
     export(data_root, "2026-11-12", person("801", Customer_number="C899"))
     take_in(data_root, DUE)
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert [row["visit"] for row in rows(data_root, "SELECT visit FROM visits")] == ["1|1"]
     assert overdue_check.overdue(data_root, DUE)["staged"] == 0
 
@@ -327,29 +365,29 @@ def test_every_part_of_a_split_that_has_one_of_the_identifiers_stays_on_hold(
 # --- what it covers -----------------------------------------------------------------------------
 
 
-def visited(data_root: DataRoot) -> None:
-    signed_in = {
-        **visit(1, "c000000000000001", datetime(2024, 10, 12, 9, tzinfo=UTC)), "userId": "C801",
-    }  # fmt: skip
-    put(data_root, "website", "2026-11-09", "visits", json.dumps([signed_in]).encode(), 1)
+def visited(data_root: DataRoot, *numbers: str) -> None:
+    """The visits of 12 October 2024 are over on 12 November 2026."""
+    at = datetime(2024, 10, 12, 9, tzinfo=UTC)
+    signed_in = [
+        {**visit(int(number), f"c000000000000{number}", at), "userId": f"C{number}"}
+        for number in numbers
+    ]
+    put(data_root, "website", "2026-11-09", "visits", json.dumps(signed_in).encode(), len(numbers))
 
 
-@pytest.mark.parametrize(
-    ("categories", "visits"), [((), 1), (("website",), 1), (("contract", "order"), 0)]
-)
-def test_what_has_a_clock_of_its_own_stays_where_the_hold_covers_it(
-    data_root: DataRoot, categories: tuple[str, ...], visits: int
-) -> None:
-    """The visit of 12 October 2024 is over on 12 November 2026."""
-    visited(data_root)
-    export(data_root, "2026-11-09", person("801"))
+def test_what_has_a_clock_of_its_own_stays_where_the_hold_covers_it(data_root: DataRoot) -> None:
+    covered = {"801": (), "802": ("website",), "803": ("contract", "order")}
+    visited(data_root, *covered)
+    export(data_root, "2026-11-09", *map(person, covered))
     night(data_root, BEFORE)
-    on_hold(data_root, categories=categories)
-    assert night(data_root, DUE) == {"C801"}
-    assert len(rows(data_root, "SELECT visit FROM visits")) == visits
+    for number, categories in covered.items():
+        on_hold(data_root, number, categories=categories)
+    assert night(data_root, DUE) == {f"C{number}" for number in covered}
+    left = {row["visit"] for row in rows(data_root, "SELECT visit FROM visits")}
+    assert left == {"1|801", "1|802"}
     assert set(overdue_check.overdue(data_root, DUE).values()) == {0}
     before_again = rows(data_root, "SELECT * FROM registrants")
-    settle(data_root, DUE)
+    build(data_root, DUE)
     assert rows(data_root, "SELECT * FROM registrants") == before_again
 
 
@@ -408,19 +446,19 @@ def test_what_waits_for_a_hold_is_used_for_legal_claims_only(
     hold_id = on_hold(before, categories=categories)
     request_id = received(before, "erasure")
     find_cleared(before, [request_id])
-    assert not building.up_to_date(before, BEFORE)
-    settle(before, BEFORE)
+    assert is_to_be_built_again(before, BEFORE)
+    build(before, BEFORE)
     assert purposes_of(before, "801") <= {"legal_claims"}
     assert purposes_of(before, "802") == used
     holds.end(before, hold_id, "tester", NOW)
-    settle(before, BEFORE)
+    build(before, BEFORE)
     assert purposes_of(before, "801") == used
 
 
 def test_an_erasure_that_waits_keeps_no_more_than_the_hold_it_waits_for(
     data_root: DataRoot,
 ) -> None:
-    visited(data_root)
+    visited(data_root, "801")
     export(data_root, "2026-11-09", person("801"))
     night(data_root, BEFORE)
     on_hold(data_root, categories=("contract",))

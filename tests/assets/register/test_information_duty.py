@@ -27,7 +27,7 @@ from tests.support.population_register_messages import (
     person,
     protection,
 )
-from tests.support.registers import build, refresh, registrant, rows, settle, take_in
+from tests.support.registers import build, refresh, registrant, rows, take_in
 
 OBTAINED = date(2026, 10, 31)
 # 31 October + 1 month is 30 November.
@@ -96,7 +96,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "remarks": [],
     }
     put(data_root, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
-    refresh(data_root)
+    refresh(data_root, marts=["direct_marketing"])
     return data_root.root
 
 
@@ -174,7 +174,7 @@ def test_a_source_that_is_no_third_party_causes_no_duty(world: DataRoot) -> None
 def test_later_deliveries_do_not_put_the_day_off(world: DataRoot) -> None:
     basic_data(world, "2026-11-15", [registered("known", part("AMMATTI", ammatti="esimerkki"))])
     take_in(world)
-    settle(world)
+    build(world)
     assert information_duty.due(world, DUE)[0].due_on == DUE
 
 
@@ -259,7 +259,7 @@ class TestLeaving:
             world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE
         )
         take_in(world)
-        settle(world, date(2029, 12, 1))
+        build(world, date(2029, 12, 1))
         assert noted(world) == []
 
     @pytest.mark.clause("P9.1")

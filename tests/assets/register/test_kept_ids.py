@@ -17,6 +17,7 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.sessions import connect
+from schemas.marts import MARTS
 from tests.support.data_roots import mart_tables
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.erasing import find_cleared
@@ -102,7 +103,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(data_root, "crm", SECOND, "contracts", csv(contracts), len(contracts))
     visits = [visit(10 + at, BROWSER, member[5], 100 + at) for at, member in enumerate(FAMILY)]
     put(data_root, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
-    refresh(data_root, TODAY)
+    refresh(data_root, TODAY, MARTS)
     return data_root.root
 
 

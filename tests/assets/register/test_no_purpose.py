@@ -20,7 +20,7 @@ from tests.support.dated_records import contract, order
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.marketing import contact as any_contact
 from tests.support.marketing import event
-from tests.support.registers import build, rows, settle, take_in
+from tests.support.registers import build, rows, take_in
 
 ALONE, CUSTOMER, LATER = (messages.code(f"010170-9{number}") for number in (51, 52, 53))
 DAY = "2026-10-20"
@@ -56,9 +56,9 @@ def both(data_root: DataRoot) -> DataRoot:
 @pytest.mark.clause("P8.2", "P6.2")
 def test_who_is_eligible_for_nothing_leaves_30_days_after_the_first_record(both: DataRoot) -> None:
     """First known on 20 October; 30 days later is 19 November."""
-    settle(both, date(2026, 11, 18))
+    build(both, date(2026, 11, 18))
     assert families(both) == {"Yksinään", "Asiakas"}
-    built = settle(both, date(2026, 11, 19))
+    built = build(both, date(2026, 11, 19))
     assert families(both) == {"Asiakas"}
     assert built.expired == {"RET-NO-PURPOSE-30D": 1}
     assert sweep.per_rule(sweep.last_sweep(both), "register") == {"RET-NO-PURPOSE-30D": 1}
@@ -67,17 +67,17 @@ def test_who_is_eligible_for_nothing_leaves_30_days_after_the_first_record(both:
 
 def test_building_twice_or_every_night_makes_no_difference(both: DataRoot) -> None:
     for day in (18, 19, 19, 20):
-        settle(both, date(2026, 11, day))
+        build(both, date(2026, 11, day))
     nightly = rows(both, "SELECT * FROM registrants")
-    settle(both, date(2026, 11, 20))
+    build(both, date(2026, 11, 20))
     assert rows(both, "SELECT * FROM registrants") == nightly
 
 
 def test_who_has_become_a_customer_in_time_stays(both: DataRoot) -> None:
-    settle(both, date(2026, 11, 18))
+    build(both, date(2026, 11, 18))
     put(both, "crm", "2026-11-19", "contracts", csv([agreed("902", ALONE)]), 1)
     take_in(both)
-    settle(both, date(2026, 11, 19))
+    build(both, date(2026, 11, 19))
     assert families(both) == {"Yksinään", "Asiakas"}
 
 
@@ -88,9 +88,9 @@ def test_who_has_refused_every_use_leaves_30_days_after_the_refusal(data_root: D
         purpose="legitimate_interest")  # fmt: skip
     put(data_root, "consents", "2026-11-02", "consent_log", csv([refused]), 1)
     take_in(data_root)
-    settle(data_root, date(2026, 11, 30))
+    build(data_root, date(2026, 11, 30))
     assert len(families(data_root)) == 1
-    settle(data_root, date(2026, 12, 1))
+    build(data_root, date(2026, 12, 1))
     assert families(data_root) == set()
 
 
@@ -101,7 +101,7 @@ def test_a_consent_is_a_purpose_although_nothing_reaches_the_person_yet(
         subject_key="uusi@example.fi")  # fmt: skip
     put(data_root, "consents", DAY, "consent_log", csv([granted]), 1)
     take_in(data_root)
-    settle(data_root, date(2027, 10, 1))
+    build(data_root, date(2027, 10, 1))
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
 
 
@@ -111,7 +111,7 @@ def test_an_order_is_a_purpose(data_root: DataRoot) -> None:
         ends_on="2026-10-01")]), 1)  # fmt: skip
     put(data_root, "crm", DAY, "orders", csv([order("T-904", "C904", "2026-10-19T10:00:00Z")]), 1)
     take_in(data_root)
-    settle(data_root, date(2027, 10, 1))
+    build(data_root, date(2027, 10, 1))
     assert families(data_root) == {"Tilaaja"}
 
 
@@ -121,9 +121,9 @@ def test_a_protected_identity_is_not_forgotten_so_soon(data_root: DataRoot) -> N
         messages.protection(active=True))  # fmt: skip
     basic_data(data_root, DAY, [flagged])
     take_in(data_root)
-    settle(data_root, date(2027, 6, 1))
+    build(data_root, date(2027, 6, 1))
     assert families(data_root) == {"Suojattu"}
-    settle(data_root, date(2029, 10, 20))
+    build(data_root, date(2029, 10, 20))
     assert families(data_root) == set()
 
 
@@ -183,7 +183,7 @@ def test_of_a_limited_subscription_only_the_known_are_written(limited_root: Data
     basic_data(limited_root, DAY, [named(ALONE, "Yksinään"), named(CUSTOMER, "Asiakas")])
     put(limited_root, "crm", DAY, "contracts", csv([agreed("901", CUSTOMER)]), 1)
     take_in(limited_root)
-    settle(limited_root)
+    build(limited_root)
     assert families(limited_root) == {"Asiakas"}
     assert files_containing(limited_root.root, ["Yksinään", ALONE]) == []
     [entry] = deliveries.ledger(limited_root, "population_register")
@@ -194,12 +194,12 @@ def test_of_a_limited_subscription_only_the_known_are_written(limited_root: Data
 def test_who_becomes_known_is_taken_in_from_then_on(limited_root: DataRoot) -> None:
     basic_data(limited_root, DAY, [named(LATER, "Myöhempi")])
     take_in(limited_root)
-    settle(limited_root)
+    build(limited_root)
     assert families(limited_root) == set()
     put(limited_root, "crm", "2026-11-12", "contracts", csv([agreed("905", LATER)]), 1)
     basic_data(limited_root, "2026-11-13", [named(LATER, "Myöhempi")])
     take_in(limited_root)
-    settle(limited_root)
+    build(limited_root)
     assert families(limited_root) == {"Myöhempi"}
 
 
@@ -214,7 +214,7 @@ def test_a_corrected_code_of_somebody_known_is_theirs(limited_root: DataRoot) ->
     changes(limited_root, DAY, [corrected])
     basic_data(limited_root, "2026-10-21", [named(LATER, "Uusitunnus")])
     take_in(limited_root)
-    settle(limited_root)
+    build(limited_root)
     assert families(limited_root) == {"Uusitunnus"}
 
 
@@ -223,5 +223,5 @@ def test_the_order_in_which_sources_are_taken_in_does_not_matter(limited_root: D
     basic_data(limited_root, DAY, [named(CUSTOMER, "Asiakas")])
     put(limited_root, "crm", DAY, "contracts", csv([agreed("907", CUSTOMER)]), 1)
     take_in(limited_root)
-    settle(limited_root)
+    build(limited_root)
     assert families(limited_root) == {"Asiakas"}

@@ -9,7 +9,7 @@ from assets.ingest import deliveries
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
-from tests.support.registers import rows, settle, take_in
+from tests.support.registers import build, rows, take_in
 
 OPT_OUT, BOUNCE = "Unsubscribed from all email", "Global bounce"
 DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")
@@ -22,7 +22,7 @@ def export(data_root: DataRoot, day: str, given: str, **columns: str) -> None:
 
 
 def opted_out(data_root: DataRoot) -> list[str]:
-    settle(data_root)
+    build(data_root)
     query = "SELECT origin FROM choice_log WHERE choice = 'prohibited' AND holds ORDER BY origin"
     return [row["origin"] for row in rows(data_root, query)]
 
@@ -77,7 +77,7 @@ def test_a_column_that_never_was_is_not_missed(data_root: DataRoot) -> None:
 
 def by_email(data_root: DataRoot) -> list[str]:
     """The given names of those who may not be sent marketing by e-mail."""
-    settle(data_root)
+    build(data_root)
     query = """SELECT DISTINCT given_names FROM choice_log JOIN registrants USING (registrant_id)
         WHERE choice = 'prohibited' AND holds ORDER BY ALL"""
     return [row["given_names"] for row in rows(data_root, query)]

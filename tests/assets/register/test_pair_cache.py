@@ -15,7 +15,7 @@ from assets.register.review import ReviewError
 from assets.storage.data_root import DataRoot
 from tests.support.crm_people import AINO, NAMESAKE, deliver, key
 from tests.support.data_roots import copied
-from tests.support.registers import TODAY, rows, settle, take_in
+from tests.support.registers import TODAY, build, rows, take_in
 
 DAY = date(2026, 11, 18)
 
@@ -36,7 +36,7 @@ def world(first: Path, tmp_path: Path) -> DataRoot:
 
 def refresh(data_root: DataRoot, today: date = TODAY) -> building.Built:
     take_in(data_root, today)
-    return settle(data_root, today)
+    return build(data_root, today)
 
 
 def current(data_root: DataRoot) -> bool:
@@ -60,30 +60,30 @@ def register(data_root: DataRoot) -> dict[str, list[dict[str, object]]]:
 
 class TestDelta:
     def test_compares_what_is_new_and_gives_what_a_full_run_gives(self, world: DataRoot) -> None:
-        assert settle(world).links["compared_pairs"] == 0
+        assert build(world).links["compared_pairs"] == 0
         deliver(
             world, "2026-11-12", n1=AINO | {"Last Name": "Korpela"}, n2=AINO, n3=NAMESAKE, n4=AINO
         )
         delta = refresh(world)
         by_delta = register(world)
         pair_cache.forget(world)
-        full = settle(world)
+        full = build(world)
         assert register(world) == by_delta
         assert delta.links["links"] == full.links["links"]
         assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
 
     def test_full_rerun_reports_the_drift_and_there_is_none(self, world: DataRoot) -> None:
         pair_cache.forget(world)
-        assert settle(world).links["drift"] == {
+        assert build(world).links["drift"] == {
             "pairs_on_other_levels": 0,
             "pairs_only_now": 0,
             "pairs_only_before": 0,
         }
-        assert settle(world).links["drift"] == {}, "reported once"
+        assert build(world).links["drift"] == {}, "reported once"
 
     def test_nothing_stays_of_registrants_who_have_left(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("2"), True, DAY)])
-        settle(world)
+        build(world)
         deliver(world, "2026-11-12", n2=AINO, n3=NAMESAKE)
         refresh(world, date(2031, 1, 1))
         assert not any(
@@ -102,13 +102,13 @@ class TestDecisions:
         )
         assert not current(world), "the register depends on what was decided"
         for _ in range(2):
-            settle(world)
+            build(world)
             assert member(world, "1") == member(world, "3") != member(world, "2")
 
     def test_latest_about_a_pair_counts(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
         pair_cache.decide(world, [Decision(key("3"), key("1"), False, date(2026, 11, 19))])
-        settle(world)
+        build(world)
         assert member(world, "1") != member(world, "3")
 
 
@@ -144,7 +144,7 @@ class TestReview:
             if {candidate.left, candidate.right} == {key("1"), key("3")}
         )
         assert review.decide(world, [pair.pair], DAY, same=True) == 1
-        settle(world)
+        build(world)
         assert pair.pair not in {candidate.pair for candidate in review.listed(world)}
         assert member(world, "1") == member(world, "3")
 
@@ -157,7 +157,7 @@ class TestIdentityEvents:
     def test_merges_and_splits_are_recorded(self, world: DataRoot) -> None:
         first, third = member(world, "1"), member(world, "3")
         pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
-        merged = settle(world)
+        merged = build(world)
         kept = member(world, "1")
         ceased = ({first, third} - {kept}).pop()
         assert merged.links["succession"] == {
@@ -169,11 +169,11 @@ class TestIdentityEvents:
         }
         assert events(world) == [("merged", ceased, kept)]
         pair_cache.decide(world, [Decision(key("1"), key("3"), False, date(2026, 11, 19))])
-        assert settle(world).links["succession"]["split"] == 1
+        assert build(world).links["succession"]["split"] == 1
         assert ("split", kept, ceased) in events(world)
 
     def test_a_build_that_changes_nothing_records_no_events(self, world: DataRoot) -> None:
-        assert settle(world).links["succession"] == {
+        assert build(world).links["succession"] == {
             "merged": 0,
             "split": 0,
             "renamed": 0,

@@ -5,7 +5,7 @@ describe.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,113 +26,54 @@ from tests.support.population_register_messages import (
     part,
     protection,
 )
-from tests.support.registers import registrant, rows, settle, take_in
+from tests.support.registers import build, registrant, rows, take_in
 
 MAIJA = code("010190-900")
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Her basic data have been taken in, and nothing is built."""
-    data_root = DataRoot(tmp_path_factory.mktemp("base") / "data")
-    data_root.create()
-    basic_data(data_root, "2026-11-01", [BASE])
-    take_in(data_root)
-    return data_root.root
+Messages = list[dict[str, Any]]
 
 
-@pytest.fixture
-def data_root(base: Path, tmp_path: Path) -> DataRoot:
-    return DataRoot(copied(base, tmp_path / "data"))
-
-
-def deliver_in_order(
-    data_root: DataRoot, order: Sequence[int], messages: Sequence[dict[str, Any]]
-) -> None:
-    """Each message is a delivery of the day it was made; they arrive, and are taken in, in the
-    order given.
-    """
-    for number in order:
-        changes(data_root, f"2026-11-{number + 2:02d}", [messages[number]], key=number + 2)
-        take_in(data_root)
-
-
-def end_state(
-    data_root: DataRoot, messages: Sequence[dict[str, Any]], order: Sequence[int]
-) -> dict[str, Any]:
-    deliver_in_order(data_root, order, messages)
-    settle(data_root)
-    return registrant(data_root, MAIJA)
-
-
-ORDERS_OF_TWO = list(itertools.permutations(range(2)))
-
-
-@pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_death_that_is_undone_leaves_the_registrant_alive(
-    data_root: DataRoot, order: tuple[int, ...]
-) -> None:
-    died = message(MAIJA, "2026-11-01", death(True, "LISATTY", "2026-10-30"))
-    undone = message(
-        MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU")
-    )
-    state = end_state(data_root, [died, undone], order)
-    assert (state["deceased"], state["death_date"]) == (False, None)
-
-
-def test_a_death_without_a_date_is_a_death(data_root: DataRoot) -> None:
-    state = end_state(data_root, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
-    assert (state["deceased"], state["death_date"]) == (True, None)
-
-
-@pytest.mark.clause("P5.2", "P8.3")
-@pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_the_new_address_holds_although_the_old_one_is_delivered_after_it(
-    data_root: DataRoot, order: tuple[int, ...]
-) -> None:
-    moved = message(
-        MAIJA,
+def moved(who: str, street: str, number: str, postcode: str, town: str) -> dict[str, Any]:
+    return message(
+        who,
         "2026-11-01",
-        home_address("Uusikatu", "6a-6b", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
+        home_address(street, number, postcode, town, "2026-11-01", "LISATTY"),
         home_address(
             "Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"
         ),
         municipality("837", "2026-11-01", "LISATTY"),
     )
-    named = message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02"))
-    state = end_state(data_root, [moved, named], order)
-    assert (state["street"], state["town"], state["municipality_code"]) == (
-        "Uusikatu 6a-6b",
-        "TAMPERE",
-        "837",
-    )
-    assert state["family_name"] == "Uusinimi"
-    past = rows(
-        data_root, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'"
-    )
-    assert past == [{"street": "Vanhakatu 1"}]
 
 
-@pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_move_that_is_undone_ends_where_it_began(
-    data_root: DataRoot, order: tuple[int, ...]
-) -> None:
+def undone_death(who: str) -> Messages:
+    return [
+        message(who, "2026-11-01", death(True, "LISATTY", "2026-10-30")),
+        message(
+            who, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU")
+        ),
+    ]
+
+
+def undated_death(who: str) -> Messages:
+    return [message(who, "2026-11-01", death(True, "LISATTY"))]
+
+
+def move(who: str) -> Messages:
+    return [
+        moved(who, "Uusikatu", "6a-6b", "33100", "TAMPERE"),
+        message(who, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02")),
+    ]
+
+
+def undone_move(who: str) -> Messages:
     old = {
         key: value
         for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items()
         if key != "tietoryhma"
     }
-    moved = message(
-        MAIJA,
-        "2026-11-01",
-        home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
-        home_address(
-            "Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"
-        ),
-        municipality("837", "2026-11-01", "LISATTY"),
-    )
     undone = message(
-        MAIJA,
+        who,
         "2026-11-02",
         municipality(
             "837",
@@ -145,81 +86,67 @@ def test_a_move_that_is_undone_ends_where_it_began(
             "voimassaolevatTiedot": [old],
         },
     )
-    state = end_state(data_root, [moved, undone], order)
-    assert (state["street"], state["municipality_code"]) == ("Vanhakatu 1", "091")
+    return [moved(who, "Uusikatu", "2", "33100", "TAMPERE"), undone]
 
 
-@pytest.mark.clause("P6.2")
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(
-    data_root: DataRoot, order: tuple[int, ...]
-) -> None:
-    messages = [
+def lifted_protection(who: str) -> Messages:
+    return [
         message(
-            MAIJA,
+            who,
             "2026-11-01",
             home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
             protection(True, "LISATTY", "2120-02-28"),
         ),
         message(
-            MAIJA,
+            who,
             "2026-11-02",
             home_address("Piilokatu", "3", "90100", "OULU", "2026-11-02", "LISATTY"),
         ),
-        message(MAIJA, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
+        message(who, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
     ]
-    state = end_state(data_root, messages, order)
-    assert state["protected"] is False
-    assert (state["street"], state["municipality_code"]) == (None, None)
-    assert rows(data_root, "SELECT * FROM addresses") == []
 
 
-def test_after_protection_an_address_that_is_sent_again_holds(data_root: DataRoot) -> None:
-    messages = [
-        message(MAIJA, "2026-11-01", protection(True, "LISATTY")),
+def address_after_protection(who: str) -> Messages:
+    return [
+        message(who, "2026-11-01", protection(True, "LISATTY")),
         message(
-            MAIJA,
+            who,
             "2026-11-02",
             protection(False, "MUUTETTU"),
             home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-02", "LISATTY"),
         ),
     ]
-    assert end_state(data_root, messages, [1, 0])["street"] == "Uusikatu 2"
 
 
-def test_a_censored_address_is_forgotten_with_its_history(data_root: DataRoot) -> None:
+def censored_address(who: str) -> Messages:
     censored = part(
         "VAKINAINEN_KOTIMAINEN_OSOITE",
         "MUUTETTU",
         turvakiellonAlaisetKentat=["katunimi", "katunumero"],
     )
-    state = end_state(data_root, [message(MAIJA, "2026-11-01", censored)], [0])
-    assert state["protected"] is True
-    assert rows(data_root, "SELECT * FROM addresses") == []
+    return [message(who, "2026-11-01", censored)]
 
 
-@pytest.mark.clause("P8.3", "P5.1")
-@pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_corrected_identity_code_is_the_same_registrant(
-    data_root: DataRoot, order: tuple[int, ...]
-) -> None:
-    new = code("010190-901")
+NEW_CODE = code("010190-901")
+
+
+def corrected_code(who: str) -> Messages:
     correction = message(
-        new,
+        NEW_CODE,
         "2026-11-01",
         part(
             "HENKILOTUNNUS_KORJAUS",
             "LISATTY",
             voimassaolo="AKTIIVI",
-            muutettuHenkilotunnus=new,
-            aktiivinenHenkilotunnus=new,
-            edellisetHenkilotunnukset=[MAIJA],
+            muutettuHenkilotunnus=NEW_CODE,
+            aktiivinenHenkilotunnus=NEW_CODE,
+            edellisetHenkilotunnukset=[who],
         ),
         part(
             "HENKILOTUNNUS_KORJAUS",
             "LISATTY",
             voimassaolo="PASSIIVI",
-            muutettuHenkilotunnus=MAIJA,
+            muutettuHenkilotunnus=who,
             aktiivinenHenkilotunnus=None,
             edellisetHenkilotunnukset=[],
         ),
@@ -229,40 +156,159 @@ def test_a_corrected_identity_code_is_the_same_registrant(
             "LISATTY",
             voimassaolo="PASSIIVI",
             muutettuHenkilotunnus="010190-999X",
-            aktiivinenHenkilotunnus=new,
+            aktiivinenHenkilotunnus=NEW_CODE,
         ),
     )
-    renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
-    deliver_in_order(data_root, order, [correction, renamed])
-    settle(data_root)
-    state = registrant(data_root, new)
-    assert (state["given_names"], state["street"]) == ("Maija Liisa", "Vanhakatu 1")
-    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
-    assert {row["value"] for row in rows(data_root, "SELECT value FROM identifiers")} == {
-        MAIJA,
-        new,
-    }
+    renamed = message(
+        NEW_CODE, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02")
+    )
+    return [correction, renamed]
 
 
-@pytest.mark.clause("P5.4", "P6.2")
-def test_prohibitions_hold_until_they_are_removed(data_root: DataRoot) -> None:
-    messages = [
+def removed_prohibition(who: str) -> Messages:
+    return [
         message(
-            MAIJA,
+            who,
             "2026-11-01",
             part("SUORAMARKKINOINTIKIELTO", "LISATTY", alkupv=day("2026-11-01")),
             part("SUKUTUTKIMUSKIELTO", "LISATTY"),
         ),
         message(
-            MAIJA,
+            who,
             "2026-11-02",
             part("SUORAMARKKINOINTIKIELTO", "POISTETTU", alkupv=day("2026-11-01")),
         ),
     ]
-    end_state(data_root, messages, [1, 0])
-    assert [row["purpose"] for row in rows(data_root, "SELECT purpose FROM choices")] == [
-        "genealogy"
+
+
+CASES: tuple[Callable[[str], Messages], ...] = (
+    undone_death,
+    undated_death,
+    move,
+    undone_move,
+    lifted_protection,
+    address_after_protection,
+    censored_address,
+    corrected_code,
+    removed_prohibition,
+)
+CODES = {case: code(f"010190-{number}") for number, case in enumerate(CASES, 910)}
+
+
+@pytest.fixture(scope="module")
+def everybody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The basic data of a person for each case have been taken in, and nothing is built."""
+    data_root = DataRoot(tmp_path_factory.mktemp("everybody") / "data")
+    data_root.create()
+    basic_data(data_root, "2026-11-01", [{**BASE, "henkilotunnus": who} for who in CODES.values()])
+    take_in(data_root)
+    return data_root.root
+
+
+@pytest.fixture(scope="module", params=list(itertools.permutations(range(3))), ids=str)
+def ended(
+    request: pytest.FixtureRequest, everybody: Path, tmp_path_factory: pytest.TempPathFactory
+) -> DataRoot:
+    """Each message is in the delivery of the day it was made; the deliveries arrive, and are taken
+    in, in an order of their own.
+    """
+    data_root = DataRoot(copied(everybody, tmp_path_factory.mktemp("ended") / "data"))
+    for number in request.param:
+        messages = [case(who)[number] for case, who in CODES.items() if number < len(case(who))]
+        changes(data_root, f"2026-11-{number + 2:02d}", messages, key=number + 2)
+        take_in(data_root)
+    build(data_root)
+    return data_root
+
+
+def state(data_root: DataRoot, case: Callable[[str], Messages]) -> dict[str, Any]:
+    return registrant(data_root, CODES[case])
+
+
+def rows_of(data_root: DataRoot, table: str, who: str) -> list[dict[str, Any]]:
+    return rows(
+        data_root,
+        f"SELECT {table}.* FROM {table} JOIN registrants USING (registrant_id) "
+        f"WHERE identity_code = '{who}'",
+    )
+
+
+def test_a_death_that_is_undone_leaves_the_registrant_alive(ended: DataRoot) -> None:
+    alive = state(ended, undone_death)
+    assert (alive["deceased"], alive["death_date"]) == (False, None)
+
+
+def test_a_death_without_a_date_is_a_death(ended: DataRoot) -> None:
+    dead = state(ended, undated_death)
+    assert (dead["deceased"], dead["death_date"]) == (True, None)
+
+
+@pytest.mark.clause("P5.2", "P8.3")
+def test_the_new_address_holds_although_the_old_one_is_delivered_after_it(
+    ended: DataRoot,
+) -> None:
+    now = state(ended, move)
+    assert (now["street"], now["town"], now["municipality_code"]) == (
+        "Uusikatu 6a-6b",
+        "TAMPERE",
+        "837",
+    )
+    assert now["family_name"] == "Uusinimi"
+    past = [
+        address["street"]
+        for address in rows_of(ended, "addresses", CODES[move])
+        if not address["is_current"] and address["kind"] == "permanent"
     ]
+    assert past == ["Vanhakatu 1"]
+
+
+def test_a_move_that_is_undone_ends_where_it_began(ended: DataRoot) -> None:
+    now = state(ended, undone_move)
+    assert (now["street"], now["municipality_code"]) == ("Vanhakatu 1", "091")
+
+
+@pytest.mark.clause("P6.2")
+def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(ended: DataRoot) -> None:
+    now = state(ended, lifted_protection)
+    assert now["protected"] is False
+    assert (now["street"], now["municipality_code"]) == (None, None)
+    assert rows_of(ended, "addresses", CODES[lifted_protection]) == []
+
+
+def test_after_protection_an_address_that_is_sent_again_holds(ended: DataRoot) -> None:
+    assert state(ended, address_after_protection)["street"] == "Uusikatu 2"
+
+
+def test_a_censored_address_is_forgotten_with_its_history(ended: DataRoot) -> None:
+    assert state(ended, censored_address)["protected"] is True
+    assert rows_of(ended, "addresses", CODES[censored_address]) == []
+
+
+@pytest.mark.clause("P8.3", "P5.1")
+def test_a_corrected_identity_code_is_the_same_registrant(ended: DataRoot) -> None:
+    now = registrant(ended, NEW_CODE)
+    assert (now["given_names"], now["street"]) == ("Maija Liisa", "Vanhakatu 1")
+    assert len(rows(ended, "SELECT * FROM registrants")) == len(CODES)
+    assert {row["value"] for row in rows_of(ended, "identifiers", NEW_CODE)} == {
+        CODES[corrected_code],
+        NEW_CODE,
+    }
+
+
+@pytest.mark.clause("P5.4", "P6.2")
+def test_prohibitions_hold_until_they_are_removed(ended: DataRoot) -> None:
+    chosen = rows_of(ended, "choices", CODES[removed_prohibition])
+    assert [row["purpose"] for row in chosen] == ["genealogy"]
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> DataRoot:
+    """Her basic data have been taken in, and nothing is built."""
+    made = DataRoot(tmp_path / "data")
+    made.create()
+    basic_data(made, "2026-11-01", [BASE])
+    take_in(made)
+    return made
 
 
 @pytest.mark.clause("P8.3")
@@ -276,13 +322,16 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(
         name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"),
         protection(True, "LISATTY"),
     )
-    state = end_state(data_root, [broken, later], [0, 1])
-    assert state["family_name"] == "Esimerkki"
-    assert state["protected"] is True
+    for number, change in enumerate((broken, later), 2):
+        changes(data_root, f"2026-11-{number:02d}", [change], key=number)
+        take_in(data_root)
+    build(data_root)
+    assert registrant(data_root, MAIJA)["family_name"] == "Esimerkki"
+    assert registrant(data_root, MAIJA)["protected"] is True
     mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
     changes(data_root, "2026-11-05", [mended])
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     assert registrant(data_root, MAIJA)["family_name"] == "Myöhempi"
 
 
@@ -305,8 +354,8 @@ def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
             changes(where, f"2026-11-{number + 2:02d}", [change], key=number)
             if where is data_root:
                 take_in(data_root)
-                settle(data_root)
+                build(data_root)
     take_in(at_once)
-    settle(at_once)
+    build(at_once)
     for table in ("registrants", "names", "addresses", "membership", "provenance", "identifiers"):
         assert rows(data_root, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")

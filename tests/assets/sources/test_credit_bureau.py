@@ -247,7 +247,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(
         st.dictionaries(

@@ -576,7 +576,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=examples(10), deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize(
     ("dataset", "whole", "table"),

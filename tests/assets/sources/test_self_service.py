@@ -157,7 +157,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=examples(15))
+@settings(deadline=None, max_examples=examples(8))
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -174,7 +174,7 @@ def test_every_edit_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> No
     } == set(range(len(records)))
 
 
-@settings(deadline=None, max_examples=examples(15))
+@settings(deadline=None, max_examples=examples(8))
 @given(
     st.lists(
         st.fixed_dictionaries(

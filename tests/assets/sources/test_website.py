@@ -77,7 +77,7 @@ class TestMinimising:
     def test_what_is_no_plain_address_goes_whole(self, whole: Any) -> None:
         assert "visitIp" not in json.loads(keep(VISITS, [visit(visitIp=whole)]).payloads[0])
 
-    @settings(max_examples=examples(30), deadline=None)
+    @settings(max_examples=examples(12), deadline=None)
     @given(st.lists(st.ip_addresses(), min_size=1, max_size=20))
     def test_no_address_keeps_more_than_its_network_whichever_way_it_is_written(
         self, addresses: list[Any]
@@ -349,7 +349,7 @@ ANYTHING = st.recursive(
 FIELDS = [*visit(userId="x", result="ok", fingerprint="f", city="c").keys()]
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5), min_size=10, max_size=30

@@ -11,7 +11,7 @@ import pytest
 from assets.ingest import deliveries
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
-from tests.support.registers import rows, settle, take_in
+from tests.support.registers import build, rows, take_in
 
 DAY = "2026-11-19"
 AINO = {"Record ID": "7", "First Name": "Aino", "Last Name": "Testi", "Email": "aino@example.fi"}
@@ -91,7 +91,7 @@ def test_ids_that_a_spreadsheet_cut_short_are_quarantined(data_root: DataRoot) -
 
 def test_a_contact_with_a_damaged_customer_number_is_used_without_it(data_root: DataRoot) -> None:
     codes, staged = outcomes(data_root, "contacts", AINO | {"Customer number": "1,24E+11"})
-    settle(data_root)
+    build(data_root)
     assert (codes, staged) == ({"IDENTIFIER-DAMAGED": 1}, 1)
     assert [row["type"] for row in rows(data_root, "FROM identifiers")] == ["contact_id"]
 
@@ -102,7 +102,7 @@ def test_placeholders_as_customer_number_are_absent(data_root: DataRoot) -> None
         for number, placeholder in enumerate(("N/A", "-", "0", "ei ole", "(not set)"), 1)
     ]
     codes, staged = outcomes(data_root, "contacts", *people)
-    settle(data_root)
+    build(data_root)
     assert (codes, staged) == ({}, 5)
     assert {row["type"] for row in rows(data_root, "FROM identifiers")} == {"contact_id"}
     assert "customer_number" not in json.dumps(
@@ -124,7 +124,7 @@ def test_a_postcode_without_its_noughts_is_mended_or_the_address_is_refused(
         BERTTA | address | {"Record ID": "2", "Postal Code": "1OO"},
         CECILIA | address | {"Record ID": "3", "Postal Code": "111 22", "Country/Region": "Sweden"},
     )
-    settle(data_root)
+    build(data_root)
     assert codes == {"ADDRESS-POSTCODE": 1}
     assert [
         row["postcode"] for row in rows(data_root, "FROM registrants ORDER BY given_names")

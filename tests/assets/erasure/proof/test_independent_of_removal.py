@@ -50,7 +50,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = csv([contact("880001110001", "Someone", "Else", "", "1970-01-01")])
     near = b'"x","Aino Kaima, s. 14.2.1985"' + b',"x"' * 30 + b"\n"
     put(data_root, "crm", SECOND_DAY, "contacts", rows + near, 2)
-    refresh(data_root, TODAY)
+    refresh(data_root, TODAY, ["customer_care"])
     return data_root.root
 
 
