@@ -101,8 +101,7 @@ REFUSED = [
         "it tells of religion or belief (GDPR 9), which this register never has",
     ),
     (
-        'endast för evenemanget)"}\n    clause: P5.5\n    sources: [events]\n'
-        "    purposes: []",
+        'endast för evenemanget)"}\n    clause: P5.5\n    sources: [events]\n    purposes: []',
         'endast för evenemanget)"}\n    clause: P5.5\n    sources: [events]\n'
         "    purposes: [customer_care]",
         "categories.diet.purposes.0",
