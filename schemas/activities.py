@@ -2,8 +2,8 @@
 
 Events, calls, correspondence, social media, and other data with consent (P5.5-P5.7, P5.9). A kind
 is declared once, in `ACTIVITIES`: the register's table, its clock and expiry in every layer, the
-forecast, the overdue check and holds follow from the declaration. A kind whose records hold nothing
-else is `whole`: its expired records are removed as such; of others only the rows go.
+forecast, the overdue check and holds follow from the declaration. A kind is `whole` if
+its records hold nothing else: the expired ones are removed as such; of others only the rows go.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class RegistrantDiets(DietColumns, OfRegistrant):
 
 
 class CallColumns(TableModel):
-    """A call, without what was said in it."""
+    """A call, without its content."""
 
     call: Text = column("call_recording", "number of the call and its part", required=True)
     began_at: Moment = column("call_recording", "start of the call (UTC)", required=True)

@@ -1,12 +1,12 @@
-"""Correspondence: headers of mail, and the metadata of calls (IETF vCon). Never what was said.
+"""Correspondence: headers of mail, and the metadata of calls (IETF vCon). Never their content.
 
 Source: docs/vendor-formats.md, "Correspondence"; docs/deliveries.md. At ingest a message is cut to
-who wrote to whom outside the controller, when, and which message it answers; the length and the
-hash of its text show that a message found elsewhere is the one. Subjects and names are not kept.
+its writer or recipients outside the controller, its time, and which message it answers; the length
+and the hash of its text show that a message elsewhere is the same. Subjects and names are not kept.
 Staff are no registrants: the controller's own addresses and numbers are dropped. Somebody who
-unsubscribes by mail, or whose provider reports a complaint (RFC 5965), refuses marketing by e-mail;
-that is never delayed by anything else in the message, and outlives it: such a message is kept as
-the refusal alone.
+unsubscribes by mail, or has complained to a provider that reports it (RFC 5965), refuses marketing
+by e-mail; that is never delayed by anything else in the message, and outlives it: such a message is
+kept as the refusal alone.
 """
 
 from __future__ import annotations

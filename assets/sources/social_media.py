@@ -1,9 +1,7 @@
-"""Social media: who mentioned us or linked a profile, by account, link and time; never what was
-written.
+"""Social media: who mentioned us or linked a profile, by account, link and time; never the content.
 
 Source: docs/vendor-formats.md, "Social media"; docs/deliveries.md. The layout is ours. An account
-is known by its network and handle; where its owner has told us that it is theirs, by their customer
-number too.
+is known by its network and handle, and by the customer number where the customer has linked it.
 """
 
 from __future__ import annotations

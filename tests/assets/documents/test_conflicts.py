@@ -255,7 +255,7 @@ class TestRightsAndSources:
         assert ("CONFLICT-NO-COLUMN", "shoe_size") in reported(added("shoe_size"))
 
     @pytest.mark.clause("P5.5")
-    def test_a_special_category_is_one_whose_consent_is_kept_with_each_row(self) -> None:
+    def test_a_special_category_needs_the_consent_in_each_row(self) -> None:
         assert "CONFLICT-SPECIAL-CATEGORY" not in codes()
         disability = added("disability", special="explicit_consent", purposes=[])
         assert ("CONFLICT-SPECIAL-CATEGORY", "disability") in reported(disability)

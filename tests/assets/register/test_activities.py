@@ -1,4 +1,4 @@
-"""What people do with us: each kind in its table and its marts, and gone from every layer when its
+"""What people do with us: each kind in its table and its marts, and in no layer any more when its
 own time is over.
 
 As of 20 November 2026, by calendar: of each pair the first is over, the second is not.
@@ -144,8 +144,8 @@ def column(data_root: DataRoot, table: str, name: str) -> list[str]:
 def in_mart(data_root: DataRoot, purpose: str, table: str) -> int:
     path = marts.candidate_path(data_root, purpose)
     with duckdb.connect(str(path), read_only=True) as connection:
-        (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)
-    return int(found)
+        (selected,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)
+    return int(selected)
 
 
 def tables_of(data_root: DataRoot, purpose: str) -> set[str]:
@@ -156,9 +156,9 @@ def tables_of(data_root: DataRoot, purpose: str) -> set[str]:
 
 def test_a_customer_is_known_by_address_phone_and_linked_account(built: DataRoot) -> None:
     kinds = ("calls", "correspondence", "social_media", "other_data")
-    found = [row["registrant_id"] for kind in kinds for row in rows(built, f"FROM {kind}")]
+    selected = [row["registrant_id"] for kind in kinds for row in rows(built, f"FROM {kind}")]
     (customer,) = rows(built, "FROM registrants WHERE customer_number = 'C501'")
-    assert found == [customer["registrant_id"]] * 5
+    assert selected == [customer["registrant_id"]] * 5
 
 
 @pytest.mark.clause("P5.5", "P8.2")
@@ -214,12 +214,12 @@ def test_what_is_over_goes_from_every_layer_and_nothing_else(
 ) -> None:
     removed, before, after = swept
     assert after == before
-    gone = {
+    left = {
         (removal.rule, removal.category): removal.rows
         for removal in removed
         if removal.layer == "register"
     }
-    assert gone == {
+    assert left == {
         ("RET-PARTICIPATION-24M", "participation"): 1,
         ("RET-DIET-14D", "diet"): 1,
         ("RET-CALL-6M", "call_recording"): 1,
@@ -285,7 +285,7 @@ def test_a_hold_on_one_party_keeps_a_message_for_both(category: str, over: list[
             f"""CREATE TABLE persons_on_hold AS
             SELECT 'held' AS person_key, '{category}' AS category"""
         )
-        found = connection.execute(
+        selected = connection.execute(
             f"SELECT DISTINCT message FROM {message.rows} WHERE {message.over} ORDER BY ALL DESC"
         ).fetchall()
-    assert [row[0] for row in found] == over
+    assert [row[0] for row in selected] == over

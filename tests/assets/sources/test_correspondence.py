@@ -1,4 +1,4 @@
-"""Correspondence: who wrote to or called whom and when, never what; and refusals by mail."""
+"""Correspondence: who wrote or called, and when, never what; and refusals by mail."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class TestCalls:
             "https://recordings.example.fi/1.wav",
         )
 
-    def test_nothing_that_was_said_and_no_member_of_staff_reaches_the_disk(self) -> None:
+    def test_neither_content_nor_staff_reaches_the_disk(self) -> None:
         kept = keep(CALL, [call("a1", "+358401234567", "2026-11-01T08:00:00Z")])
         assert not any(word in kept.payloads[0] for word in ("ei tallenneta", OURS, "agent"))
         assert kept.identifiers == [["phone:+358401234567"]]
@@ -179,7 +179,9 @@ def test_every_message_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> No
         for table in ("correspondence", "marketing_choices")
         for row in done.tables[table]
     }
-    assert used | {number for number, found in done.codes.items() if found} == set(range(len(rows)))
+    assert used | {number for number, failed in done.codes.items() if failed} == set(
+        range(len(rows))
+    )
 
 
 @settings(deadline=None)
@@ -189,5 +191,5 @@ def test_every_message_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> No
 def test_every_call_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> None:
     done = stage(CALL, rows)
     assert {row["record_no"] for row in done.tables["calls"]} | {
-        number for number, found in done.codes.items() if found
+        number for number, failed in done.codes.items() if failed
     } == set(range(len(rows)))

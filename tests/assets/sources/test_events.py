@@ -1,4 +1,4 @@
-"""Events: participants of Eventbrite and Lyyti, whose companions are other people, and whose diet
+"""Events: participants of Eventbrite and Lyyti. Their companions are other people, and their diet
 is kept only with an explicit consent.
 """
 
@@ -64,7 +64,7 @@ class TestWhoParticipates:
         own["Buyer Email"] = own["Email"]
         assert stage(EVENTBRITE, [own]).only("contact_points")["value"] == "aino.salo@example.fi"
 
-    def test_of_a_ticket_whose_holder_is_not_named_the_place_alone_is_known(self) -> None:
+    def test_of_a_ticket_for_nobody_by_name_the_place_alone_is_known(self) -> None:
         nobody = row(
             **BUYER,
             **{"First Name": UNKNOWN, "Last Name": UNKNOWN, "Email": "matti.meri@example.fi"},
@@ -226,5 +226,5 @@ VALUES = st.one_of(st.text(), st.sampled_from(["", "2026-12-01", "show", "Kyllä
 def test_every_participant_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> None:
     done = stage(LYYTI_API, rows)
     assert {staged["record_no"] for staged in done.tables["participations"]} | {
-        number for number, found in done.codes.items() if found
+        number for number, failed in done.codes.items() if failed
     } == set(range(len(rows)))

@@ -61,5 +61,5 @@ def test_what_cannot_be_used_says_why(wrong: dict[str, str], code: str) -> None:
 def test_every_use_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> None:
     done = stage(USES, rows)
     assert {row["record_no"] for row in done.tables["social_media"]} | {
-        number for number, found in done.codes.items() if found
+        number for number, failed in done.codes.items() if failed
     } == set(range(len(rows)))
