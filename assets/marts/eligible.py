@@ -51,7 +51,7 @@ VIEWS = {
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, purpose: str, wanted: Set[str]) -> None:
-    """Create the views of `purpose`, whose rows are computed only once, and the wanted others."""
+    """Create the views of `purpose`, computed only once, and the wanted others."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE eligible AS {_ELIGIBLE.format(purpose=purpose)}"
     )

@@ -75,7 +75,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
             undone AS (
                 SELECT 'correction-undone', present.registrant_id,
                     nullif(earlier.registrant_id, present.registrant_id), 'identity_code',
-                    delivery.source, record_key, statement.day
+                    delivery.of_source, record_key, statement.day
                 FROM discounted_corrections AS discounted
                 JOIN delivery_ledger AS delivery
                     ON delivery.delivery_id = discounted.statement.delivery_id

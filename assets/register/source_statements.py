@@ -67,7 +67,7 @@ DELIVERY_LEDGER = Relation(
     "of an authority's, its role and whether it confirms those who are not in it.",
     columns={
         "delivery_id": "VARCHAR",
-        "source": "VARCHAR",
+        "of_source": "VARCHAR",
         "dataset": "VARCHAR",
         "role": "VARCHAR",
         "confirms": "BOOLEAN",

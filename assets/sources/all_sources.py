@@ -45,7 +45,7 @@ def is_authority(source: str) -> str:
 def in_order(policy: Policy) -> tuple[Source, ...]:
     """Return the sources in an order in which they can be ingested.
 
-    A source with intake limited to people whom others have delivered comes after those.
+    A source with intake limited to people that others have delivered comes after those.
     """
     return tuple(
         sorted(SOURCES, key=lambda source: policy.sources[source.name].subscription == "known")

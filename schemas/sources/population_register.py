@@ -2,7 +2,7 @@
 register").
 
 A quarantined change also holds back the same person's later changes, until basic data or the mended
-change comes; protection and prohibitions are never held back.
+change comes; protection and prohibitions are never delayed.
 """
 
 from __future__ import annotations

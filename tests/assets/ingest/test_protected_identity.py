@@ -294,7 +294,7 @@ def deliver_more(data_root: DataRoot, codes: list[str]) -> None:
 def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
     tmp_path: Path,
 ) -> None:
-    """Of six people, of whom each has an order."""
+    """Of six people, each with an order."""
     data_root = DataRoot(tmp_path / "orders")
     data_root.create()
     deliver_all(data_root)

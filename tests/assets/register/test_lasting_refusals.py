@@ -240,8 +240,8 @@ def returned(left: Path, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
 
 
 def test_nothing_of_those_who_left_is_left_but_hashes(left: Path) -> None:
-    gone = [number for case, number in NUMBERS.items() if case != "objected"]
-    assert files_containing(left, [trace for number in gone for trace in traces(number)]) == []
+    erased = [number for case, number in NUMBERS.items() if case != "objected"]
+    assert files_containing(left, [trace for number in erased for trace in traces(number)]) == []
     assert files_containing(left, traces(NUMBERS["objected"])[:2]) == []
     assert refusals.path(DataRoot(left)).exists()
 

@@ -137,29 +137,26 @@ class TestSpar:
             "deceased"
         ]
 
-    @pytest.mark.parametrize("text", ["2019-13-00", "2019-02-30", "igår", "2999-01-01", "20190"])
+    @pytest.mark.parametrize("text", ["2019-13-00", "2019-02-30", "igår", "2999-01-01", "2019-1"])
     def test_a_day_that_cannot_be_read_or_lies_ahead_is_a_fault(self, text: str) -> None:
         details = {**CURRENT, "Avlidendatum": text}
         assert codes(self.DATASET, swedish(Persondetaljer=[details])) == {"ANSWER-DATE"}
 
     def test_a_changed_number_is_replaced_by_the_one_in_force(self) -> None:
-        def of(number: str, reference: dict[str, str]) -> list[tuple[Any, ...]]:
+        def of(number: str, reference: dict[str, str]) -> set[tuple[Any, ...]]:
             payload = swedish(Persondetaljer=[{**CURRENT, "Hanvisning": [reference]}])
             payload["PersonId"]["IdNummer"] = number
             kept = keep(self.DATASET, [payload])
             assert set(kept.identifiers[0]) == {
                 f"identity_code:{number}", f"identity_code:{reference['IdNummer']}",
             }  # fmt: skip
-            return sorted(
-                shown(stage(self.DATASET, [payload]), "identifiers", "value", "replaced_by"),
-                key=str,
-            )
+            return set(shown(stage(self.DATASET, [payload]), "identifiers", "value", "replaced_by"))
 
-        assert of(FORMER, {"IdNummer": NUMBER, "Typ": "Till"}) == [(FORMER, NUMBER)]
-        assert of(NUMBER, {"IdNummer": FORMER, "Typ": "Fran"}) == [
+        assert of(FORMER, {"IdNummer": NUMBER, "Typ": "Till"}) == {(FORMER, NUMBER)}
+        assert of(NUMBER, {"IdNummer": FORMER, "Typ": "Fran"}) == {
             (FORMER, NUMBER), (NUMBER, None),
-        ]  # fmt: skip
-        assert of(NUMBER, {"IdNummer": FORMER}) == [(NUMBER, None)]
+        }  # fmt: skip
+        assert of(NUMBER, {"IdNummer": FORMER}) == {(NUMBER, None)}
 
     @pytest.mark.parametrize(
         ("number", "code"),
@@ -346,7 +343,7 @@ ANYTHING = st.recursive(
 
 
 @pytest.mark.parametrize("dataset", [spar.ANSWERS, vtj_query.ANSWERS, person_monitoring.ANSWERS])
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(payloads=st.lists(st.dictionaries(
     st.sampled_from(
         ["PersonId", "Persondetaljer", "Namn", "Henkilo", "Paluukoodi", "Hakuperusteet",
