@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.synthetic.arrow_text import (
     Ints,
+    Mask,
     Text,
     clock,
     either,
@@ -37,7 +38,21 @@ MAILBOX = Format(
     "asiakaspalvelu-{day}.mbox",
     encoding="utf-8",
 )
+MESSAGE = Format(
+    "message",
+    "correspondence",
+    "message",
+    "customer_care",
+    "viesti-{day}-{number:03}.eml",
+    closing="",
+    largest=1,
+)
 VCONS = Format("vcons", "correspondence", CALLS, "customer_care", "calls-{day}.jsonl")
+VCON = Format(
+    "vcon", "correspondence", "call", "customer_care", "call-{day}-{number:03}.json", largest=1
+)
+# How many of a chunk's messages and calls come in a file of their own.
+ALONE = 3
 _OURS = "asiakaspalvelu@qvik.com"
 _MONTHS = vocabulary(
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -59,7 +74,7 @@ _CALL_CASES = (
 
 def _who(chunk: Chunk, fits: Ints, rng: np.random.Generator) -> Ints:
     among = rng.permutation(np.flatnonzero(fits))
-    return among[: max(int(len(among) * SHARE), min(len(among), 16 if chunk.each_case else 1))]
+    return among[: max(int(len(among) * SHARE), min(len(among), 16 if chunk.each_case else 4))]
 
 
 def _rfc_date(seconds: Ints) -> Text:
@@ -98,8 +113,10 @@ def _messages(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
     sender = either(has("mail_among_staff"), "johto@qvik.com", sender)
     recipient = either(ours, address, _OURS)
     recipient = either(has("mail_unsubscribes"), "unsubscribe@qvik.com", recipient)
+    alone = _alone(planting)
     head = join(
-        "From sender@example.fi Tue Sep  1 10:02:11 2026\nFrom: ",
+        either(alone, "", "From sender@example.fi Tue Sep  1 10:02:11 2026\n"),
+        "From: ",
         either(has("mail_complaint"), "feedback@isp.example.com", sender),
         "\nTo: ",
         recipient,
@@ -118,18 +135,29 @@ def _messages(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
         address,
         "\n\n--part--\n",
     )
+    records = Records(
+        either(has("mail_complaint"), report, text),
+        day,
+        pa.nulls(count, pa.string()),
+        np.where(has("mail_among_staff"), NOBODY, drawn.people.person[who]),
+        planting.case,
+        written,
+    )
+    return _apart(records, alone, MESSAGE, MAILBOX)
+
+
+def _alone(planting: Planting) -> Mask:
+    """Return which few ordinary records come in a file of their own."""
+    return planting.free & (np.cumsum(planting.free) <= min(ALONE, max(planting.free.sum() - 1, 1)))
+
+
+def _apart(
+    records: Records, alone: Mask, single: Format, together: Format
+) -> list[tuple[Format, Records]]:
     return [
-        (
-            MAILBOX,
-            Records(
-                either(has("mail_complaint"), report, text),
-                day,
-                pa.nulls(count, pa.string()),
-                np.where(has("mail_among_staff"), NOBODY, drawn.people.person[who]),
-                planting.case,
-                written,
-            ),
-        )
+        (form, records.take(np.flatnonzero(rows)))
+        for form, rows in ((single, alone), (together, ~alone))
+        if rows.any()
     ]
 
 
@@ -169,19 +197,15 @@ def _calls(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
         numbers,
         '"}],"analysis":[],"attachments":[]}',
     )
-    return [
-        (
-            VCONS,
-            Records(
-                text,
-                day,
-                pa.nulls(count, pa.string()),
-                np.where(has("call_among_staff"), NOBODY, drawn.people.person[who]),
-                planting.case,
-                made,
-            ),
-        )
-    ]
+    records = Records(
+        text,
+        day,
+        pa.nulls(count, pa.string()),
+        np.where(has("call_among_staff"), NOBODY, drawn.people.person[who]),
+        planting.case,
+        made,
+    )
+    return _apart(records, _alone(planting), VCON, VCONS)
 
 
 def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
@@ -189,4 +213,6 @@ def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
     return [*_messages(chunk, drawn), *_calls(chunk, drawn)]
 
 
-SAMPLE = Sample(formats=(MAILBOX, VCONS), draw=draw, cases=(*_MAIL_CASES, *_CALL_CASES))
+SAMPLE = Sample(
+    formats=(MAILBOX, MESSAGE, VCONS, VCON), draw=draw, cases=(*_MAIL_CASES, *_CALL_CASES)
+)
