@@ -348,7 +348,7 @@ def test_sources_read_dates_and_moments_through_the_macros_of_schemas_values() -
     )
     wrong = [
         f"{name_of(path)}: {match.group()}"
-        for path in (HOUSE / "assets" / "sources").glob("*.py")
+        for path in (HOUSE / "assets" / "sources").rglob("*.py")
         for match in cast.finditer(path.read_text(encoding="utf-8"))
     ]
     assert wrong == []

@@ -127,3 +127,20 @@ def without_members(path: str, names: str) -> str:
                 lambda name: regexp_full_match(name, '{names}')),
             lambda name: to_json(name) || ':null'), ',') || '}}{closing}')::VARCHAR
         ELSE payload END"""
+
+
+def with_only(names: tuple[str, ...], **inner: tuple[str, ...]) -> str:
+    """Return an expression: an object with these members of the payload alone.
+
+    Args:
+        inner: Of members that are objects themselves: which of their members stay.
+    """
+    members = [f"'{name}', payload -> '$.\"{name}\"'" for name in names]
+    members += [
+        f"'{name}', json_object("
+        + ", ".join(f"'{part}', payload -> '$.\"{name}\".\"{part}\"'" for part in parts)
+        + ")"
+        for name, parts in inner.items()
+    ]
+    # A patch leaves members that are null out.
+    return f"json_merge_patch('{{}}', json_object({', '.join(members)}))::VARCHAR"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.formats import JsonLines
-from assets.sources.person_answers import answers, without_members
+from assets.sources.person_answers import answers, with_only, without_members
 
 _ADDRESS = dict.fromkeys(
     [
@@ -110,6 +110,6 @@ ANSWERS = answers(
     minimise=without_members(
         "", "gender|sex|nationality|citizenship|maritalStatus|spouse|children"
     ),
-    without_location=without_members("", ".*[Aa]ddress.*|.*[Mm]unicipality.*"),
+    without_location=with_only((*_FACTS, "warnings")),
     protection="(?i)prc_disclaimer",
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.formats import XmlRecords
-from assets.sources.person_answers import answers, without_members
+from assets.sources.person_answers import answers, with_only, without_members
 
 _PERIOD = {"DatumFrom": "VARCHAR", "DatumTill": "VARCHAR"}
 _SWEDISH = dict.fromkeys(
@@ -71,7 +71,7 @@ _MACROS = (
     """CREATE OR REPLACE TEMP MACRO in_force(block) AS
     filled(block.DatumTill) IS NULL OR starts_with(block.DatumTill, '9999')""",
     """CREATE OR REPLACE TEMP MACRO last_day(text) AS
-    (end_day(text) - INTERVAL 1 DAY)::DATE""",
+    utc_day(end_day(text) - INTERVAL 1 DAY)""",
     # A flag with an attribute is an object.
     """CREATE OR REPLACE TEMP MACRO flag_text(value) AS
     upper(trim(CASE WHEN starts_with(value, '{') THEN value ->> '$."#text"' ELSE value END))""",
@@ -201,6 +201,17 @@ ANSWERS = answers(
     prepare=_PREPARE,
     disclosable=_ANSWER,
     minimise=_MINIMISE,
-    without_location=without_members("", "Folkbokforing|Kontaktadress|" + "|".join(_ADDRESSES)),
-    protection='(?i)(sekretessmarkering|skyddadfolkbokforing)"[^,]{0,60}JA',
+    without_location=with_only(
+        (
+            "PersonId",
+            "Sekretessmarkering",
+            "SkyddadFolkbokforing",
+            "SenasteAndringSPAR",
+            "Namn",
+            "Persondetaljer",
+        )
+    ),
+    # Any value but NEJ and none, whatever stands there instead.
+    protection='(?i)(sekretessmarkering|skyddadfolkbokforing)"\\s*:\\s*'
+    '("([^N"]|N[^E]|NE[^J])|[^"])',
 )

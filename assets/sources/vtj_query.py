@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.formats import XmlRecords
-from assets.sources.person_answers import answers, without_members
+from assets.sources.person_answers import answers, with_only, without_members
 
 # Of each kind of address: the element, the columns of street and street in Swedish, of the town,
 # of the country, and the first letters of the elements with its dates.
@@ -53,6 +53,16 @@ _ANSWER: dict[str, object] = {
     "Paluukoodi": "VARCHAR",
     "Hakuperusteet": {"Henkilotunnus": "VARCHAR"},
     "Henkilo": _PERSON,
+}
+# As XML has them: a text with attributes is an object.
+_DISCLOSABLE = {
+    "Paluukoodi": {"@koodi": "VARCHAR", "#text": "VARCHAR"},
+    "Hakuperusteet": {"Henkilotunnus": {"#text": "VARCHAR"}},
+    "Henkilo": {
+        **_PERSON,
+        "Henkilotunnus": {"@voimassaolokoodi": "VARCHAR", "#text": "VARCHAR"},
+        "VakinainenAsuinpaikka": {"Asuinpaikantunnus": "VARCHAR"},
+    },
 }
 _CODE = """coalesce(payload ->> '$.Henkilo.Henkilotunnus."#text"',
             CASE WHEN json_type(payload, '$.Henkilo.Henkilotunnus') = 'VARCHAR'
@@ -159,16 +169,27 @@ ANSWERS = answers(
     code=_CODE,
     codes=(f"[{_REQUESTED}]",),
     prepare=_PREPARE,
-    disclosable=_ANSWER,
+    disclosable=_DISCLOSABLE,
     minimise=without_members(
         "Henkilo",
         "Sukupuoli|Kansalaisuus.*|.*[Uu]skon.*|Synty.*kunta.*|Ammatti.*|Siviilisaaty.*|Avioliit.*"
         "|.*[Pp]uoliso.*|.*[Pp]arisuh.*|Lapsi.*|Lapset.*|.*[Hh]uolt.*|.*[Hh]uollet.*|.*[Vv]anhem.*"
         "|Isa|Aiti|.*[Ee]dunvalvon.*|.*[Oo]ttolap.*|Adoptio.*|Ulkomainen.*tunnus.*",
     ),
-    without_location=without_members(
-        "Henkilo",
-        ".*[Oo]soite.*|.*[Aa]suinpaikka.*|.*[Kk]otikunta.*|.*[Rr]akennus.*|.*[Hh]uoneisto.*",
+    without_location=with_only(
+        ("Paluukoodi", "Hakuperusteet"),
+        Henkilo=(
+            "Henkilotunnus",
+            "NykyinenSukunimi",
+            "NykyisetEtunimet",
+            "EntinenNimi",
+            "Kuolintiedot",
+            "Kuolleeksijulistamistiedot",
+            "Aidinkieli",
+            "Asiointikieli",
+            "Turvakielto",
+        ),
     ),
-    protection="(?i)turvakieltotieto[^,]{0,40}1",
+    # Any value but 0 and none, whatever stands there instead.
+    protection='(?i)turvakieltotieto"\\s*:\\s*("[^"0]|[^"])',
 )

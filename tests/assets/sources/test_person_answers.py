@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -325,6 +327,34 @@ class TestPersonMonitoring:
         assert codes(self.DATASET, self.PERSON | {"dateOfDeath": "31.1.2020"}) == {"ANSWER-DATE"}
 
 
+@pytest.mark.parametrize(
+    ("dataset", "payload"),
+    [
+        (spar.ANSWERS, swedish(
+            Namn=[{"Fornamn": "Eva"}], Folkbokforing=[{"FolkbokfordKommunKod": "place"}],
+            Folkbokforingsadress=[{"SvenskAdress": {"Postort": "place"}}], Okand={"x": "place"},
+        )),
+        (vtj_query.ANSWERS, TestVtjQuery().answer(
+            NykyisetEtunimet={"Etunimet": "Eva"}, Kotikunta={"Kuntanumero": "place"},
+            VakinainenAsuinpaikka={"Asuinpaikantunnus": "place"}, Tuntematon="place",
+        )),
+        (person_monitoring.ANSWERS, {
+            "socialSecurityNumber": CODE, "firstName": "Eva", "newAddress": "place",
+            "homeMunicipality": {"code": "place"}, "allAddresses": [{"postOffice": "place"}],
+        }),
+    ],
+)  # fmt: skip
+def test_under_protected_identity_only_what_names_no_place_stays(
+    dataset: Dataset, payload: dict[str, Any]
+) -> None:
+    bare = replace(dataset, minimise=dataset.without_location)
+    kept = keep(bare, [payload])
+    assert "place" not in kept.payloads[0]
+    assert "Eva" in kept.payloads[0]
+    assert kept.identifiers == keep(dataset, [payload]).identifiers
+    assert not stage(bare, [payload]).codes
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(
         [NUMBER, CODE, "JA", "1", "2019-01-00", "99991231"]
@@ -356,3 +386,25 @@ def test_every_answer_is_staged_or_has_a_code(
     staged = {row["record_no"] for row in done.tables["persons"]}
     quarantined = {number for number, given_codes in done.codes.items() if given_codes}
     assert staged | quarantined == set(range(len(payloads)))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "text", "may"),
+    [
+        (spar.ANSWERS, '{"Sekretessmarkering":"NEJ","SkyddadFolkbokforing":"NEJ"}', False),
+        (spar.ANSWERS, '{"Sekretessmarkering":"NEJ","SkyddadFolkbokforing":"JA"}', True),
+        (spar.ANSWERS, '{"Sekretessmarkering":{"@sattAvSPAR":"JA","#text":"JA"}}', True),
+        (spar.ANSWERS, '{"Sekretessmarkering":"KANSKE"}', True),
+        (vtj_query.ANSWERS, '{"Turvakielto":{"TurvakieltoTieto":""}}', False),
+        (vtj_query.ANSWERS, '{"Turvakielto":{"TurvakieltoTieto":"0"}}', False),
+        (vtj_query.ANSWERS, '{"Turvakielto":{"TurvakieltoTieto":"K"}}', True),
+        (person_monitoring.ANSWERS, '{"warnings":[]}', False),
+        (person_monitoring.ANSWERS, '{"warnings":[{"code":"PRC_Disclaimer"}]}', True),
+    ],
+)
+def test_a_record_in_quarantine_that_may_protect_does(
+    dataset: Dataset, text: str, may: bool
+) -> None:
+    with duckdb.connect() as connection:
+        query = "SELECT regexp_matches($1, $2)"
+        assert connection.execute(query, [text, dataset.protection]).fetchone() == (may,)
