@@ -135,7 +135,9 @@ class CorrespondenceColumns(TableModel):
 
     message: Text = column("correspondence", "number of the message", required=True)
     sent_at: Moment = column("correspondence", "time of the message (UTC)", required=True)
-    direction: Text = column("correspondence", required=True, isin=DIRECTIONS)
+    direction: Text = column(
+        "correspondence", "who has written: the registrant, or we", required=True, isin=DIRECTIONS
+    )
     answer_to: Text = column("correspondence", "number of the message that it answers")
     body_bytes: Count = column("correspondence", "length of the text in bytes", ge=0)
     body_sha256: Text = column("correspondence", "by which the text is found in the mail system")

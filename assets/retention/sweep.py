@@ -18,15 +18,8 @@ import duckdb
 from assets.ingest import deliveries, refusals, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
-from assets.register import building, disclosures, holds
-from assets.register.clocks import (
-    activities_are_over,
-    clocked,
-    code,
-    marks_are_over,
-    orders_are_over,
-    reports_are_over,
-)
+from assets.register import building, clocks, disclosures, holds
+from assets.register.clocks import code
 from assets.register.expired_registrants import WHOLE
 from assets.register.forecast_counts import OF_THE_REGISTER
 from assets.requests import holds as hold_ledger
@@ -208,9 +201,9 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         f"""CREATE OR REPLACE TEMP TABLE segregated_records AS
         SELECT delivery_id, record_no, rule FROM staged_orders
             JOIN expired_person_keys USING (person_key)
-            WHERE NOT ({orders_are_over(policy, today)})"""
+            WHERE NOT ({clocks.orders_are_over(policy, today)})"""
     )
-    clocks = {clock.what: clock for clock in clocked(policy, today)}
+    kinds = {kind.what: kind for kind in clocks.clocked(policy, today)}
     expired = {
         what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()
     }
@@ -227,14 +220,14 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
             for table in CANONICAL
         ]
     whole += [
-        f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM {clocks[what].rows} "
-        f"WHERE {clocks[what].over}"
+        f"SELECT delivery_id, record_no, {kinds[what].rule} AS rule FROM {kinds[what].rows} "
+        f"WHERE {kinds[what].over}"
         for what in WHOLE
         if what in expired
     ]
     if "cookie" in expired:
         whole.append(
-            f"""SELECT delivery_id, record_no, {clocks["cookie"].rule} AS rule
+            f"""SELECT delivery_id, record_no, {kinds["cookie"].rule} AS rule
                 FROM staged_marketing_choices
             WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired
                 WHERE what = 'cookie')"""
@@ -251,7 +244,7 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
     ):
         if what in expired:
             stripped.append(
-                f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM staged_{table} "
+                f"SELECT delivery_id, record_no, {kinds[what].rule} AS rule FROM staged_{table} "
                 f"WHERE {condition}"
             )
     for relation, queries, others in (
@@ -403,19 +396,19 @@ def _removals(
 
 def _marks_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit marks, of people under no hold."""
-    return holds.unless_on_hold(marks_are_over(policy, today), "credit")
+    return holds.unless_on_hold(clocks.marks_are_over(policy, today), "credit")
 
 
 def _reports_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit reports, of people under no hold."""
-    return holds.unless_on_hold(reports_are_over(policy, today), "credit")
+    return holds.unless_on_hold(clocks.reports_are_over(policy, today), "credit")
 
 
 def _activities_over(policy: Policy, today: date) -> Iterator[tuple[Activity, str]]:
     """Yield the kinds of which only rows go, and SQL: the condition on those."""
     for activity in ACTIVITIES:
         if not activity.whole:
-            condition = activities_are_over(activity, policy, today)
+            condition = clocks.activities_are_over(activity, policy, today)
             yield activity, holds.unless_on_hold(condition, activity.category)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assets.sources.correspondence import SOURCE
 from tests.support.activity_records import call, message
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 MESSAGE, _, CALL, _ = SOURCE.datasets
@@ -166,7 +167,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["headers", "body", "reports"]), ANYTHING), min_size=1
@@ -184,7 +185,7 @@ def test_every_message_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> No
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["uuid", "parties", "dialog"]), ANYTHING), min_size=1),
 )

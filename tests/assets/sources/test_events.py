@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from assets.sources.events import SOURCE
 from assets.sources.formats import Csv
 from tests.support.activity_records import attendee, participant
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 EVENTBRITE, LYYTI, LYYTI_API = SOURCE.datasets
@@ -213,7 +214,7 @@ def test_a_number_of_places_is_a_count() -> None:
 VALUES = st.one_of(st.text(), st.sampled_from(["", "2026-12-01", "show", "Kyllä", "1e309", "null"]))
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(
         st.dictionaries(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assets.sources.social_media import SOURCE
 from tests.support.activity_records import social_use
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 (USES,) = SOURCE.datasets
@@ -48,7 +49,7 @@ def test_what_cannot_be_used_says_why(wrong: dict[str, str], code: str) -> None:
     assert codes(USES, social_use(1, "C501", **{"used_at": TIME, **wrong})) == {code}
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     st.lists(
         st.dictionaries(
