@@ -42,7 +42,8 @@ def prepare_dagster(root: Path | None = None) -> None:
 
 
 def _write_settings(folder: Path) -> None:
-    """Write the shipped settings with the folder's own events, unless somebody has edited them.
+    """Write the shipped settings with the folder's own events, unless somebody has edited them; a
+    file that was cut is written again.
 
     The folder of events is written down, since a storage class does not learn from which folder
     its settings were read. It is corrected when the data root has moved.
@@ -50,9 +51,10 @@ def _write_settings(folder: Path) -> None:
     settings = folder / "dagster.yaml"
     shipped = (Path(str(files("pipelines"))).parent / "dagster.yaml").read_text(encoding="utf-8")
     wanted = shipped.replace(_CLASS, _CLASS + _EVENTS.format(json.dumps(str(folder / EVENTS))))
-    present = settings.read_text(encoding="utf-8") if settings.exists() else shipped
+    present = settings.read_text("utf-8", "replace") if settings.exists() else shipped
     plain = _EVENTS_LINES.sub("", present)
-    if present != wanted and (plain == shipped or _sha256(plain) in EARLIER):
+    is_cut = wanted.startswith(present)
+    if present != wanted and (plain == shipped or _sha256(plain) in EARLIER or is_cut):
         with writing(settings) as unfinished:
             unfinished.write_text(wanted, encoding="utf-8")
 

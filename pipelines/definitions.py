@@ -23,7 +23,7 @@ from assets.sources.all_sources import check_sources
 from assets.staging import assets as staging_assets
 from pipelines import janitor
 from pipelines.jobs import jobs
-from pipelines.resources import data_root_resource
+from pipelines.resources import data_root_resource, unchecked_data_root_resource
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
@@ -69,7 +69,12 @@ def build_definitions(**resources: object) -> dg.Definitions:
         jobs=jobs(policy),
         schedules=schedules(policy),
         sensors=SENSORS,
-        resources={"data_root": data_root_resource, "today": Today(), **resources},
+        resources={
+            "data_root": data_root_resource,
+            "unchecked_data_root": unchecked_data_root_resource,
+            "today": Today(),
+            **resources,
+        },
         executor=dg.in_process_executor,
     )
 

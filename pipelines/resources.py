@@ -14,8 +14,20 @@ from pipelines.writer_lock import data_root_path, writer
 @dg.resource
 def data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
     """Yield the data root, locked for the run; a run that died with the lock is reported."""
+    yield from _locked(context, checked=True)
+
+
+@dg.resource
+def unchecked_data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
+    """Yield the data root as `data_root_resource`, whatever has become of pepper and suppression
+    list: for what lists damages, and writes nothing.
+    """
+    yield from _locked(context, checked=False)
+
+
+def _locked(context: dg.InitResourceContext, *, checked: bool) -> Iterator[DataRoot]:
     data_root = DataRoot(data_root_path())
     run_id = context.run.run_id if context.run else ""
-    with writer(data_root, run_id, instance=context.instance):
+    with writer(data_root, run_id, instance=context.instance, checked=checked):
         tag_run(context, data_root.policy)
         yield data_root

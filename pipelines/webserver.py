@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
-import dagster as dg
 import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
@@ -28,6 +27,7 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from assets.storage.safe_errors import PlainError
+from pipelines.dagster_instance import opened
 from pipelines.ui_guard import Guard
 
 HOST = "127.0.0.1"
@@ -62,7 +62,7 @@ def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
     """
     with (
         _listening(port) as listening,
-        dg.DagsterInstance.get() as instance,
+        opened() as instance,
         _daemon(workspace) as daemon,
         WorkspaceProcessContext(
             instance,

@@ -140,16 +140,16 @@ def check_suppressions(data_root: DataRoot) -> None:
     try:
         suppression_check.check(data_root)
     except (PepperError, SuppressionStateError) as error:
+        from assets.backup.older_suppressions import newest
         from assets.backup.suppression_copies import restore_lost
 
         lost = error.path if isinstance(error, SuppressionStateError) else PEPPER_PATH
-        generation = restore_lost(data_root, write=False).get(lost)
-        where = (
-            f"; `register repair` puts it back from backup {generation}"
-            if generation
-            else "; no backup in the data root has it"
-        )
-        raise PlainError(f"{error}{where}") from None
+        if generation := restore_lost(data_root, write=False).get(lost):
+            where = f"`register repair` puts it back from backup {generation}"
+        else:
+            older = None if lost == PEPPER_PATH else newest(data_root)
+            where = f"no backup in the data root has it{f'; {older}' if older else ''}"
+        raise PlainError(f"{error}; {where}") from None
 
 
 def _lock_path(data_root: DataRoot) -> Path:
@@ -171,16 +171,16 @@ def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | Non
     """
     if instance is None and not (data_root.dagster / "dagster.yaml").exists():
         return
-    import dagster as dg
     from sqlalchemy.exc import DatabaseError
 
-    from pipelines.dagster_home import prepare_dagster
+    from pipelines.dagster_instance import naming_damage, opened
     from pipelines.dead_runs import end_dead_runs
 
-    if instance is None:
-        prepare_dagster(data_root.root)
     try:
-        with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
+        with (
+            nullcontext(instance) if instance else opened(data_root.root) as reported,
+            naming_damage(),
+        ):
             end_dead_runs(reported, died)
     except (DatabaseError, PlainError) as error:
         _MARKED.add(data_root.root)

@@ -97,10 +97,10 @@ def none_beyond_its_time(
 )
 @without_values
 def files(
-    data_root: dg.ResourceParam[DataRoot],
+    unchecked_data_root: dg.ResourceParam[DataRoot],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compare every file with what is recorded of it."""
-    examined = damage.examine(data_root)
+    examined = damage.examine(unchecked_data_root)
     rows = [
         [each.code, each.layer, each.source, each.day, each.delivery, each.path]
         for each in examined.damages[:_SHOWN]

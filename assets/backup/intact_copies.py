@@ -38,7 +38,7 @@ def newest_with(
         if not missing:
             break
         try:
-            for name, content in _members(data_root, folder, generation):
+            for name, content in members(data_root, folder, generation):
                 if name in missing and missing[name](content):
                     copies[name] = generation
         except (DecryptionError, tarfile.TarError):
@@ -59,7 +59,7 @@ def put_back(data_root: DataRoot, folder: Path | None, copies: Mapping[str, str]
         DecryptionError: A generation is not what was written.
     """
     for generation in sorted(set(copies.values())):
-        for name, content in _members(data_root, folder, generation):
+        for name, content in members(data_root, folder, generation):
             if copies.get(name) == generation:
                 with (
                     writing(data_root.root / name) as unfinished,
@@ -68,7 +68,7 @@ def put_back(data_root: DataRoot, folder: Path | None, copies: Mapping[str, str]
                     shutil.copyfileobj(content, target)
 
 
-def _members(
+def members(
     data_root: DataRoot, folder: Path | None, generation: str
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the files of a generation, and read it to its verified end."""

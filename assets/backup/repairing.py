@@ -9,9 +9,8 @@ is what is left to a person.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -24,8 +23,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register.pair_cache import BEFORE, COMPARED
 from assets.register.review import GREY_PAIRS
-from assets.sources.all_sources import SOURCES
-from assets.staging import staged
+from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage import recorded_files
 from assets.storage.data_root import RECORDED, DataRoot
@@ -154,23 +152,10 @@ def carry_out(data_root: DataRoot, steps: Iterable[Step], folder: Path | None = 
         for step in done
         if step.action == STAGE
     }
-    _stage_again(data_root, entries)
+    lake_rewrite.stage_again(data_root, entries)
     built = [data_root.root / step.damage.path for step in done if step.action == BUILD]
     recorded_files.remove(*built)
     return bool(built or entries)
-
-
-def _stage_again(data_root: DataRoot, keys: set[tuple[str, str, str]]) -> None:
-    """Stage deliveries again from raw; nothing of what is staged of them is carried over."""
-    for entry in deliveries.ledger(data_root):
-        if (entry.source, entry.day, entry.delivery_id) in keys:
-            deliveries.enter(data_root, replace(entry, staged_with=""))
-            shutil.rmtree(staged_folder(data_root, entry), ignore_errors=True)
-            recorded_files.remove(quarantine_path(data_root, entry))
-    for source in SOURCES:
-        days = {day for name, day, _ in keys if name == source.name}
-        if days:
-            staged.stage(data_root, source, days)
 
 
 def record_all(data_root: DataRoot) -> int:

@@ -208,21 +208,36 @@ def _why(note: str) -> str | None:
 
 def refusals(data_root: DataRoot, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
     """Return what is in the inbox and will not be ingested: its place, without a name, and why."""
-    known, notes = list(sources), _notes(data_root)
+    return look(data_root, sources, last_day)[1]
+
+
+def look(
+    data_root: DataRoot, sources: Iterable[str], last_day: date
+) -> tuple[set[str], list[tuple[str, str]]]:
+    """Look at each delivery in the inbox once, for there may be thousands.
+
+    Returns:
+        The days with deliveries that have not been refused, and what `refusals` returns.
+    """
+    known, notes, noted = list(sources), _notes(data_root), _noted(data_root)
+    days: set[str] = set()
     listed = []
     for source in known:
         for item in waiting(data_root, source):
-            why = _why(f"{notes}/{_note_name(item)}") or (
-                None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}"
-            )
+            name = _note_name(item)
+            why = _why(f"{notes}/{name}") if name in noted else None
+            if why is None and not _in_range(item.day, last_day):
+                why = f"DEL-DAY: {REFUSALS['DEL-DAY']}"
             if why:
                 listed.append((item.place, why))
+            else:
+                days.add(item.day)
     strangers = (
         sum(1 for path in data_root.inbox.iterdir() if path.name not in known)
         if data_root.inbox.is_dir()
         else 0
     )
-    return [*listed, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
+    return days, [*listed, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
 
 
 def tidy(data_root: DataRoot, source: str) -> None:

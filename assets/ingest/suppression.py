@@ -118,7 +118,7 @@ somebody: so that no later proof finds it again. It suppresses nothing.
 
 # What else identifies the person: the key that staged tables and quarantine have, the hash of a
 # contact by which advertising platforms match.
-_FORMS = """[identifier,
+FORMS = """[identifier,
     CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept')
         THEN 'person_key:' || md5(identifier) END,
     CASE WHEN kind IN ('email', 'phone')
@@ -273,7 +273,7 @@ def note_known_again(
     rows = parquet(raw)
     find_matches(connection, rows, f"({_listed_identifiers(rows)})")
     forms = f"""SELECT DISTINCT suppression_token(form) AS token
-        FROM (SELECT unnest({_FORMS}) AS form
+        FROM (SELECT unnest({FORMS}) AS form
             FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind FROM named))
         WHERE form IS NOT NULL"""
     theirs = "SELECT record_no FROM matches"
@@ -400,7 +400,7 @@ def add(
             DATE '{data_root.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
             NULL::DATE AS returned_on, NULL::DATE AS shared_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
-            SELECT request_id, unnest({_FORMS}) AS form
+            SELECT request_id, unnest({FORMS}) AS form
                 FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
         WHERE token IS NOT NULL AND (token, request_id) NOT IN (
             SELECT (token, request_id) FROM {listed(data_root)}
@@ -432,7 +432,7 @@ def lift(data_root: DataRoot, request_id: str, identifiers: Sequence[str] | None
             f"""CREATE OR REPLACE TEMP TABLE lifted AS
             SELECT token FROM {listed(data_root)} WHERE request_id = $request_id
                 AND ($everything OR token IN (
-                SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
+                SELECT suppression_token(form) FROM (SELECT unnest({FORMS}) AS form FROM (
                     SELECT identifier, split_part(identifier, ':', 1) AS kind
                     FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",
             {

@@ -10,6 +10,7 @@ import duckdb
 
 from assets.marts.building import mart_path
 from assets.register import disclosures
+from assets.storage import recorded_files
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
@@ -77,6 +78,7 @@ def export(data_root: DataRoot, purpose: str, recipient: str, out: Path, today: 
         raise ExportError(f"the mart {purpose} has not been published yet; run `register refresh`")
     if not out.parent.is_dir():
         raise ExportError("the folder of the file to write does not exist: make it first")
+    recorded_files.check(mart_path(data_root, purpose), once=True)
     rows = 0
     with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
         disclosures.note(data_root, purpose, recipient, _keys(connection, purpose), today)

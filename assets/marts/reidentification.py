@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations, groupby, islice
 from pathlib import Path
 
 import duckdb
@@ -135,11 +135,15 @@ def _table(mart: str, model: type[TableModel]) -> _Table:
         if by and other is not model and comparable_columns.has_one_row_each(other)
         for column in comparable_columns.columns(other)
     ]
-    for number, (other, column) in enumerate(beside, len(own)):
-        query = f"""SELECT mine.*, theirs.value AS c{number}
+    number = len(own)
+    for other, of_other in groupby(beside, lambda pair: pair[0]):
+        values = [f"{column.sql} AS c{number + nth}" for nth, (_, column) in enumerate(of_other)]
+        names = ", ".join(f"theirs.c{number + nth}" for nth in range(len(values)))
+        number += len(values)
+        query = f"""SELECT mine.*, {names}
             FROM ({query}) AS mine
             LEFT JOIN (
-                SELECT "{comparable_columns.key(other)}" AS unit, {column.sql} AS value
+                SELECT "{comparable_columns.key(other)}" AS unit, {", ".join(values)}
                 FROM "{mart}"."{table_name(other)}"
             ) AS theirs ON mine.unit = theirs.unit"""
     described = [

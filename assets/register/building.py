@@ -124,7 +124,7 @@ def build(data_root: DataRoot, today: date) -> Built:
         DamagedFileError: A staged file is missing, or its size is not the recorded one.
     """
     built = Built()
-    staged_files.check_sizes(data_root)
+    staged_files.check(data_root)
     with connect(data_root) as connection:
         resolve(data_root, connection, today, built)
         built.conflicts = {

@@ -83,69 +83,70 @@ def make_source_persons(
     account that made it, those who were one registrant with it in the last build have had it, or
     else the only person who states the account (`heirs`).
     """
-    contacts = " UNION ALL ".join(
-        f"""SELECT person_key, {contact} AS contact_on
-        FROM statements_{table} WHERE person_key IS NOT NULL"""
+    # One after the other: as one statement, the joins and aggregates of all of them would have to
+    # fit into memory at the same time.
+    contacts = {
+        f"contacts_of_{table}": f"""SELECT person_key, max({contact}) AS contact_on
+            FROM statements_{table} WHERE person_key IS NOT NULL GROUP BY person_key"""
         for table, contact in _CONTACTS.items()
-    )
-    connection.execute(
-        SOURCE_PERSONS.create_table(
-            f"""WITH stated AS (
-                SELECT person_key, max(contact_on) AS last_contact_on
-                FROM ({contacts}) GROUP BY person_key),
-            placed AS (
+    }
+    parts = contacts | {
+        "present": f"""SELECT person_key, stated.last_contact_on, first.first_seen
+            FROM (SELECT person_key, max(contact_on) AS last_contact_on
+                FROM ({" UNION ALL ".join(f"FROM {name}" for name in contacts)})
+                GROUP BY person_key) AS stated
+            LEFT JOIN (
                 SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
-                    {FIRST_SEEN.format("staged")}
-                    || CASE WHEN party <> staged.person_key THEN '/' || staged.person_key
-                        ELSE '' END AS first_seen
+                    min({FIRST_SEEN.format("staged")}
+                        || CASE WHEN party <> staged.person_key THEN '/' || staged.person_key
+                            ELSE '' END) AS first_seen
                 FROM staged_identifiers AS staged
                 JOIN delivery_ledger ON delivery_ledger.delivery_id = staged.delivery_id
                 LEFT JOIN renamed_persons ON renamed_persons.person_key = staged.person_key
                 LEFT JOIN contract_parties AS contract
                     ON contract.delivery_id = staged.delivery_id
                     AND contract.record_no = staged.record_no
-                ),
-            first AS (
-                SELECT person_key, min(first_seen) AS first_seen FROM placed GROUP BY person_key),
-            present AS (SELECT * FROM stated LEFT JOIN first USING (person_key)),
-            ended AS (SELECT person_key, ends_on FROM contract_ends),
-            earlier AS ({_earlier(data_root)}),
-            visited AS (
+                GROUP BY ALL) AS first USING (person_key)""",
+        "earlier": _earlier(data_root),
+        "gone": """SELECT person_key, max(contact_on) AS contact_on FROM (
                 SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
-                    max(local_day(started_at)) AS contact_on
+                    local_day(started_at) AS contact_on
                 FROM staged_visits AS staged
                 LEFT JOIN renamed_persons USING (person_key)
-                WHERE user_id IS NOT NULL GROUP BY ALL),
-            gone AS (
-                SELECT person_key, max(contact_on) AS contact_on FROM (
-                    FROM visited
-                    UNION ALL
-                    SELECT person_key, last_contact_on FROM earlier)
-                ANTI JOIN present USING (person_key) GROUP BY person_key),
-            named AS (
-                SELECT person_key(type, value) AS account, any_value(person_key) AS heir
-                FROM ({_NAMED_ACCOUNTS})
-                WHERE person_key IS NOT NULL AND person_key <> person_key(type, value)
-                GROUP BY account HAVING count(DISTINCT person_key) = 1),
-            heirs AS (
+                WHERE user_id IS NOT NULL
+                UNION ALL
+                SELECT person_key, last_contact_on FROM earlier)
+            ANTI JOIN present USING (person_key) GROUP BY person_key""",
+        "named": f"""SELECT person_key(type, value) AS account, any_value(person_key) AS heir
+            FROM ({_NAMED_ACCOUNTS})
+            WHERE person_key IS NOT NULL AND person_key <> person_key(type, value)
+                AND person_key(type, value) IN (SELECT person_key FROM gone)
+            GROUP BY account HAVING count(DISTINCT person_key) = 1""",
+        "inherited": """SELECT person_key, max(contact_on) AS contact_on FROM (
                 SELECT heir.person_key AS person_key, contact_on
                 FROM gone
                 JOIN earlier USING (person_key)
                 JOIN earlier AS heir ON heir.registrant_id = earlier.registrant_id
                 UNION ALL
-                SELECT heir, contact_on FROM gone JOIN named ON named.account = gone.person_key),
-            inherited AS (
-                SELECT person_key, max(contact_on) AS contact_on FROM heirs GROUP BY person_key)
-            SELECT person_key, least(present.first_seen, earlier.first_seen) AS first_seen,
+                SELECT heir, contact_on FROM gone JOIN named ON named.account = gone.person_key)
+            GROUP BY person_key""",
+    }
+    for name, query in parts.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+    connection.execute(
+        SOURCE_PERSONS.create_table(
+            f"""SELECT person_key, least(present.first_seen, earlier.first_seen) AS first_seen,
                 greatest(present.last_contact_on, earlier.last_contact_on, inherited.contact_on,
-                    CASE WHEN ended.ends_on IS NOT NULL
-                        THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
+                    CASE WHEN contract_ends.ends_on IS NOT NULL
+                        THEN least(contract_ends.ends_on, DATE '{today}') END) AS last_contact_on
             FROM present
-            LEFT JOIN ended USING (person_key)
+            LEFT JOIN contract_ends USING (person_key)
             LEFT JOIN inherited USING (person_key)
             LEFT JOIN earlier USING (person_key)"""
         )
     )
+    for name in parts:
+        connection.execute(f"DROP TABLE {name}")
     _first_statements(connection)
 
 

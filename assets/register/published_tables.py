@@ -15,7 +15,7 @@ def read_register(
 ) -> None:
     """Make the register's table a view of its name; an empty table where there is no file."""
     path = data_root.register(table)
-    recorded_files.check(path, whole=False)
+    recorded_files.check(path, once=True)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()

@@ -59,23 +59,30 @@ def gather_contracts(connection: duckdb.DuckDBPyConnection) -> None:
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the other relations of this module, each row with its `registrant_id`, if it has one."""
     connection.execute(REGISTRANT_ORDERS.create_table(_latest("orders", "order_number")))
+    # Apart, so that not all of their joins have to fit into memory at the same time.
+    parts = {
+        "counted_actions": """SELECT visit, count(*) AS actions,
+                count(*) FILTER (search_keyword IS NOT NULL) AS searches,
+                count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
+                count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
+            FROM statements_visit_actions GROUP BY visit""",
+        "visits_stated": "FROM statements_visits",
+    }
+    for name, query in parts.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
     connection.execute(
         REGISTRANT_VISITS.create_table(
-            """WITH acted AS (
-                SELECT visit, count(*) AS actions,
-                    count(*) FILTER (search_keyword IS NOT NULL) AS searches,
-                    count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
-                    count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
-                FROM statements_visit_actions GROUP BY visit)
-            SELECT registrant_id, stated.*, coalesce(actions, 0) AS actions,
+            """SELECT registrant_id, stated.*, coalesce(actions, 0) AS actions,
                 coalesce(searches, 0) AS searches,
                 coalesce(contents_seen, 0) AS contents_seen,
                 coalesce(contents_clicked, 0) AS contents_clicked
-            FROM statements_visits AS stated
+            FROM visits_stated AS stated
             LEFT JOIN membership USING (person_key)
-            LEFT JOIN acted USING (visit)"""
+            LEFT JOIN counted_actions USING (visit)"""
         )
     )
+    for name in parts:
+        connection.execute(f"DROP TABLE {name}")
     connection.execute(
         REGISTRANT_CREDIT_REPORTS.create_table(
             """SELECT registrant_id, stated.*, stated_at AS reported_at

@@ -149,13 +149,18 @@ def _candidates(
     """What the register knows by the value, and what it is by its form."""
     for table in ("registrants", "identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
-    # The form of a text alone determines only these.
-    each = " UNION ALL ".join(
-        f"""SELECT '{kind}' AS type, identifier_canonical('{kind}', $1::VARCHAR) AS value,
-            '{kind}' IN {RECOGNISABLE_TYPES} AND identifier_valid('{kind}', value) AS valid"""
-        for kind in KEYS
+    # The form of a text alone determines only some kinds. Each macro is expanded once: within each
+    # other, and for each kind, they took seconds to plan.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE typed_values AS
+        WITH typed AS MATERIALIZED (
+            SELECT type, identifier_canonical(type, $1::VARCHAR) AS value
+            FROM (SELECT unnest({list(KEYS)}) AS type))
+        SELECT type, value,
+            type IN {RECOGNISABLE_TYPES} AND identifier_valid(type, value) AS valid
+        FROM typed""",
+        [text],
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE typed_values AS {each}", [text])
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
     known = connection.execute(

@@ -109,15 +109,15 @@ def answers(
     )
 
 
-def without_members(path: str, names: str) -> str:
+def without_members(member: str, names: str) -> str:
     """Return an expression: the payload without the members of an object with such names.
 
     Args:
-        path: The key of the object; "" for the payload itself.
+        member: The key of the object; "" for the payload itself.
         names: A regular expression (RE2) for the whole name.
     """
-    place = f"$.{path}" if path else "$"
-    opening, closing = (f'{{"{path}":', "}") if path else ("", "")
+    place = f"$.{member}" if member else "$"
+    opening, closing = (f'{{"{member}":', "}") if member else ("", "")
     return f"""
     CASE WHEN json_type(payload, '{place}') = 'OBJECT'
             AND list_count(list_filter(json_keys(payload, '{place}'),

@@ -8,7 +8,8 @@ before the first file changes, and is recounted from the files after the last, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -231,16 +232,32 @@ def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
             )
 
 
-def stage_again(data_root: DataRoot) -> list[Entry]:
-    """Stage the deliveries that were staged before and wait to be staged again; return them."""
+def stage_again(
+    data_root: DataRoot, keys: Collection[tuple[str, str, str]] | None = None
+) -> list[Entry]:
+    """Stage deliveries again from raw; return them.
+
+    Args:
+        data_root: The data root.
+        keys: Source, day and id of deliveries with damaged staged files, of which nothing is
+            carried over. None: those that were staged before and wait to be staged again.
+    """
     done = []
     for source in SOURCES:
-        days = {
-            entry.day
+        entries = [
+            entry
             for entry in deliveries.ledger(data_root, source.name)
-            if not entry.staged_with and staged_folder(data_root, entry).exists()
-        }
-        done += stage(data_root, source, days) if days else []
+            if (
+                not entry.staged_with and staged_folder(data_root, entry).exists()
+                if keys is None
+                else (entry.source, entry.day, entry.delivery_id) in keys
+            )
+        ]
+        for entry in entries if keys is not None else ():
+            deliveries.enter(data_root, replace(entry, staged_with=""))
+            shutil.rmtree(staged_folder(data_root, entry), ignore_errors=True)
+            recorded_files.remove(quarantine_path(data_root, entry))
+        done += stage(data_root, source, {entry.day for entry in entries}) if entries else []
     return done
 
 

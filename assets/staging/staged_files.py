@@ -1,4 +1,4 @@
-"""Whether everything staged is there, before anything is built of it."""
+"""Whether everything staged is what was written, before anything is built of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import SUMS, DamagedFileError, check_folder
 
 
-def check_sizes(data_root: DataRoot) -> None:
-    """Compare the staged tables of every delivery with what is recorded of them, by size.
+def check(data_root: DataRoot) -> None:
+    """Compare the staged tables of every delivery with what is recorded of them.
 
-    A table that is not there would be taken for one without rows. Cost: reading a small file per
-    delivery.
+    A table that is not there would be taken for one without rows, a bit that has turned for another
+    value. Cost: hashing everything staged, once in a process.
 
     Raises:
         DamagedFileError: The first that is missing or has another size.

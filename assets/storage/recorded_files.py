@@ -180,28 +180,42 @@ def read(folder: Path) -> Record:
     return record
 
 
-def fault(path: Path, record: Record | None = None, *, whole: bool = True) -> str:
+def fault(path: Path, record: Record | None = None, *, once: bool = False) -> str:
     """Return the rule code of what is wrong with a file; empty when nothing is, or it is not
-    recorded.
+    recorded. The file is read to its end, unless its size is wrong already.
 
     Args:
         path: The file.
         record: What its folder's record accepts, if it was read already.
-        whole: Whether the file is read to its end; otherwise its size is compared.
+        once: Whether a file that this process has hashed before, and that has not been written
+            since, is not read again.
     """
     accepted = (record or read(path.parent)).accepted.get(path.name)
     if accepted is None or ANYTHING in accepted:
         return ""
     if not path.exists():
         return "" if ABSENT in accepted else "FILE-MISSING"
-    if whole:
-        return "" if sum_of(path) in accepted else "FILE-CHANGED"
-    size = path.stat().st_size
-    return "" if any(each.bytes == size for each in accepted if each != ABSENT) else "FILE-CHANGED"
+    if path.stat().st_size not in {each.bytes for each in accepted if each != ABSENT}:
+        return "FILE-CHANGED"
+    return "" if (_sum_once(path) if once else sum_of(path)) in accepted else "FILE-CHANGED"
 
 
-def check(*paths: Path, whole: bool = True) -> None:
-    """Compare files with what their folders have recorded, to their end or by size.
+# Path -> identity, size and time of the file that was hashed, and its sum.
+_HASHED: dict[Path, tuple[tuple[int, int, int], Sum]] = {}
+
+
+def _sum_once(path: Path) -> Sum:
+    state = path.stat()
+    now = (state.st_ino, state.st_size, state.st_mtime_ns)
+    hashed, found = _HASHED.get(path, (None, ABSENT))
+    if hashed != now:
+        found = sum_of(path)
+        _HASHED[path] = (now, found)
+    return found
+
+
+def check(*paths: Path, once: bool = False) -> None:
+    """Compare files with what their folders have recorded; `once` as in `fault`.
 
     Raises:
         DamagedFileError: The first that is missing or not what was written.
@@ -210,19 +224,19 @@ def check(*paths: Path, whole: bool = True) -> None:
     for path in paths:
         if path.parent not in records:
             records[path.parent] = read(path.parent)
-        if code := fault(path, records[path.parent], whole=whole):
+        if code := fault(path, records[path.parent], once=once):
             raise DamagedFileError(code, path)
 
 
-def check_folder(folder: Path, *, whole: bool = False) -> None:
-    """Compare every recorded file of a folder.
+def check_folder(folder: Path) -> None:
+    """Compare every recorded file of a folder, once in a process.
 
     Raises:
         DamagedFileError: The first that is missing or not what was written.
     """
     known = read(folder)
     for name in known.accepted:
-        if code := fault(folder / name, known, whole=whole):
+        if code := fault(folder / name, known, once=True):
             raise DamagedFileError(code, folder / name)
 
 

@@ -65,8 +65,8 @@ _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
 DAMAGED_HISTORY = (
-    "Dagster's database is damaged, the register is not: stop `register ui`, move `dagster` out of "
-    "the data root and run this again, which begins a new history of runs"
+    "Dagster's database is damaged, the register is not: stop `register ui` and move `dagster` out "
+    "of the data root; the next run begins a new history of runs"
 )
 
 
@@ -126,19 +126,23 @@ def _of_the_system(error: BaseException) -> str | None:
 def _named(number: int, path: object) -> str:
     """Return an error number of the operating system in words, with the path and what to do."""
     where = f": {own_path(path)}" if isinstance(path, str | os.PathLike) else ""
-    if number == errno.ENOSPC and _no_inode_is_free():
+    if number == errno.ENOSPC and _inodes_are_scarcer():
         return f"no inode is free on the device{where}; remove files from it, then run it again"
     to_do = f"; {_TO_DO[number]}" if number in _TO_DO else ""
     return f"{os.strerror(number).lower()}{where}{to_do}"
 
 
-def _no_inode_is_free() -> bool:
-    """Return whether the data root's disk has room, but for no further file."""
+def _inodes_are_scarcer() -> bool:
+    """Return whether the data root's disk has less room for files than for bytes, by shares: what
+    could not be written has been removed by now, so that neither is used up to the last.
+    """
     try:
         device = os.statvfs(_root())
     except OSError:
         return False
-    return device.f_files > 0 and device.f_favail == 0 and device.f_bavail > 0
+    if not device.f_files or not device.f_blocks:
+        return False
+    return device.f_favail / device.f_files < 0.9 * device.f_bavail / device.f_blocks
 
 
 def _out_of_memory(error: BaseException) -> str | None:

@@ -6,8 +6,8 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import duckdb
@@ -26,6 +26,9 @@ _UNITS = {
 LEAST_MEMORY = 280 * 10**6
 """Bytes. Measured with 200 registrants on two cores: 280 MB build the register, 200 MB do not."""
 
+# Seconds between two interrupts of the statements of other threads.
+_REPEATED_EVERY = 0.05
+
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
@@ -43,18 +46,36 @@ def connect(
     """
     spill = data_root.spill / str(os.getpid())
     spill.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with duckdb.connect(
-        config={
-            "temp_directory": str(spill),
-            "memory_limit": memory_limit(),
-            "preserve_insertion_order": True,
-            **({"threads": 1} if side_by_side else {}),
-        }
+    with ending(
+        duckdb.connect(
+            config={
+                "temp_directory": str(spill),
+                "memory_limit": memory_limit(),
+                "preserve_insertion_order": True,
+                **({"threads": 1} if side_by_side else {}),
+            }
+        )
     ) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         policy = data_root.policy
         install(connection, policy.country, policy.time_zone, policy.own_contacts)
         yield connection
+
+
+@contextmanager
+def ending(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield the connection or cursor, and close it; after an error, without what is going on in it.
+
+    DuckDB ends a statement where a signal's handler raises, but its other threads go on with their
+    parts of it, and closing waits for them: for as long as the statement would have taken.
+    """
+    with connection:
+        try:
+            yield connection
+        except BaseException:
+            with suppress(duckdb.ConnectionException):  # it was closed before
+                connection.interrupt()
+            raise
 
 
 def memory_limit() -> str:
@@ -100,16 +121,31 @@ def in_turn(
     No more batches are taken than there are threads, so memory stays flat.
     """
 
+    cursors: set[duckdb.DuckDBPyConnection] = set()
+
     def run(batch: Batch) -> Result:
-        with connection.cursor() as cursor:
-            return work(cursor, batch)
+        with ending(connection.cursor()) as cursor:
+            cursors.add(cursor)
+            try:
+                return work(cursor, batch)
+            finally:
+                cursors.discard(cursor)
 
     processors = os.cpu_count() or 1
     running: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(processors) as threads:
-        for batch in batches:
-            running.append(threads.submit(run, batch))
-            if len(running) == processors:
+        try:
+            for batch in batches:
+                running.append(threads.submit(run, batch))
+                if len(running) == processors:
+                    yield running.popleft().result()
+            while running:
                 yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+        except BaseException:
+            # Signals reach this thread only. A statement that is just beginning forgets an
+            # interrupt, so it is repeated.
+            while wait(running, timeout=_REPEATED_EVERY).not_done or cursors:
+                for cursor in tuple(cursors):
+                    with suppress(duckdb.ConnectionException):  # it was closed meanwhile
+                        cursor.interrupt()
+            raise

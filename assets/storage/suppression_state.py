@@ -175,6 +175,25 @@ def record_copy(data_root: DataRoot) -> None:
         begin(data_root, _rows(list_path(data_root)) if list_path(data_root).exists() else 0)
 
 
+def accept(data_root: DataRoot, listed: Path, certified: int) -> None:
+    """Put a list in place that is not the recorded one, and record it; a person has decided it.
+
+    Args:
+        data_root: The data root.
+        listed: The file; it is copied.
+        certified: The number of the state in the last certificate: the new one is higher.
+    """
+    with _CHANGING:
+        state = read(data_root)
+        number = max(state.number if state else 0, certified) + 1
+        content = replace(content_of(listed), rows=_rows(listed))
+        present = content_of(list_path(data_root))
+        _record(data_root, State(number, fingerprint(data_root), (present, content)))
+        with writing(list_path(data_root)) as unfinished:
+            unfinished.write_bytes(listed.read_bytes())
+        _record(data_root, State(number + 1, fingerprint(data_root), (content,)))
+
+
 def content_of(path: Path) -> Content:
     """Return hash and size of a list; those of none where there is no file."""
     if not path.exists():

@@ -33,7 +33,7 @@ def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     from pipelines.cli.refresh import dagster
 
     with writer(data_root):
-        instance, _ = dagster()
+        instance, _ = dagster(recorded=True)
         from pipelines.janitor import KEPT_DAYS, clean
 
         done = clean(data_root, instance, today, KEPT_DAYS if days is None else days)

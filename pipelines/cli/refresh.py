@@ -97,8 +97,8 @@ def run_refresh(
     with writer(data_root):
         for source in SOURCES:
             deliveries.tidy(data_root, source.name)
-        refused = _refusals(data_root)
-        days = _days_with_work(data_root, only)
+        waiting, refused = _look(data_root)
+        days = (waiting if only is None else waiting & only) | unstaged_days(data_root)
         published = all(mart_path(data_root, purpose).exists() for purpose in MARTS)
         for folder in (data_root.lake / "register", data_root.marts):
             check_folder(folder)
@@ -115,7 +115,7 @@ def run_refresh(
                 execute(job("ingest"), instance, today, range_tags(first, last))
         if not day_ranges or not up_to_date(data_root, today):
             execute(job("retention"), instance, today, {})
-        return _refusals(data_root)
+        return _look(data_root)[1]
 
 
 def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
@@ -141,44 +141,46 @@ def forget_links(data_root: DataRoot) -> None:
     remove(data_root.lake / "register" / STATE)
 
 
-def _days_with_work(data_root: DataRoot, only: set[str] | None) -> set[str]:
-    from pipelines.days import days_with_work, unstaged_days
-
-    days = days_with_work(data_root)
-    return days if only is None else days & (only | unstaged_days(data_root))
-
-
-def _refusals(data_root: DataRoot) -> list[tuple[str, str]]:
+def _look(data_root: DataRoot) -> tuple[set[str], list[tuple[str, str]]]:
     from assets.ingest import deliveries
     from assets.sources.all_sources import SOURCES
     from pipelines.days import last_day
 
-    return deliveries.refusals(data_root, [source.name for source in SOURCES], last_day(data_root))
+    return deliveries.look(data_root, [source.name for source in SOURCES], last_day(data_root))
 
 
-def dagster() -> tuple[Any, Any]:
+def dagster(*, recorded: bool = False) -> tuple[Any, Any]:
     """Return the data root's Dagster instance, and a function that returns a job by name.
 
     Runs that an earlier process left open are ended. Call under the writer lock.
+
+    Args:
+        recorded: Whether a damaged instance is an error. Otherwise the runs go on without it, and
+            are recorded nowhere; a line on stderr says so.
+
+    Raises:
+        DamagedHistoryError: It is damaged.
     """
     import warnings
 
-    from pipelines.dagster_home import prepare_dagster
-
-    prepare_dagster()
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import dagster as dg
+        from dagster import DagsterInstance
 
+        from pipelines.dagster_instance import DamagedHistoryError, naming_damage, opened
         from pipelines.dead_runs import end_dead_runs
         from pipelines.definitions import definitions_under
         from schemas.policy.loader import policy_file
 
-        instance = dg.DagsterInstance.get()
-        # Runs and events are in databases of their own: one that is damaged is found before a run.
-        end_dead_runs(instance)
-        instance.get_dynamic_partitions("requests")
+        try:
+            instance = opened()
+            with naming_damage():
+                end_dead_runs(instance)
+        except DamagedHistoryError as error:
+            if recorded:
+                raise
+            click.echo(f"this run is recorded nowhere: {error}", err=True)
+            instance = DagsterInstance.ephemeral()
         return instance, definitions_under(policy_file()).resolve_job_def
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assets.storage.safe_errors import PlainError
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -26,19 +27,42 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of backups; default: backups/ in the data root.",
 )
+@click.option(
+    "--accept-suppressions",
+    "place",
+    metavar="GENERATION",
+    help="Go on with the older suppression list of this backup, or the one that lies `here`.",
+)
+@click.option("--by", metavar="NAME", help="Who has decided that; it is recorded.")
+@click.option("--why", metavar="TEXT", help="For what reason; it is recorded.")
 @MACHINE
-def repair(write: bool, folder: Path | None, machine: bool) -> None:
+def repair(
+    write: bool,
+    folder: Path | None,
+    place: str | None,
+    by: str | None,
+    why: str | None,
+    machine: bool,
+) -> None:
     """List what is lost or damaged and from what it can be made again; with --yes, do it.
 
     Staged is made again from raw, register and marts from staged. What cannot be made again comes
     back from the newest backup that has it exactly as recorded. In a data root from before files
     were recorded, --yes also records them.
+
+    Where no backup has the recorded suppression list, --accept-suppressions goes on with an older
+    one: erasures since then that it does not have are forgotten, so --by and --why are needed.
     """
     from assets.backup import repairing
     from assets.backup.damage import examine
     from pipelines.writer_lock import check_suppressions, writer
 
     data_root = existing_data_root()
+    if (place is None) != (by is None) or (place is None) != (why is None):
+        raise click.UsageError("--accept-suppressions, --by and --why go together")
+    if place and by and why:
+        _accept(data_root, folder, place, by, why, machine=machine)
+        return
     with writer(data_root, checked=False):
         as_of = _last_build(data_root)
         steps = repairing.plan(data_root, examine(data_root).damages, folder)
@@ -53,6 +77,11 @@ def repair(write: bool, folder: Path | None, machine: bool) -> None:
     _print(data_root, steps, recorded, machine=machine)
     if not left:
         return
+    if any(step.damage.code == "CERT-SUPPRESSION" and not step.is_possible for step in steps):
+        from assets.backup import older_suppressions
+
+        older = older_suppressions.newest(data_root, folder)
+        click.echo(f"No backup has the recorded suppression list; {older or 'nor an older one'}.")
     if write:
         raise CommandError(
             f"{len(left)} files are still lost or damaged, first {left[0].code} {left[0].path}: no "
@@ -61,6 +90,38 @@ def repair(write: bool, folder: Path | None, machine: bool) -> None:
     possible = sum(step.is_possible for step in steps)
     raise CommandError(
         f"{len(left)} files are lost or damaged; `register repair --yes` puts {possible} right"
+    )
+
+
+def _accept(
+    data_root: DataRoot, folder: Path | None, place: str, by: str, why: str, *, machine: bool
+) -> None:
+    """Go on with an older suppression list, unless the recorded one is there or in a backup."""
+    from assets.backup import older_suppressions
+    from assets.backup.suppression_copies import restore_lost
+    from assets.storage.suppression_state import LIST_PATH
+    from pipelines.writer_lock import check_suppressions, writer
+
+    with writer(data_root, checked=False):
+        try:
+            check_suppressions(data_root)
+        except PlainError:
+            if generation := restore_lost(data_root, folder, write=False).get(LIST_PATH):
+                raise CommandError(
+                    f"backup {generation} has the recorded list: `register repair --yes`"
+                ) from None
+        else:
+            raise CommandError("the suppression list is the recorded one: nothing to accept")
+        now = datetime.now(data_root.policy.zone)
+        listed, again = older_suppressions.accept(data_root, folder, place, by, why, now)
+        check_suppressions(data_root)
+    if machine:
+        as_json({**vars(listed), "made_again": again})
+        return
+    click.echo(
+        f"The list has {listed.rows} hashes now ({again} were made again); "
+        f"{sum(listed.lost.values())} of {len(listed.lost)} erasures are lost. Erase these again "
+        "when their people come back: " + (", ".join(listed.lost) or "nobody")
     )
 
 

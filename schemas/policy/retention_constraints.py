@@ -102,10 +102,11 @@ PERIODS: dict[Where, tuple[str, str, str]] = {
 
 def faults(policy: Policy) -> list[Fault]:
     """All periods of the policy that the law does not allow."""
-    return [*_periods(policy), *_origins(policy), *_deadlines(policy)]
+    today = datetime.now(UTC).date()
+    return [*_periods(policy, today), *_origins(policy, today), *_deadlines(policy)]
 
 
-def _periods(policy: Policy) -> list[Fault]:
+def _periods(policy: Policy, today: date) -> list[Fault]:
     faults = []
     for code, rule in policy.retention.items():
         where = ("retention", code)
@@ -127,7 +128,7 @@ def _periods(policy: Policy) -> list[Fault]:
                     f"write '{most}' or less",
                 )
             )
-        faults += _without_statute(code, rule)
+        faults += _without_statute(code, rule, today)
         if rule.clock != CLOCKS.get(rule.applies_to, rule.clock):
             faults.append(
                 Fault(
@@ -144,9 +145,9 @@ def _periods(policy: Policy) -> list[Fault]:
     return faults
 
 
-def _without_statute(code: str, rule: RetentionRule) -> list[Fault]:
+def _without_statute(code: str, rule: RetentionRule, today: date) -> list[Fault]:
     """A period that is longer than what no statute fixes may be."""
-    statute = rule.basis == "L" and _names_statute(rule)
+    statute = rule.basis == "L" and _names_statute(rule, today)
     most = AT_MOST_EVER if statute else AT_MOST_WITHOUT_STATUTE.get(rule.applies_to, AT_MOST_EVER)
     if not _longer(rule.period, most) or rule.applies_to in AT_MOST:
         return []
@@ -158,9 +159,9 @@ def _without_statute(code: str, rule: RetentionRule) -> list[Fault]:
     return [Fault(("retention", code, "period"), problem, fix)]
 
 
-def _names_statute(rule: RetentionRule) -> bool:
+def _names_statute(rule: RetentionRule, today: date) -> bool:
     """Whether the source has the number of an act: of a year, and of one that has been."""
-    years = range(FIRST_STATUTES, datetime.now(UTC).year + 1)
+    years = range(FIRST_STATUTES, today.year + 1)
     return any(
         int(year) in years and int(number) > 0
         for number, year, eu_year, eu_number in STATUTE.findall(rule.source or "")
@@ -168,12 +169,12 @@ def _names_statute(rule: RetentionRule) -> bool:
     )
 
 
-def _origins(policy: Policy) -> list[Fault]:
+def _origins(policy: Policy, today: date) -> list[Fault]:
     """A period of the law or of an authority names the statute or the authority."""
     faults = []
     for code, rule in policy.retention.items():
         where = ("retention", code, "source")
-        if rule.basis == "L" and not _names_statute(rule):
+        if rule.basis == "L" and not _names_statute(rule, today):
             problem = "basis L is a statute's, and none is named"
             faults.append(Fault(where, problem, "write its number, such as 1336/1997 2:10"))
         if rule.basis == "A" and not rule.source:

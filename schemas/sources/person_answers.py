@@ -39,7 +39,7 @@ class PersonAnswer(TableModel):
 
     @row_rule("ANSWER-CODE-MISSING")
     def has_identity_code(cls, frame: pd.DataFrame) -> pd.Series:
-        """Whom it is about is named by an identity code."""
+        """An identity code names its person."""
         return frame["identity_code"].notna() | ~frame["person_known"]
 
     @rule("identity_code", "ANSWER-CODE-INVALID")

@@ -42,10 +42,12 @@ def signalled(root: Path, kind: Kind, seconds: float, *arguments: str) -> Ended:
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[None]:
-    """A disk of so many bytes at the folder; needs the right to mount (`may_mount`)."""
+def small_disk(folder: Path, size: int, *, files: int = 0) -> Iterator[None]:
+    """A disk of so many bytes at the folder, and with room for so many files and folders if the
+    number is not 0; needs the right to mount (`may_mount`).
+    """
     folder.mkdir(exist_ok=True)
-    _mount("-t", "tmpfs", "-o", f"size={size}", "campaign", str(folder))
+    _mount("-t", "tmpfs", "-o", f"size={size},nr_inodes={files}", "campaign", str(folder))
     try:
         yield
     finally:

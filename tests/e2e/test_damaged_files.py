@@ -25,6 +25,7 @@ from assets.register import building
 from assets.requests import ledger
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
+from assets.storage import recorded_files
 from assets.storage.data_root import RECORDED, DataRoot
 from assets.storage.recorded_files import SUMS, DamagedFileError
 from tests.support.commands import register
@@ -128,6 +129,21 @@ def chosen_files(root: Path, kind: str, chosen: random.Random) -> list[Path]:
     return files if EVERYTHING else [chosen.choice(files)]
 
 
+def test_every_file_of_the_lake_is_recorded_by_its_folder(data_root: DataRoot) -> None:
+    """After deliveries, builds, an erasure and a backup: what writes there also records. Left out
+    are notes of refused files, which only spare reading them again, and marts not published yet.
+    """
+    unrecorded = [
+        str(path.relative_to(data_root.lake))
+        for path in sorted(data_root.lake.rglob("*"))
+        if path.is_file()
+        and path.name != SUMS
+        and path.relative_to(data_root.lake).parts[0] not in ("refused", "built")
+        and path.name not in recorded_files.read(path.parent).accepted
+    ]
+    assert unrecorded == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_damage_is_noticed_and_named_and_can_be_put_right(
     data_root: DataRoot, kind: str
@@ -222,6 +238,21 @@ def test_with_a_staged_file_lost_other_sources_go_on_and_nothing_is_published(
     with pytest.raises(DamagedFileError, match="FILE-MISSING: lake/staged/website"):
         building.build(data_root, TODAY)
     assert {path: path.read_bytes() for path in data_root.marts.glob("*.duckdb")} == published
+
+
+def test_a_bit_of_the_same_size_is_found_when_the_file_is_used(data_root: DataRoot) -> None:
+    uses: dict[Path, tuple[str, ...]] = {
+        data_root.files("staged", "crm", name="*/persons")[0]: ("refresh", "--as-of", AGAIN),
+        data_root.register("registrants"): ("why", "R0123456789ABCDEF", "direct_marketing"),
+        data_root.marts / "customer_care.duckdb": ("sql", "customer_care"),
+    }
+    for path, command in uses.items():
+        content = path.read_bytes()
+        flip(path, random.Random(SEED))
+        ended = register(data_root.root, *command)
+        assert ended.code == 1
+        assert f"FILE-CHANGED: {path.relative_to(data_root.root)}" in ended.err, ended.err
+        path.write_bytes(content)
 
 
 def test_raw_is_compared_before_it_is_staged_or_rewritten(data_root: DataRoot) -> None:

@@ -4,6 +4,7 @@ erased comes back with the next delivery.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from assets.backup import generations
 from assets.backup.suppression_copies import restore_lost
+from assets.ingest.suppression import count_listed
 from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
@@ -182,6 +184,52 @@ def test_without_a_backup_the_line_says_so(erased: Path, tmp_path: Path) -> None
     shutil.rmtree(root / "backups")
     (root / LIST).unlink()
     assert "no backup in the data root has it" in refused(root, "refresh", "--as-of", AGAIN)
+
+
+def test_with_an_older_list_it_goes_on_by_a_recorded_decision_and_what_can_be_is_made_again(
+    earlier: Path, tmp_path: Path
+) -> None:
+    """The backup is from before the second erasure, and elsewhere: no erasure has renewed it."""
+    root, elsewhere = copied(earlier, tmp_path / "data"), tmp_path / "elsewhere"
+    generation = generations.make(DataRoot(root), elsewhere, NOW).name
+    hashes = count_listed(DataRoot(root))
+    erasing.erased(DataRoot(root))
+    deliver(root, AGAIN, AGAIN)
+    (root / LIST).unlink()
+    place = ("--from", str(elsewhere))
+    assert "no backup in the data root has it" in refused(root, "refresh", "--as-of", AGAIN)
+    listed = register(root, "repair", *place)
+    assert f"of backup {generation}, with {hashes} of " in listed.out
+    accept = ("repair", *place, "--accept-suppressions", generation)
+    assert register(root, *accept).code == 2
+    decided = (*accept, "--by", "the privacy officer", "--why", "the disk is lost")
+    done = register(root, *decided, "--json")
+    assert (done.code, done.err, done.data["lost"]) == (0, "", {})
+    assert done.data["made_again"] > 0
+    (noted,) = (root / "requests" / "accepted-lists.jsonl").read_text().splitlines()
+    assert {"the privacy officer", "the disk is lost"} < set(map(str, json.loads(noted).values()))
+    assert "nothing to accept" in refused(root, *decided)
+    take_in(DataRoot(root))
+    assert files_containing(root / "lake", LEAVES.identifiers) == []
+    assert register(root, "verify").code == 0
+    assert register(root, "verify", "--files").code == 0
+
+
+def test_hashes_that_nothing_has_are_lost_by_a_decision_and_are_named(
+    erased: Path, earlier: Path, tmp_path: Path
+) -> None:
+    root = copied(erased, tmp_path / "data")
+    shutil.rmtree(root / "backups")
+    without_rows(root, earlier)
+    assert "is in requests/, with " in refused(root, "refresh", "--as-of", AGAIN)
+    decided = ("repair", "--accept-suppressions", "here", "--by", "dpo", "--why", "no copy")
+    done = register(root, *decided, "--json")
+    assert (done.code, done.data["made_again"]) == (0, 0)
+    assert len(done.data["lost"]) == 1
+    assert register(root, "verify", "--certificates").code == 0
+    (root / LIST).unlink()
+    unknown = (*decided[:2], "20200101T000000Z-000000", *decided[3:])
+    assert "no readable suppression list" in refused(root, *unknown)
 
 
 def test_an_erasure_is_refused_and_its_request_goes_on_waiting(

@@ -10,10 +10,16 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.utils import make_new_run_id
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
+    QueuedRunCoordinatorDaemon,
+)
 
+from assets.dagster_support.runs import WRITER
 from assets.storage.data_root import DataRoot
-from pipelines import dead_runs
+from pipelines import command_runs, dead_runs
 from pipelines.dagster_home import prepare_dagster
 from pipelines.sensors import request_sensor
 from pipelines.writer_lock import COMMAND, HEADLESS, report_died, writer
@@ -124,6 +130,40 @@ def test_launched_runs_that_left_no_mark_free_their_places_in_the_queue(
         later(monkeypatch, dead_runs.SURELY_WRITING + timedelta(minutes=1))
         request_sensor(context)
     assert [status(instance, run) for run in runs] == [FAILED, FAILED]
+
+
+def test_the_night_still_runs_with_dead_runs_in_both_places_of_the_queue(
+    data_root: DataRoot, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of Dagster's own queue, by the shipped settings: two runs, one in the pool `lake`."""
+    lake = RunOpConcurrency(
+        root_key_counts={WRITER: 1}, has_unconstrained_root_nodes=False, all_pools={WRITER}
+    )
+    dead = [
+        dg.DagsterRun("refresh", make_new_run_id(), status=STARTED, run_op_concurrency=lake)
+        for _ in range(2)
+    ]
+    night = dg.DagsterRun(
+        "refresh",
+        make_new_run_id(),
+        status=dg.DagsterRunStatus.QUEUED,
+        run_op_concurrency=lake,
+        remote_job_origin=command_runs._origin("refresh"),
+    )
+    for run in (*dead, night):
+        instance.add_run(run)
+
+    def dequeued() -> list[str]:
+        queue = QueuedRunCoordinatorDaemon(interval_seconds=5)
+        config = instance.get_concurrency_config()
+        return [run.run_id for run in queue._get_runs_to_dequeue(instance, config, None)]
+
+    assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
+    assert dequeued() == []
+    later(monkeypatch, dead_runs.SURELY_WRITING + timedelta(minutes=1))
+    with dg.build_sensor_context(instance=instance) as context:
+        request_sensor(context)
+    assert dequeued() == [night.run_id]
 
 
 def test_a_launched_run_that_is_writing_is_left_however_long_it_takes(

@@ -14,7 +14,7 @@ import pytest
 
 MEASURED = Path(__file__).parents[1] / "seconds.json"
 UNMEASURED = 0.5
-QUICK = 100.0  # seconds of the daily loop's tests together, on one processor
+QUICK = 50.0  # seconds of the daily loop's tests together, on one processor
 
 
 def seconds() -> dict[str, float]:

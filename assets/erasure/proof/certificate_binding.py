@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from assets.erasure.proof import chain_heads
@@ -98,23 +99,58 @@ def check(data_root: DataRoot) -> list[Finding]:
     bound = dict(_bound(data_root))
     if not bound:
         return []
-    pepper, present = fingerprint(data_root), set(_present(data_root))
-    findings = []
-    for request_id, (binding, issued_on) in sorted(bound.items()):
-        if binding["pepper"] != pepper:
-            findings.append(Finding("CERT-PEPPER", "secrets", 1, request_id))
-        elif not _is_reviewed(data_root, issued_on) and (lost := set(binding["tags"]) - present):
-            findings.append(Finding("CERT-SUPPRESSION", "suppressions", len(lost), request_id))
-    return findings
+    pepper = fingerprint(data_root)
+    findings = [
+        Finding("CERT-PEPPER", "secrets", 1, request_id)
+        for request_id, (binding, _) in bound.items()
+        if binding["pepper"] != pepper
+    ]
+    findings += [
+        Finding("CERT-SUPPRESSION", "suppressions", len(tags), request_id)
+        for request_id, tags in lost_with(data_root, suppression.path(data_root)).items()
+    ]
+    return sorted(findings, key=lambda finding: finding.request_id)
 
 
-def _present(data_root: DataRoot) -> Iterator[str]:
-    if not suppression.path(data_root).exists():
+def lost_with(data_root: DataRoot, listed: Path) -> dict[str, set[str]]:
+    """Return per request the tags of hashes that a list lacks, of certificates under this pepper
+    that are not past their review. Those that were accepted as lost are left out.
+    """
+    pepper, present = fingerprint(data_root), set(_present(data_root, listed))
+    accepted = _accepted(data_root)
+    lost = {
+        request_id: set(binding["tags"]) - present - accepted.get(request_id, set())
+        for request_id, (binding, issued) in _bound(data_root)
+        if binding["pepper"] == pepper and not _is_reviewed(data_root, issued)
+    }
+    return {request_id: tags for request_id, tags in sorted(lost.items()) if tags}
+
+
+def issued_on(data_root: DataRoot) -> dict[str, date]:
+    """Return the day of each bound certificate."""
+    return {request_id: issued for request_id, (_, issued) in _bound(data_root)}
+
+
+def accepted_path(data_root: DataRoot) -> Path:
+    """Return where it is recorded that a person has accepted an older list."""
+    return data_root.requests / "accepted-lists.jsonl"
+
+
+def _accepted(data_root: DataRoot) -> dict[str, set[str]]:
+    """Return the tags of hashes that were accepted as lost, by request."""
+    path = accepted_path(data_root)
+    accepted: dict[str, set[str]] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        for request_id, tags in json.loads(line)["lost"].items():
+            accepted.setdefault(request_id, set()).update(tags)
+    return accepted
+
+
+def _present(data_root: DataRoot, listed: Path) -> Iterator[str]:
+    if not listed.exists():
         return
     with connect(data_root) as connection:
-        rows = connection.execute(
-            f"SELECT DISTINCT token FROM {parquet(suppression.path(data_root))}"
-        ).fetchall()
+        rows = connection.execute(f"SELECT DISTINCT token FROM {parquet(listed)}").fetchall()
     yield from (_tag(data_root, token) for (token,) in rows)
 
 

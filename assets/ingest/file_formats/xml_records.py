@@ -109,7 +109,10 @@ class _Document:
             if self._open - self._in_record >= batches.DEEPEST_RECORD:
                 self._spoil("REC-TOO-DEEP")
             if self._fault is None:
-                self._stack.append({f"@{_local(key)}": value for key, value in attributes.items()})
+                element: Element = {}
+                for key, value in attributes.items():
+                    self._add(element, f"@{_local(key)}", value)
+                self._stack.append(element)
 
     def text(self, text: str) -> None:
         """Add text to the open element."""
@@ -135,14 +138,14 @@ class _Document:
             if is_record:
                 self._finished.append((_as_json(element), None))
             else:
-                self._add(_local(name), element or text)
+                self._add(self._stack[-1], _local(name), element or text)
         elif is_record:
             self._finished.append((_as_json({"sha256": self._content.hexdigest()}), self._fault))
         if is_record:
             self._in_record = 0
 
-    def _add(self, name: str, value: Element | str) -> None:
-        around = self._stack[-1]
+    def _add(self, around: Element, name: str, value: Element | str) -> None:
+        """Add a member; further ones of its name make it a list."""
         if name not in around:
             around[name] = [value] if name in self._repeating else value
         elif isinstance(around[name], list):

@@ -7,12 +7,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from assets.backup import assets as backup_assets
 from assets.backup import generations
 from assets.dagster_support.runs import Today
-from assets.storage import recorded_files
+from assets.storage import recorded_files, suppression_state
 from assets.storage.data_root import DataRoot
+from pipelines.definitions import build_definitions
 from schemas.policy.loader import load_policy
 
 DAYS = load_policy().rule("backups")[1].period.count
@@ -30,6 +34,7 @@ def run(data_root: DataRoot, *, only_check: bool = False) -> dg.ExecuteInProcess
         asset_checks=backup_assets.CHECKS,
         resources={
             "data_root": dg.ResourceDefinition.hardcoded_resource(data_root),
+            "unchecked_data_root": dg.ResourceDefinition.hardcoded_resource(data_root),
             "today": Today(),
         },
         jobs=[dg.define_asset_job("rotation", selection=selection)],
@@ -73,10 +78,24 @@ def test_a_damaged_file_fails_the_weekly_check_and_is_named_without_its_content(
     path.write_bytes(b"CONTENT")
     result = dg.materialize(
         [backup_assets.files],
-        resources={"data_root": dg.ResourceDefinition.hardcoded_resource(data_root)},
+        resources={"unchecked_data_root": dg.ResourceDefinition.hardcoded_resource(data_root)},
     )
     (evaluation,) = result.get_asset_check_evaluations()
     assert (evaluation.check_name, evaluation.passed) == ("nothing_damaged", False)
     table = str(evaluation.metadata["files"].value)
     assert "FILE-CHANGED" in table
     assert "CONTENT" not in table
+
+
+@pytest.mark.parametrize("name", ["secrets/pepper", "requests/suppressions.parquet"])
+def test_the_weekly_job_names_a_lost_pepper_or_list(
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
+    with suppression_state.replacing_list(data_root) as unfinished:
+        pq.write_table(pa.table({"token": ["0"]}), unfinished)
+    (data_root.root / name).unlink()
+    result = build_definitions().resolve_job_def("files").execute_in_process()
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (result.success, evaluation.passed) == (True, False)
+    assert name in str(evaluation.metadata["files"].value)

@@ -72,6 +72,19 @@ def aino_and_eero() -> list[dict[str, Any]]:
     ]
 
 
+def spar_answer(number: str) -> bytes:
+    """The answer of Sweden's register about somebody who is not protected."""
+    name = "http://statenspersonadressregister.se/schema/personsok/2021.1/personsokningsvar"
+    return f"""<a:Svar xmlns:a="{name}"><a:PersonsokningSvarspost>
+        <PersonId><IdNummer>{number}</IdNummer></PersonId>
+        <Sekretessmarkering>NEJ</Sekretessmarkering>
+        <SkyddadFolkbokforing>NEJ</SkyddadFolkbokforing>
+        <Namn><Fornamn>Eva {number[-4:]}</Fornamn><Efternamn>Provsson</Efternamn></Namn>
+        <Folkbokforingsadress><SvenskAdress><Utdelningsadress2>Provgatan 1</Utdelningsadress2>
+        <PostNr>11146</PostNr><Postort>STOCKHOLM</Postort></SvenskAdress></Folkbokforingsadress>
+        </a:PersonsokningSvarspost></a:Svar>""".encode()
+
+
 def contacts(street: str = "Toinentie 5") -> bytes:
     aino = {
         "Record ID": "701", "First Name": "Aino", "Last Name": "Esimerkki",
@@ -150,7 +163,7 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver_all(data_root)
     flag(data_root)
     take_in(data_root)
-    build(data_root, marts=MARTS)
+    build(data_root, marts=LOCATING)
     return data_root.root
 
 
@@ -484,6 +497,21 @@ class TestStaleFeed:
             "Uusitie 8",
         )
 
+    def test_an_answer_confirms_its_own_person_for_as_long_and_nobody_else(
+        self, lifted: DataRoot
+    ) -> None:
+        old, recent = "198002019985", "198002019993"
+        for number, on in ((old, "2026-11-02"), (recent, "2026-12-04")):
+            put(lifted, "population_register", on, "spar_answers", spar_answer(number), 1)
+            contract = csv([bound(f"K-{number}", f"C{number}", number)])
+            put(lifted, "crm", on, "contracts", contract, 1)
+        take_in(lifted, self.STALE)
+        build(lifted, self.FRESH)
+        assert registrant(lifted, old)["street"] is None
+        assert registrant(lifted, recent)["street"] == "Provgatan 1"
+        assert registrant(lifted, AINO)["street"] == "Uusitie 8"
+        assert protected_identity.is_stale(lifted, self.STALE)
+
     def test_then_who_was_ever_flagged_is_protected_and_locations_it_could_have_hidden_are_withheld(
         self, lifted: DataRoot
     ) -> None:
@@ -523,6 +551,7 @@ class TestStaleFeed:
 
 
 def test_no_mart_and_no_build_state_discloses_the_flag(hidden: DataRoot) -> None:
+    build(hidden, marts=MARTS)
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {

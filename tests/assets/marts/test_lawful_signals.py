@@ -114,7 +114,8 @@ class TestVisits:
     pytestmark = pytest.mark.clause("P4.4", "P5.8")
 
     @pytest.fixture(scope="class")
-    def visited(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    @staticmethod
+    def visited(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         """Three visits of each case: two of the browser of its consents, one of another."""
         data_root = DataRoot(tmp_path_factory.mktemp("visited"))
         data_root.create()
@@ -213,7 +214,8 @@ class TestAudiences:
     pytestmark = pytest.mark.clause("P4.6")
 
     @pytest.fixture(scope="class")
-    def audiences(self, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    @staticmethod
+    def audiences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         """In which audiences the contact of each case is."""
         data_root = DataRoot(tmp_path_factory.mktemp("audiences"))
         data_root.create()
@@ -352,40 +354,43 @@ class TestMobileSubscriptions:
         assert "ADM-MOBILE-BY-PHONE" in rules(data_root, "Nimi1", "direct_marketing", "phone")
 
 
+def report(who: int, purpose_code: str, credit_class: str) -> str:
+    return json.dumps(
+        {
+            "socialSecurityNumber": code(f"01019{who}-900"),
+            "creditClass": credit_class,
+            "scale": "AAA-C",
+            "purposeCode": purpose_code,
+            "remarks": [{"remarkId": f"M{purpose_code}", "remarkDate": "2026-10-01"}],
+        }
+    )
+
+
+def deliver_reports(data_root: DataRoot, day: str, *reports: str) -> None:
+    lines = "\n".join(reports).encode()
+    put(data_root, "credit_bureau", day, "credit_reports", lines, len(reports))
+
+
 class TestCreditReports:
     """527/2007: a report for choosing an employee or for an authority decides on no credit."""
 
     pytestmark = pytest.mark.clause("P6.4")
 
     @pytest.fixture(scope="class")
-    def reported(self, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    @staticmethod
+    def reported(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         """Two people with a report that may be used, and a later one that may not; three with the
         latter alone.
         """
         data_root = DataRoot(tmp_path_factory.mktemp("reported"))
         data_root.create()
-        self.deliver(data_root, "2026-11-17", *(self.report(who, "1", "AA") for who in (0, 1)))
-        later = [self.report(0, "8", "C"), self.report(1, "9", "C")]
+        deliver_reports(data_root, "2026-11-17", *(report(who, "1", "AA") for who in (0, 1)))
+        later = [report(0, "8", "C"), report(1, "9", "C")]
         for who, written in enumerate(('"8"', "9", '" 9 "'), 2):
-            later.append(self.report(who, "8", "C9").replace('"8"', written))
-        self.deliver(data_root, DAY, *later)
+            later.append(report(who, "8", "C9").replace('"8"', written))
+        deliver_reports(data_root, DAY, *later)
         refresh(data_root, "credit_decision")
         return data_root
-
-    def report(self, who: int, purpose_code: str, credit_class: str) -> str:
-        return json.dumps(
-            {
-                "socialSecurityNumber": code(f"01019{who}-900"),
-                "creditClass": credit_class,
-                "scale": "AAA-C",
-                "purposeCode": purpose_code,
-                "remarks": [{"remarkId": f"M{purpose_code}", "remarkDate": "2026-10-01"}],
-            }
-        )
-
-    def deliver(self, data_root: DataRoot, day: str, *reports: str) -> None:
-        lines = "\n".join(reports).encode()
-        put(data_root, "credit_bureau", day, "credit_reports", lines, len(reports))
 
     def test_it_is_quarantined_and_replaces_no_report_that_may_be_used(
         self, reported: DataRoot

@@ -298,8 +298,8 @@ def test_an_ended_contract_leaves_no_earlier_than_the_other_of_the_same_person(
     nights: dict[str, Night],
 ) -> None:
     """Two accounts of one person, by the identity code in both contracts."""
-    assert {"K-old", "K-open"} <= nights["2026-11-20"].contracts
-    assert len(nights["2026-11-20"].open & {"C641", "C642"}) == 1
+    assert {"K-old", "K-open"} <= nights["2026-11-19"].contracts
+    assert len(nights["2026-11-19"].open & {"C641", "C642"}) == 1
 
 
 def test_a_contract_stays_as_long_as_its_person_after_a_later_contact(

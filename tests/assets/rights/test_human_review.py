@@ -11,9 +11,8 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import human_review, restriction_and_objection
 from assets.storage.data_root import DataRoot
-from tests.assets.rights.test_restriction_and_objection import keeping_out
-from tests.support.known_registrants import LEAVES, NOW, TODAY, registrant_of
-from tests.support.registers import refresh
+from tests.assets.rights.test_restriction_and_objection import keeping_out, night
+from tests.support.known_registrants import LEAVES, NOW, registrant_of
 
 LATER = NOW + timedelta(hours=1)
 
@@ -28,7 +27,7 @@ def under_review(data_root: DataRoot) -> Request:
         data_root, "human_review", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
     restriction_and_objection.apply(data_root, [request_id], NOW)
-    refresh(data_root, TODAY)
+    night(data_root)
     restriction_and_objection.settle(data_root, NOW + timedelta(minutes=1))
     return ledger.load(data_root, request_id)
 
@@ -71,7 +70,7 @@ def test_the_outcome_needs_a_reviewer_and_is_recorded_with_them(data_root: DataR
         "closed",
     ]
     assert set(letters(data_root)) == {"review_upheld"}
-    refresh(data_root, TODAY)
+    night(data_root)
     assert "ADM-REVIEW" not in codes(data_root)
 
 
@@ -81,5 +80,5 @@ def test_a_withdrawn_profile_stays_withdrawn(data_root: DataRoot) -> None:
     closed = human_review.decide(data_root, request.request_id, "withdrawn", LATER)
     assert closed.outcome == "withdrawn"
     assert set(letters(data_root)) == {"review_withdrawn"}
-    refresh(data_root, TODAY)
+    night(data_root)
     assert {"ADM-REVIEW", "ADM-OBJECTION"} & codes(data_root) == {"ADM-OBJECTION"}

@@ -56,6 +56,7 @@ PAST = {"DatumFrom": "2010-02-02", "DatumTill": "2019-12-02"}
 class TestSpar:
     DATASET = spar.ANSWERS
 
+    @pytest.mark.clause("P6.2")
     def test_a_person_with_names_and_an_address_of_each_period(self) -> None:
         done = stage(
             self.DATASET,
@@ -203,6 +204,7 @@ class TestVtjQuery:
             "Henkilo": {"Henkilotunnus": {"@voimassaolokoodi": "1", "#text": CODE}, **person},
         }
 
+    @pytest.mark.clause("P6.2")
     def test_a_person_with_empty_elements(self) -> None:
         done = stage(
             self.DATASET,
@@ -297,6 +299,7 @@ class TestPersonMonitoring:
         ],
     }  # fmt: skip
 
+    @pytest.mark.clause("P6.2")
     def test_a_person(self) -> None:
         done = stage(self.DATASET, [self.PERSON])
         assert shown(done, "persons", "birth_date", "language", "deceased", "protected") == [

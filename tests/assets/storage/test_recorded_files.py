@@ -20,6 +20,7 @@ from assets.storage.recorded_files import (
     read,
     record,
     remove,
+    sum_of,
     write_all,
     writing,
 )
@@ -40,25 +41,38 @@ def killed(*_arguments: object, **_named: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "code", "by_size"),
+    ("damage", "code"),
     [
-        (lambda path: path.unlink(), "FILE-MISSING", "FILE-MISSING"),
-        (lambda path: path.write_text("cut"), "FILE-CHANGED", "FILE-CHANGED"),
-        (lambda path: path.write_text("CONTENT"), "FILE-CHANGED", ""),
+        (lambda path: path.unlink(), "FILE-MISSING"),
+        (lambda path: path.write_text("cut"), "FILE-CHANGED"),
+        (lambda path: path.write_text("CONTENT"), "FILE-CHANGED"),
     ],
     ids=["missing", "cut", "a bit"],
 )
-def test_damage_is_noticed(
-    tmp_path: Path, damage: Callable[[Path], None], code: str, by_size: str
-) -> None:
+def test_damage_is_noticed(tmp_path: Path, damage: Callable[[Path], None], code: str) -> None:
     path = written(tmp_path / "a.json", "content")
-    assert fault(path) == ""
+    assert (fault(path), fault(path, once=True)) == ("", "")
     damage(path)
-    assert (fault(path), fault(path, whole=False)) == (code, by_size)
+    assert (fault(path), fault(path, once=True)) == (code, code)
     with pytest.raises(DamagedFileError, match=code):
         check(path)
     with pytest.raises(DamagedFileError, match=code):
-        check_folder(tmp_path, whole=True)
+        check_folder(tmp_path)
+
+
+def test_a_file_is_hashed_once_in_a_process_until_it_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.json", "content")
+    check(path, once=True)
+    hashed: list[Path] = []
+    monkeypatch.setattr(recorded_files, "sum_of", lambda each: hashed.append(each) or sum_of(each))
+    check(path, once=True)
+    assert hashed == []
+    check(path)
+    written(path, "other")
+    check(path, once=True)
+    assert hashed.count(path) == 2
 
 
 def test_a_removed_or_moved_file_is_not_missing(tmp_path: Path) -> None:
@@ -66,9 +80,9 @@ def test_a_removed_or_moved_file_is_not_missing(tmp_path: Path) -> None:
     second.parent.mkdir()
     move(first, second)
     assert set(read(tmp_path).accepted) == set()
-    check_folder(second.parent, whole=True)
+    check_folder(second.parent)
     remove(second)
-    check_folder(second.parent, whole=True)
+    check_folder(second.parent)
     assert set(read(second.parent).accepted) == set()
 
 
@@ -92,7 +106,7 @@ def test_a_write_killed_at_any_step_is_no_damage(
         patched.setattr(*STEPS[step], killed)
         with pytest.raises(Killed):
             written(path, "after")
-    check_folder(tmp_path, whole=True)
+    check_folder(tmp_path)
     written(path, "again")
     path.write_text("AGAIN")
     assert (fault(path), fault(other)) == ("FILE-CHANGED", "")
@@ -107,7 +121,7 @@ def test_a_removal_killed_before_it_is_recorded_is_no_damage(
             patched.setattr(*step, killed)
             with pytest.raises(Killed):
                 remove(path)
-        check_folder(tmp_path, whole=True)
+        check_folder(tmp_path)
 
 
 def test_a_torn_last_line_is_no_damage_and_is_cut_off(tmp_path: Path) -> None:
@@ -116,7 +130,7 @@ def test_a_torn_last_line_is_no_damage_and_is_cut_off(tmp_path: Path) -> None:
         file.write(b"? 0123")
     assert not read(tmp_path).is_damaged
     written(path, "after")
-    check_folder(tmp_path, whole=True)
+    check_folder(tmp_path)
     assert not read(tmp_path).is_damaged
 
 
@@ -138,7 +152,7 @@ def test_of_a_replaced_file_no_hash_is_left(tmp_path: Path) -> None:
     text = (tmp_path / SUMS).read_text()
     assert before.sha256 not in text
     assert f" {names[0]}\n" not in text
-    check_folder(tmp_path, whole=True)
+    check_folder(tmp_path)
 
 
 def test_a_file_that_was_never_recorded_is_no_damage_until_it_is(tmp_path: Path) -> None:

@@ -132,11 +132,11 @@ def test_values_that_look_like_a_damaged_file_are_not_shown() -> None:
 
 
 def test_a_disk_without_inodes_is_not_reported_as_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = SimpleNamespace(f_files=100, f_favail=0, f_bavail=10)
+    disk = SimpleNamespace(f_files=100, f_favail=2, f_bavail=10, f_blocks=100)
     monkeypatch.setattr(os, "statvfs", lambda _: disk)
     full = OSError(errno.ENOSPC, "Matti")
     assert describe(full).startswith("no inode is free on the device; remove files")
-    disk.f_favail = 5
+    disk.f_favail = 50
     assert describe(full).startswith("no space left on device")
 
 

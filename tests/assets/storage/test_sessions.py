@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 import pytest
 
 from assets.storage.data_root import DataRoot
-from assets.storage.safe_errors import PlainError
+from assets.storage.safe_errors import PlainError, interruption
 from assets.storage.secrets import pepper
 from assets.storage.sessions import connect, create_keyed_hash, in_turn, memory_limit
 
@@ -80,3 +83,56 @@ def test_what_duckdb_takes_is_taken(
     monkeypatch.setenv("REGISTER_MEMORY", given)
     with connect(data_root) as connection:
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+# A join of one chunk with many rows: the thread that has it is at it for minutes.
+LONG = """SELECT max(hash(few.x || '-' || many.x))
+    FROM (SELECT 1 AS k, range AS x FROM range(2048)) AS few
+    JOIN (SELECT 1 AS k, range AS x FROM range(200000)) AS many USING (k)"""
+
+
+class Asked(BaseException):
+    """Raised by the handler of a signal, as KeyboardInterrupt is."""
+
+
+@contextmanager
+def signalled_within(seconds: float) -> Iterator[None]:
+    def handle(*_: object) -> None:
+        raise Asked
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_ends_a_statement_in_all_of_its_threads(data_root: DataRoot) -> None:
+    """DuckDB alone ends it in the one that has heard the signal, and closing waits for the rest."""
+    started = time.monotonic()
+    with (
+        pytest.raises((Asked, RuntimeError)) as ended,
+        signalled_within(0.3),
+        connect(data_root) as connection,
+    ):
+        connection.execute(f"SET threads = 2; {LONG}").fetchall()
+    assert isinstance(interruption(ended.value), Asked)
+    assert time.monotonic() - started < 10
+
+
+def test_a_signal_ends_the_statements_of_batches_side_by_side(data_root: DataRoot) -> None:
+    """The signal reaches the main thread, which only waits for them."""
+
+    def work(cursor: duckdb.DuckDBPyConnection, _batch: int) -> object:
+        return cursor.execute(LONG).fetchall()
+
+    started = time.monotonic()
+    with (
+        pytest.raises(Asked),
+        signalled_within(0.3),
+        connect(data_root, side_by_side=True) as connection,
+    ):
+        list(in_turn(connection, range(4), work))
+    assert time.monotonic() - started < 10

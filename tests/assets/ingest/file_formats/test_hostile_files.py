@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from assets.ingest.file_formats import batches, decoding, json_array, mail, reading, xml_records
 from assets.sources.formats import (
@@ -22,6 +25,7 @@ from assets.sources.formats import (
     XmlRecords,
 )
 from schemas.delivery import RefusedDeliveryError
+from tests.support.examples import examples
 
 FORMATS: dict[str, Format] = {
     "array": JsonArray(),
@@ -98,3 +102,46 @@ def test_what_has_no_end_is_refused_early(
     assert codes or {name, content} & {"a message", "mail"}
     # Arrow reads 32 blocks ahead.
     assert read <= 40 * CHUNK
+
+
+TOKENS = st.sampled_from(
+    [b"\n", b"\r\n", b"\t", b"a", b" ", b"\0", b"\xff", b"\xc3\xa4", b'"', b"\\", b"[", b"]", b"{",
+     b"}", b",", b":", b"<s>", b"<a>", b"</a>", b"</s>", b"<a/>", b"&amp;", b"From: x",
+     b"From a@b Mon Nov 30 10:00:00 2026", b'{"data":{"rows":[', b"]}}", b"a\tb", b"12345"]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(parts=st.lists(TOKENS, max_size=30), chunk=st.integers(1, 5))
+def test_any_bytes_give_the_same_records_however_they_are_cut_or_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, parts: list[bytes], chunk: int
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(parts))
+
+    def read(size: int) -> list[tuple[str, list[str]]] | str:
+        # Arrow reads a row of CSV from one block or the next, and no row is longer than one.
+        monkeypatch.setattr(decoding, "CHUNK", size if name != "csv" else 1000)
+        monkeypatch.setattr(xml_records, "PIECE", size)
+        try:
+            rows = [
+                row
+                for batch in reading.records(path, "iso-8859-1", FORMATS[name])
+                for row in batch.to_pylist()
+            ]
+        except RefusedDeliveryError as refused:
+            return refused.code
+        assert [row["record_no"] for row in rows] == list(range(len(rows)))
+        if FORMATS[name].composed:
+            assert all(
+                isinstance(json.loads(row["payload"]), dict) for row in rows if not row["faults"]
+            )
+        # Faulty lines come behind the good ones that were read with them.
+        return sorted((row["payload"], row["faults"]) for row in rows)
+
+    assert read(chunk) == read(1000)

@@ -171,6 +171,11 @@ class TestXml:
             text = f'<{prefix}Svar {declared}="urn:x">{inside.format(p=prefix)}</{prefix}Svar>'
             assert read(tmp_path, text, self.DECLARED) == [(expected, [])]
 
+    def test_attributes_of_one_name_in_two_namespaces_both_stay(self, tmp_path: Path) -> None:
+        text = '<s xmlns:a="urn:a" xmlns:b="urn:b"><p a:x="1" b:x="2" x="3"/></s>'
+        ((value, _),) = read(tmp_path, text, XmlRecords("p"))
+        assert sorted(value["@x"]) == ["1", "2", "3"]
+
     def test_only_elements_of_the_namespace_at_the_depth_are_records(self, tmp_path: Path) -> None:
         text = (
             '<s xmlns="urn:x"><Person><Person>inner</Person></Person><x><Person/></x>'
