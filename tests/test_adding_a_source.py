@@ -46,7 +46,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("house")
     for folder in ("schemas", "assets", "pipelines", "tests", "docs"):
         shutil.copytree(HOUSE / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "dagster.yaml"):
+    for file in ("pyproject.toml", "dagster.yaml", "workspace.yaml"):
         shutil.copy(HOUSE / file, copy)
     for name, text in FILES.items():
         assert not (copy / name).exists()

@@ -69,6 +69,10 @@ def answers(
     code: str,
     codes: tuple[str, ...],
     prepare: tuple[str, ...],
+    persons: str,
+    names: str,
+    replaced: str,
+    addresses: str,
     disclosable: Mapping[str, object],
     minimise: str,
     without_location: str,
@@ -79,7 +83,11 @@ def answers(
     Args:
         code: The JSON path of the identity code of the person.
         codes: Expressions of lists of the other identity codes in a payload.
-        prepare: Makes `TABLES`.
+        prepare: Makes the tables and macros for the four queries.
+        persons: Selects the columns of `answers`, a row for every record.
+        names: Selects the columns of `answered_names`.
+        replaced: Selects the columns of `answered_codes`: codes that others replace.
+        addresses: Selects the columns of `answered_addresses`.
     """
     named = " || ".join([f"[{code}]", *(f"coalesce({expression}, [])" for expression in codes)])
     return Dataset(
@@ -92,7 +100,13 @@ def answers(
                 identity_code_canonical(filled(value)))),
             lambda value: value IS NOT NULL)) AS identifiers
     FROM raw_records""",
-        prepare=prepare,
+        prepare=(
+            *prepare,
+            f"CREATE OR REPLACE TEMP TABLE answers AS {persons}",
+            f"CREATE OR REPLACE TEMP TABLE answered_names AS {names}",
+            f"CREATE OR REPLACE TEMP TABLE answered_codes AS {replaced}",
+            f"CREATE OR REPLACE TEMP TABLE answered_addresses AS {addresses}",
+        ),
         minimise=minimise,
         without_location=without_location,
         vendor=PersonAnswer,

@@ -46,7 +46,8 @@ _PREPARE = (
         lower(trim(person._op)) IS DISTINCT FROM 'delete' AS counts,
         coalesce(person.allAddresses, []) AS addresses
     FROM (SELECT *, from_json(payload, '{json.dumps(_PERSON)}') AS person FROM records)""",
-    """CREATE OR REPLACE TEMP TABLE answers AS
+)
+_PERSONS = """
     SELECT record_no, record_key, delivered_at, code, true AS known,
         partner_fine(person.dateOfBirth) AND partner_fine(person.dateOfDeath)
             AND partner_fine(person.homeMunicipality.startedAt)
@@ -66,16 +67,16 @@ _PREPARE = (
         CASE WHEN counts THEN partner_day(person.dateOfDeath) END AS death_date,
         CASE WHEN contains(lower(payload), 'prc_disclaimer') THEN true END AS protected,
         NULL::DATE AS protected_until
-    FROM monitored""",
-    """CREATE OR REPLACE TEMP TABLE answered_names AS
+    FROM monitored"""
+_NAMES = """
     SELECT record_no, 1 AS position, 'official' AS kind, filled(person.firstName) AS given_names,
         filled(person.lastName) AS family_name, NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM monitored WHERE counts""",
-    """CREATE OR REPLACE TEMP TABLE answered_codes AS
+    FROM monitored WHERE counts"""
+_CODES = """
     SELECT 0 AS record_no, 0 AS position, NULL::VARCHAR AS value, NULL::VARCHAR AS replaced_by
-    WHERE false""",
-    # An address that ends before it starts is believed to have ended.
-    """CREATE OR REPLACE TEMP TABLE answered_addresses AS
+    WHERE false"""
+# An address that ends before it starts is believed to have ended.
+_STATED_ADDRESSES = """
     SELECT record_no, 1 + nth AS position,
         CASE WHEN regexp_matches(lower(place.addressPriorityType), 'temp|tilap') THEN 'temporary'
             WHEN regexp_matches(lower(place.addressPriorityType), 'post|mail') THEN 'postal'
@@ -97,8 +98,7 @@ _PREPARE = (
     SELECT record_no, 1, 'municipality', NULL, NULL, NULL, NULL, NULL,
         filled(person.homeMunicipality.code), NULL,
         partner_day(person.homeMunicipality.startedAt), NULL
-    FROM monitored WHERE counts""",
-)
+    FROM monitored WHERE counts"""
 
 ANSWERS = answers(
     "person_monitoring",
@@ -106,6 +106,10 @@ ANSWERS = answers(
     code="payload ->> '$.socialSecurityNumber'",
     codes=(),
     prepare=_PREPARE,
+    persons=_PERSONS,
+    names=_NAMES,
+    replaced=_CODES,
+    addresses=_STATED_ADDRESSES,
     disclosable=_PERSON,
     minimise=without_members(
         "", "gender|sex|nationality|citizenship|maritalStatus|spouse|children"

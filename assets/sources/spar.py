@@ -115,7 +115,11 @@ _PREPARE = (
         flag_text(answer.Sekretessmarkering) AS secret,
         flag_text(answer.SkyddadFolkbokforing) AS shielded
     FROM (SELECT *, from_json(payload, '{json.dumps(_ANSWER)}') AS answer FROM records)""",
-    f"""CREATE OR REPLACE TEMP TABLE answers AS
+    """CREATE OR REPLACE TEMP TABLE spar_names AS
+    SELECT record_no, unnest(answer.Namn) AS block, generate_subscripts(answer.Namn, 1) AS nth
+    FROM spar""",
+)
+_PERSONS = f"""
     SELECT record_no, record_key, delivered_at, code, true AS known,
         {_DATES_FINE}
             AND coalesce(spar_day(died) <= latest_moment(delivered_at), true) AS dates_fine,
@@ -132,12 +136,9 @@ _PREPARE = (
             WHEN secret = 'NEJ' AND shielded = 'NEJ' THEN false END AS protected,
         NULL::DATE AS protected_until
     FROM (SELECT *, coalesce(stated_day(details.Avlidendatum),
-        stated_day(details.AntraffadDodDatum)) AS died FROM spar)""",
-    """CREATE OR REPLACE TEMP TABLE spar_names AS
-    SELECT record_no, unnest(answer.Namn) AS block, generate_subscripts(answer.Namn, 1) AS nth
-    FROM spar""",
-    # Tilltalsnamn is a code: the places of one or two of the given names (20: the second).
-    """CREATE OR REPLACE TEMP TABLE answered_names AS
+        stated_day(details.AntraffadDodDatum)) AS died FROM spar)"""
+# Tilltalsnamn is a code: the places of one or two of the given names (20: the second).
+_NAMES = """
     SELECT record_no, nth AS position,
         CASE WHEN in_force(block) THEN 'official' ELSE 'former' END AS kind,
         filled(block.Fornamn) AS given_names, filled(block.Efternamn) AS family_name,
@@ -152,28 +153,27 @@ _PREPARE = (
         SELECT *, trim(block.Tilltalsnamn) AS code,
             regexp_split_to_array(trim(block.Fornamn), ' +') AS given
         FROM spar_names)
-    WHERE in_force(block) AND regexp_full_match(code, '[1-9][0-9]')""",
-    # Till: the person has another number now; Fran: another one before.
-    """CREATE OR REPLACE TEMP TABLE answered_codes AS
+    WHERE in_force(block) AND regexp_full_match(code, '[1-9][0-9]')"""
+# Till: the person has another number now; Fran: another one before.
+_CODES = """
     SELECT record_no, nth AS position,
-        CASE WHEN starts_with(reference.Typ, 'T') THEN code ELSE other END AS value,
-        CASE WHEN starts_with(reference.Typ, 'T') THEN other ELSE code END AS replaced_by
+        CASE WHEN replaced THEN code ELSE other END AS value,
+        CASE WHEN replaced THEN other ELSE code END AS replaced_by
     FROM (
         SELECT record_no, code, nth, reference,
+            starts_with(upper(trim(reference.Typ)), 'T') AS replaced,
             identity_code_canonical(filled(reference.IdNummer)) AS other
         FROM (
             SELECT record_no, code, unnest(details.Hanvisning) AS reference,
                 generate_subscripts(details.Hanvisning, 1) AS nth
             FROM spar))
-    WHERE regexp_full_match(trim(reference.Typ), '(?i)till|fr[aå]n')""",
-    "CREATE OR REPLACE TEMP TABLE answered_addresses AS"
-    + " UNION ALL ".join(
-        (
-            _address("Folkbokforingsadress", 1000, ("permanent", "permanent_abroad")),
-            _address("SarskildPostadress", 2000, ("postal", "postal_abroad")),
-            _address("Utlandsadress", 3000, ("permanent", "permanent_abroad")),
-        )
-    ),
+    WHERE regexp_full_match(trim(reference.Typ), '(?i)till|fr[aå]n')"""
+_STATED_ADDRESSES = " UNION ALL ".join(
+    (
+        _address("Folkbokforingsadress", 1000, ("permanent", "permanent_abroad")),
+        _address("SarskildPostadress", 2000, ("postal", "postal_abroad")),
+        _address("Utlandsadress", 3000, ("permanent", "permanent_abroad")),
+    )
 )
 
 # Relatives, taxes, sex, citizenship and birthplace.
@@ -199,6 +199,10 @@ ANSWERS = answers(
     code="payload ->> '$.PersonId.IdNummer'",
     codes=("json_extract_string(payload, '$.Persondetaljer[*].Hanvisning[*].IdNummer')",),
     prepare=_PREPARE,
+    persons=_PERSONS,
+    names=_NAMES,
+    replaced=_CODES,
+    addresses=_STATED_ADDRESSES,
     disclosable=_ANSWER,
     minimise=_MINIMISE,
     without_location=with_only(

@@ -123,7 +123,8 @@ _PREPARE = (
         identity_code_canonical(filled({_REQUESTED})) AS requested,
         coalesce(payload ->> '$.Paluukoodi."@koodi"', answer.Paluukoodi) AS returned
     FROM (SELECT *, from_json(payload, '{json.dumps(_ANSWER)}') AS answer FROM records)""",
-    f"""CREATE OR REPLACE TEMP TABLE answers AS
+)
+_PERSONS = f"""
     SELECT record_no, record_key, delivered_at, code,
         NOT coalesce(trim(returned) = '0001', false) AS known,
         {" AND ".join(f"vtj_fine(person.{name})" for name in _DATES)}
@@ -139,19 +140,19 @@ _PREPARE = (
         vtj_end(person.Turvakielto.TurvakieltoPaattymispvm) AS protected_until
     FROM (SELECT *, coalesce(vtj_day(person.Kuolintiedot.Kuolinpvm),
         vtj_day(person.Kuolleeksijulistamistiedot.Kuolleeksijulistamispvm)) AS died
-        FROM vtj_answers)""",
-    """CREATE OR REPLACE TEMP TABLE answered_names AS
+        FROM vtj_answers)"""
+_NAMES = """
     SELECT record_no, 1 AS position, 'official' AS kind,
         filled(person.NykyisetEtunimet.Etunimet) AS given_names,
         filled(person.NykyinenSukunimi.Sukunimi) AS family_name,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM vtj_answers""",
-    # An answer to a former code names the one in force.
-    """CREATE OR REPLACE TEMP TABLE answered_codes AS
+    FROM vtj_answers"""
+# An answer to a former code names the one in force.
+_CODES = """
     SELECT record_no, 1 AS position, requested AS value, code AS replaced_by
-    FROM vtj_answers WHERE requested <> code""",
-    "CREATE OR REPLACE TEMP TABLE answered_addresses AS"
-    + " UNION ALL ".join(
+    FROM vtj_answers WHERE requested <> code"""
+_STATED_ADDRESSES = (
+    " UNION ALL ".join(
         _address(number, name, kind, parts)
         for number, (name, (kind, parts)) in enumerate(_PLACES.items(), 10)
     )
@@ -160,7 +161,7 @@ _PREPARE = (
     SELECT record_no, 20, 'municipality', NULL, NULL, NULL, NULL, NULL,
         filled(person.Kotikunta.Kuntanumero), NULL, vtj_day(person.Kotikunta.KuntasuhdeAlkupvm),
         NULL
-    FROM vtj_answers""",
+    FROM vtj_answers"""
 )
 
 ANSWERS = answers(
@@ -169,6 +170,10 @@ ANSWERS = answers(
     code=_CODE,
     codes=(f"[{_REQUESTED}]",),
     prepare=_PREPARE,
+    persons=_PERSONS,
+    names=_NAMES,
+    replaced=_CODES,
+    addresses=_STATED_ADDRESSES,
     disclosable=_DISCLOSABLE,
     minimise=without_members(
         "Henkilo",

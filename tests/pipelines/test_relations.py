@@ -73,7 +73,7 @@ def recorded(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list
         return Recorder(duckdb.connect(*arguments, **options), done, FOLDERS)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sessions, "duckdb", SimpleNamespace(connect=connect))
+        patched.setattr(sessions, "duckdb", SimpleNamespace(**{**vars(duckdb), "connect": connect}))
         _sweep(DataRoot(tmp_path_factory.mktemp("ages") / "data"))
         _erase(DataRoot(copied(known_root, tmp_path_factory.mktemp("erased") / "data")))
         _link(connect, tmp_path_factory.mktemp("linked") / "state.duckdb")

@@ -39,7 +39,7 @@ class Statement:
     registered: frozenset[str] = frozenset()
 
 
-@dataclass
+@dataclass(eq=False)
 class Recorder:
     """A connection that records the statements of some folders of `assets/`."""
 

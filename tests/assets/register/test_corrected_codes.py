@@ -35,7 +35,7 @@ class Statement:
 
 def followed(statements: Iterable[Statement], *, basic: bool = False) -> dict[str, str]:
     """What `follow` makes of the statements, each in a record of its own."""
-    dataset = "perustiedot" if basic else "muutokset"
+    role = "basic_data" if basic else "changes"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE MACRO person_key(type, value) AS md5(type || ':' || value)")
@@ -45,11 +45,11 @@ def followed(statements: Iterable[Statement], *, basic: bool = False) -> dict[st
             stated_at TIMESTAMPTZ);
             CREATE TABLE staged_records (delivery_id VARCHAR, record_key VARCHAR, outcome VARCHAR,
             day DATE);
-            CREATE TABLE delivery_ledger (delivery_id VARCHAR, dataset VARCHAR, sequence BIGINT)"""
+            CREATE TABLE delivery_ledger (delivery_id VARCHAR, role VARCHAR, sequence BIGINT)"""
         )
         for number, statement in enumerate(statements):
             moment = START + timedelta(days=statement.day)
-            delivery = f"{dataset}-{statement.day}"
+            delivery = f"{role}-{statement.day}"
             connection.execute(
                 (
                     "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', "
@@ -65,7 +65,7 @@ def followed(statements: Iterable[Statement], *, basic: bool = False) -> dict[st
                     moment,
                 ],
             )
-            connection.execute("INSERT INTO delivery_ledger VALUES (?, ?, 0)", [delivery, dataset])
+            connection.execute("INSERT INTO delivery_ledger VALUES (?, ?, 0)", [delivery, role])
         connection.execute("CREATE TABLE ledger_once AS SELECT DISTINCT * FROM delivery_ledger")
         connection.execute("DROP TABLE delivery_ledger")
         connection.execute("ALTER TABLE ledger_once RENAME TO delivery_ledger")

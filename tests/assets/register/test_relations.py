@@ -100,9 +100,11 @@ def test_what_is_read_is_declared_or_local_to_the_function(
 
 
 def test_a_relation_is_made_of_exactly_what_it_declares(
-    parsed: list[Parsed], declared: dict[str, Relation]
+    parsed: list[Parsed], declared: dict[str, Relation], local: dict[str, set[str]]
 ) -> None:
-    """Over all builds together: what a statement reads can depend on the data."""
+    """Over all builds together: what a statement reads can depend on the data. Of a table that is
+    local to the function it is what that was made of.
+    """
     read: dict[str, set[str]] = defaultdict(set)
     for statement in parsed:
         if isinstance(statement.tree, exp.Create):
@@ -112,6 +114,11 @@ def test_a_relation_is_made_of_exactly_what_it_declares(
         for name, relation in declared.items()
         if not relation.external and name not in NOT_IN_EVERY_BUILD
     }
+    while parts := [name for name in made_here if read[name] & set(local)]:
+        for name in parts:
+            read[name] = (read[name] - set(local)).union(
+                *(read[part] for part in read[name] & set(local))
+            )
     assert {name: read[name] for name in made_here} == {
         name: set(relation.reads) for name, relation in made_here.items()
     }
