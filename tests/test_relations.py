@@ -43,16 +43,12 @@ def of_assets() -> Iterator[Unit]:
 
 
 def undeclared(functions: list[Unit], declared: set[str]) -> set[tuple[str, str]]:
-    """Function, and a table that it reads, another one makes and nothing declares.
-
-    The datasets of sources are put together from several modules, and declare their tables there.
-    """
-    made = {name: function.name for function in functions for name in function.made - declared}
+    """Function, and a table that it reads, another one makes and nothing declares."""
+    made = {name for function in functions for name in function.made} - declared
     return {
         (function.name, name)
         for function in functions
-        for name in function.read & made.keys() - function.made
-        if not (function.name.startswith("sources.") and made[name].startswith("sources."))
+        for name in function.read & made - function.made
     }
 
 
