@@ -17,6 +17,9 @@ and never normalised away); docs/decisions/canonical-identifiers.md.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 import duckdb
 from duckdb.func import ARROW
 
@@ -306,11 +309,18 @@ def _usual_phones(country: str) -> str:
 
 
 def install(
-    connection: duckdb.DuckDBPyConnection, country: str = "FI", time_zone: str = "Europe/Helsinki"
+    connection: duckdb.DuckDBPyConnection,
+    country: str = "FI",
+    time_zone: str = "Europe/Helsinki",
+    own: Collection[str] = ("qvik.com",),
 ) -> None:
     """Register the macros and `unusual_spelling`, once per database; cursors share them.
 
-    Also `local_day(moment)`, the day in the controller's time zone.
+    Also `local_day(moment)`, the day in the controller's time zone, and `of_controller(contact)`,
+    whether a canonical address or number is the controller's.
+
+    Args:
+        own: The controller's domains, addresses and telephone numbers.
     """
     connection.create_function(
         "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW
@@ -319,3 +329,17 @@ def install(
     connection.execute(
         f"CREATE OR REPLACE MACRO local_day(moment) AS (moment AT TIME ZONE '{time_zone}')::DATE"
     )
+    connection.execute(_of_controller(own))
+
+
+def _of_controller(own: Collection[str]) -> str:
+    """The macro `of_controller`."""
+    domains = "|".join(re.escape(each) for each in own if "@" not in each and each[0] != "+")
+    contacts = [
+        f"{'email' if '@' in each else 'phone'}_canonical('{each.replace(chr(39), chr(39) * 2)}')"
+        for each in own
+        if "@" in each or each[0] == "+"
+    ]
+    return f"""CREATE OR REPLACE MACRO of_controller(contact) AS
+        contact IN ({", ".join(contacts) or "''"})
+        OR regexp_full_match(contact, '.*[@.](?:{domains or "-"})')"""

@@ -6,6 +6,12 @@ allow for the purpose makes `check_purposes` fail at start-up, so that no such m
 
 from __future__ import annotations
 
+from schemas.activities import (
+    RegistrantCalls,
+    RegistrantCorrespondence,
+    RegistrantOtherData,
+    RegistrantParticipations,
+)
 from schemas.columns import (
     Amount,
     Count,
@@ -339,6 +345,28 @@ class AnalysedVisits(CoarseVisits):
         name = "visits"
 
 
+class AnalysedParticipations(TableModel):
+    """Participations in events: a row each, coarsened; null: not published."""
+
+    event: Text = column("participation")
+    status: Text = column("participation")
+    ended_in: Text = column("participation", "the month, quarter or year")
+
+    class Config:
+        name = "participations"
+
+
+class AnalysedSocialMedia(TableModel):
+    """What registrants did in social media: a row each, coarsened; null: not published."""
+
+    network: Text = column("social_media")
+    action: Text = column("social_media")
+    used_in: Text = column("social_media", "the month, quarter or year")
+
+    class Config:
+        name = "social_media"
+
+
 class CreditRegistrants(TableModel):
     """Registrants with a credit report."""
 
@@ -394,13 +422,23 @@ MARTS: dict[str, tuple[type[TableModel], ...]] = {
         MartOrders,
         CareChoices,
         CareCompanies,
+        RegistrantParticipations,
+        RegistrantCalls,
+        RegistrantCorrespondence,
+        RegistrantOtherData,
     ),
     "contracts": (ContractRegistrants, MartContracts, MartOrders),
     "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
-    "analytics": (*PROFILES, AnalysedVisits),
+    "analytics": (*PROFILES, AnalysedVisits, AnalysedParticipations, AnalysedSocialMedia),
     "targeted_advertising": (EmailAudience, PhoneAudience),
     "credit_decision": (CreditRegistrants, CreditReportRows, CreditMarkRows),
-    "legal_claims": (ClaimParties, MartContracts, MartOrders),
+    "legal_claims": (
+        ClaimParties,
+        MartContracts,
+        MartOrders,
+        RegistrantCalls,
+        RegistrantCorrespondence,
+    ),
 }
 
 

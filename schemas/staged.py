@@ -11,6 +11,7 @@ the same person and kind:
 
 from __future__ import annotations
 
+from schemas.activities import ACTIVITIES
 from schemas.checking import check
 from schemas.columns import (
     Amount,
@@ -453,25 +454,24 @@ class CreditMarks(Statement):
         name = "credit_marks"
 
 
-CANONICAL: dict[str, type[Statement]] = {
-    model.to_schema().name: model
-    for model in (
-        Persons,
-        Names,
-        Identifiers,
-        ContactPoints,
-        Addresses,
-        MarketingChoices,
-        CompanyContacts,
-        Corrections,
-        Contracts,
-        Orders,
-        Visits,
-        VisitActions,
-        CreditReports,
-        CreditMarks,
-        Postcodes,
-        Companies,
-        CompanyNames,
-    )
-}
+_MODELS: tuple[type[Statement], ...] = (
+    Persons,
+    Names,
+    Identifiers,
+    ContactPoints,
+    Addresses,
+    MarketingChoices,
+    CompanyContacts,
+    Corrections,
+    Contracts,
+    Orders,
+    Visits,
+    VisitActions,
+    CreditReports,
+    CreditMarks,
+    Postcodes,
+    Companies,
+    CompanyNames,
+    *(activity.model for activity in ACTIVITIES),
+)
+CANONICAL: dict[str, type[Statement]] = {model.to_schema().name: model for model in _MODELS}

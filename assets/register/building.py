@@ -57,6 +57,7 @@ from assets.storage.sessions import Result, connect
 from schemas import companies as company_tables
 from schemas import register as tables
 from schemas import retention
+from schemas.activities import ACTIVITIES
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
@@ -102,11 +103,13 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registered_companies": company_tables.RegisteredCompanies,
     "registered_company_names": company_tables.RegisteredCompanyNames,
     "registrant_companies": company_tables.RegistrantCompanies,
+    **{f"registrant_{activity.table}": activity.published for activity in ACTIVITIES},
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
     "segregated_orders": retention.SegregatedOrders,
     "segregated_consents": retention.SegregatedConsents,
     "visits_per_month": retention.VisitsPerMonth,
+    "event_attendance": retention.EventAttendance,
     "departed": retention.ExpiredRegistrants,
     "expired": retention.Expired,
     "contradictions": tables.Contradictions,

@@ -45,6 +45,7 @@ from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.relations import Relation, Scope
+from schemas.activities import OF_TABLE
 from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL, REFUSALS
@@ -423,6 +424,13 @@ def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     over = {"credit_reports": clocks.reports_are_over, "credit_marks": clocks.marks_are_over}
     if table in over:
         return unless_on_hold(over[table](data_root.policy, today), "credit", "staged.person_key")
+    if table in OF_TABLE and not OF_TABLE[table].whole:
+        activity = OF_TABLE[table]
+        return unless_on_hold(
+            clocks.activities_are_over(activity, data_root.policy, today),
+            activity.category,
+            "staged.person_key",
+        )
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"

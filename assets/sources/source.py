@@ -163,6 +163,22 @@ CREATE OR REPLACE MACRO several_filled(lists) AS
     + """
 -- The day, in the policy's time zone, on which a record was given: of a moment or an export's time.
 CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
+-- The members of a JSON object, in their order; none of what is no object, or has a name twice.
+CREATE OR REPLACE MACRO members(json) AS
+    CASE WHEN json_valid(json) AND json_type(json) = 'OBJECT'
+            AND len(list_distinct(json_keys(json))) = len(json_keys(json))
+        THEN map_entries(TRY_CAST(json::JSON AS MAP(VARCHAR, VARCHAR))) ELSE [] END;
+-- The day on which something is said to be: a calendar date, a moment, an export's time, or seconds
+-- since 1970.
+CREATE OR REPLACE MACRO stated_day(text) AS
+    coalesce(calendar_day(text), given_day(text),
+        CASE WHEN regexp_full_match(trim(text), '[0-9]{9,10}')
+            THEN local_day(to_timestamp(TRY_CAST(trim(text) AS BIGINT))) END);
+-- The moment at which something was done: with its offset, or as an export's time in UTC.
+CREATE OR REPLACE MACRO stated_moment(text, delivered_at) AS
+    coalesce(past_moment(text, delivered_at), epoch_moment(text, delivered_at),
+        CASE WHEN export_time(text) <= latest_moment(delivered_at) AT TIME ZONE 'UTC'
+            THEN export_time(text) AT TIME ZONE 'UTC' END);
 -- The day of the delivery that is being ingested; `assets.ingest.intake` sets it.
 CREATE OR REPLACE MACRO delivered_on() AS NULL::DATE;
 """

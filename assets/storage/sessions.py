@@ -58,7 +58,8 @@ def connect(
         )
     ) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        install(connection, data_root.policy.country, data_root.policy.time_zone)
+        policy = data_root.policy
+        install(connection, policy.country, policy.time_zone, policy.own_contacts)
         yield connection
 
 

@@ -60,6 +60,13 @@ REGISTER = {
     "segregated_orders",
     "segregated_consents",
     "visits_per_month",
+    "event_attendance",
+    "participations",
+    "diets",
+    "calls",
+    "correspondence",
+    "social_media",
+    "other_data",
     "corrections",
     "contradictions",
 }

@@ -42,6 +42,8 @@ EXPRESSIONS = {
     "identity_code": "'identity_code:' || identity_code_canonical(identity_code)",
     "customer_number": "'customer_number:' || customer_number_canonical(customer_number)",
     "contact_id": "'contact_id:' || contact_id_canonical(contact_id)",
+    "participation": "'contact_id:' || participation",
+    "handle": "'contact_id:' || network || ':' || handle",
     "visitor_id": "'visitor_id:' || visitor_id_canonical(visitor_id)",
     "user_id": """unnest(['user_id:' || user_id_canonical(user_id),
         'customer_number:' || customer_number_canonical(user_id)])""",

@@ -97,7 +97,7 @@ def test_sources_are_the_ones_that_fill_the_category() -> None:
         "self",
         "contact_provider",
     }
-    assert read_from["diet"] == []
+    assert read_from["diet"] == ["events"]
 
 
 def test_a_column_that_a_frame_leaves_null_is_not_filled_by_it() -> None:
