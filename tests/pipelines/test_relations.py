@@ -42,10 +42,10 @@ ROOT = Path(__file__).parents[2]
 # What a build makes is compared in tests/assets/register/test_relations.py.
 FOLDERS = tuple(folder for folder in relations.FOLDERS if folder != "register")
 # Made where somebody refuses, has corrected what is over or asks by a form, by sources whose intake
-# is limited, and where the proof reads texts.
+# is limited, where the proof reads texts, and where a file is tried before it is delivered.
 MADE_ELSEWHERE = {
     *("refused_use", "known_codes", "queried_identifiers", "text_tokens"),
-    *("wrong", "let_go", "here"),
+    *("wrong", "let_go", "here", "tried_rows"),
 }
 # Functions that are given the name of a table, or a part of a query: it is their caller's. A view
 # of a mart's table and its columns follow from the mart's model (`reidentification`).

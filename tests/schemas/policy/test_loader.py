@@ -262,5 +262,7 @@ class TestPolicy:
             "events",
             "correspondence",
             "social_media",
+            "contact_provider",
+            "prohibitions",
         }
         assert load_policy().derivation("consumption") == {"consumption", "order"}
