@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.backup import assets as backup_assets
+from assets.connectors import assets as connectors_assets
 from assets.dagster_support.runs import Today
 from assets.documents import assets as documents_assets
 from assets.erasure import assets as erasure_assets
@@ -22,8 +23,13 @@ from assets.rights import assets as rights_assets
 from assets.sources.all_sources import check_sources
 from assets.staging import assets as staging_assets
 from pipelines import janitor
+from pipelines.connectors import configured, connectors_file
 from pipelines.jobs import jobs
-from pipelines.resources import data_root_resource, unchecked_data_root_resource
+from pipelines.resources import (
+    data_root_resource,
+    fetching_resource,
+    unchecked_data_root_resource,
+)
 from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
@@ -33,18 +39,23 @@ from schemas.policy.loader import load_policy, policy_file
 def build_definitions(**resources: object) -> dg.Definitions:
     """Return the definitions; `resources` replace the default ones.
 
-    The pipeline does not start with an invalid policy, or with a column or source that the policy
-    does not cover.
+    The pipeline does not start with an invalid policy or `connectors.yaml`, or with a column or
+    source that the policy does not cover.
 
     Raises:
-        PolicyError, DeclarationError, PurposeError: What is invalid.
+        PolicyError, DeclarationError, PurposeError, FetchError: What is invalid.
     """
     policy = load_policy()
     declarations.check(policy)
     check_sources(policy)
     logging.getLogger("dagster.redacted_errors").addFilter(_drop)
+    connectors = configured()
+    fetched: dict[str, list[str]] = {}
+    for name, connector in connectors.items():
+        fetched.setdefault(connector.origin, []).append(name)
     assets: list[Any] = [
-        *ingest_assets.assets(policy),
+        *connectors_assets.assets(connectors, policy),
+        *ingest_assets.assets(policy, fetched),
         *staging_assets.assets(policy),
         register_assets.register(),
         *marts_assets.assets(policy),
@@ -66,11 +77,12 @@ def build_definitions(**resources: object) -> dg.Definitions:
             *proof_assets.CHECKS,
             *backup_assets.CHECKS,
         ],
-        jobs=jobs(policy),
-        schedules=schedules(policy),
+        jobs=jobs(policy, fetching=bool(connectors)),
+        schedules=schedules(policy, fetching=bool(connectors)),
         sensors=SENSORS,
         resources={
             "data_root": data_root_resource,
+            "fetching": fetching_resource,
             "unchecked_data_root": unchecked_data_root_resource,
             "today": Today(),
             **resources,
@@ -95,7 +107,11 @@ def defs() -> dg.Definitions:
     return definitions_under(policy_file())
 
 
+def definitions_under(policy: Path) -> dg.Definitions:
+    """Return the definitions under the policy and connectors in force, built once in a process."""
+    return _definitions_under(policy, connectors_file())
+
+
 @lru_cache
-def definitions_under(_policy_file: Path) -> dg.Definitions:
-    """Return the definitions under the policy file in force, built once in a process."""
+def _definitions_under(_policy_file: Path, _connectors_file: Path | None) -> dg.Definitions:
     return build_definitions()

@@ -72,11 +72,21 @@ FILES = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Read every file and compare it with what is recorded of it.",
 )
+FETCH = dg.define_asset_job(
+    "fetch",
+    selection=dg.AssetSelection.groups("fetched"),
+    executor_def=dg.in_process_executor,
+    description="Fetch what vendors' servers have into the inbox of the day.",
+)
 JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS, FILES]
 
 
-def jobs(policy: Policy) -> list[Any]:
-    """Return the jobs; their runs are tagged with the policy's version and hash."""
+def jobs(policy: Policy, *, fetching: bool = False) -> list[Any]:
+    """Return the jobs; their runs are tagged with the policy's version and hash.
+
+    Args:
+        fetching: Whether any connector is configured.
+    """
     tags = policy_tags(policy)
     return [
         dg.define_asset_job(
@@ -86,5 +96,5 @@ def jobs(policy: Policy) -> list[Any]:
             tags=tags,
             description=job.description,
         )
-        for job in JOBS
+        for job in (*JOBS, *[FETCH] * fetching)
     ]

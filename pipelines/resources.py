@@ -6,9 +6,19 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.connectors.connector import Fetching
 from assets.dagster_support.runs import tag_run
 from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import data_root_path, writer
+
+
+@dg.resource
+def fetching_resource(context: dg.InitResourceContext) -> Fetching:
+    """Return what connectors work with; the data root is locked for moments only."""
+    data_root = DataRoot(data_root_path())
+    data_root.create()
+    tag_run(context, data_root.policy)
+    return Fetching(data_root, lambda: writer(data_root, instance=context.instance))
 
 
 @dg.resource

@@ -1,4 +1,4 @@
-"""Schedules: refresh and rotation nightly, the request check daily, janitor and files weekly."""
+"""Schedules: fetch, refresh and rotation nightly, requests daily, janitor and files weekly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.storage.data_root import DataRoot
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import FILES, JANITOR, REFRESH, REQUESTS, ROTATION
+from pipelines.jobs import FETCH, FILES, JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.writer_lock import data_root_path
 from schemas.policy.model import Policy
 
@@ -23,11 +23,30 @@ def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))
 
 
-def schedules(policy: Policy) -> list[dg.ScheduleDefinition]:
-    """Return the schedules, by the clock of the policy's time zone."""
+def nightly_fetch(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Return the run of the day that has begun."""
+    zone = DataRoot(data_root_path()).policy.zone
+    tonight = str(context.scheduled_execution_time.astimezone(zone).date())
+    return dg.RunRequest(run_key=tonight, partition_key=tonight)
+
+
+def schedules(policy: Policy, *, fetching: bool = False) -> list[dg.ScheduleDefinition]:
+    """Return the schedules, by the clock of the policy's time zone.
+
+    Args:
+        fetching: Whether any connector is configured.
+    """
     running = dg.DefaultScheduleStatus.RUNNING
     at = partial(dg.ScheduleDefinition, execution_timezone=policy.time_zone, default_status=running)
+    fetches = dg.schedule(
+        job_name=FETCH.name,
+        cron_schedule="30 1 * * *",
+        execution_timezone=policy.time_zone,
+        default_status=running,
+        description="Every night at 01:30: fetch what is new at vendors' servers into the inbox.",
+    )(nightly_fetch)
     return [
+        *[fetches] * fetching,
         dg.schedule(
             job_name=REFRESH.name,
             cron_schedule="30 2 * * *",

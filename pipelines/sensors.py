@@ -18,7 +18,7 @@ from pipelines import attempts
 from pipelines.attempts import Ask
 from pipelines.days import days_with_work, ranges
 from pipelines.event_log import forget_checks_not_run
-from pipelines.jobs import JOBS, REFRESH
+from pipelines.jobs import FETCH, JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifications import Failure, notifier
 from pipelines.writer_lock import data_root_path, report_died
@@ -146,7 +146,7 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=JOBS,
+    monitored_jobs=[*JOBS, FETCH],
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="Notifies (REGISTER_NOTIFIER) of every failed run: job, run and steps, no data.",
@@ -164,7 +164,7 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=JOBS,
+    monitored_jobs=[*JOBS, FETCH],
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="Notifies (REGISTER_NOTIFIER) of records that our code failed on in a run.",

@@ -98,6 +98,18 @@ def categories(model: type[TableModel]) -> dict[str, str]:
     return {name: col.metadata["category"] for name, col in model.to_schema().columns.items()}
 
 
+def main_category(model: type[TableModel]) -> str:
+    """The category of a table: that of its first column that is not technical."""
+    return next(
+        (
+            category
+            for category in categories(model).values()
+            if category not in ("technical", "registrant_id")
+        ),
+        "technical",
+    )
+
+
 def class_limits(model: type[TableModel]) -> dict[str, tuple[Mapping[int, str], ...]]:
     """Column name -> the classes that its values are names of; only columns that have some."""
     return {

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas import information_duty, marts, quarantine, raw, register, retention, staged
+from schemas import companies, information_duty, marts, quarantine, raw, register, retention, staged
+from schemas.activities import ACTIVITIES
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy.model import Policy
 from schemas.policy.refused import PolicyRefusedError
@@ -58,7 +59,12 @@ LAYERS: dict[str, tuple[type[TableModel], ...]] = {
     "raw": (raw.Raw,),
     "staged": (*staged.CANONICAL.values(), quarantine.Outcome),
     "quarantine": (quarantine.Quarantine,),
-    "register": (*_register_tables(), information_duty.Informed),
+    "register": (
+        *_register_tables(),
+        *(activity.published for activity in ACTIVITIES),
+        *companies.PUBLISHED,
+        information_duty.Informed,
+    ),
     **{f"marts.{purpose}": (*models, marts.About) for purpose, models in marts.MARTS.items()},
 }
 # Layers with one retention rule for all rows.

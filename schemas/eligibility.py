@@ -225,8 +225,10 @@ REFUSED = ("withdrawn", "prohibited", "objected")
 STATUSES = ("restricted", "prohibited", "objected", "review_requested", "withdrawn", "granted")
 # A telephone ban of a list lasts three years (the list's own rule); other prohibitions until they
 # are lifted.
-LIST_ORIGIN = "consents:prohibition-list"
+FROM_LIST = "regexp_matches(origin, '^(consents:prohibition-list|prohibitions:(phone|post)-list)')"
 LIST_YEARS = 3
+# A mail server refused: no word of the registrant.
+BOUNCED = "regexp_matches(origin, '^crm:.*bounce')"
 
 
 def concerned(purpose: str, channel: str, choice: str) -> Scope:

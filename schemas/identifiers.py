@@ -17,6 +17,9 @@ and never normalised away); docs/decisions/canonical-identifiers.md.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 import duckdb
 from duckdb.func import ARROW
 
@@ -213,6 +216,19 @@ CREATE OR REPLACE MACRO opaque_id(text) AS
             AND (length(text) < 8 OR replace(text, left(text, 1), '') <> '') THEN text
         ELSE unusual_opaque_id(plain_text(text)) END;
 
+-- Salesforce's checksum of an id of 15 characters: which of them are capitals.
+CREATE OR REPLACE MACRO salesforce_suffix(id) AS array_to_string(
+    list_transform([1, 6, 11], lambda start: substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
+        1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda bit:
+            CASE WHEN ascii(substr(id, start + bit, 1)) BETWEEN 65 AND 90
+                THEN 1 << bit ELSE 0 END))::INTEGER, 1)), '');
+
+-- A contact of Salesforce has one id in two lengths; that of 18 characters counts.
+CREATE OR REPLACE MACRO contact_id_canonical(text) AS
+    CASE WHEN regexp_full_match(trim(text), '003[A-Za-z0-9]{12}')
+            THEN trim(text) || salesforce_suffix(trim(text))
+        ELSE opaque_id(text) END;
+
 CREATE OR REPLACE MACRO visitor_id_canonical(text) AS lower(opaque_id(text));
 
 CREATE OR REPLACE MACRO customer_number_canonical(text) AS upper(opaque_id(text));
@@ -230,6 +246,7 @@ CREATE OR REPLACE MACRO identifier_canonical(type, text) AS CASE type
     WHEN 'phone' THEN phone_canonical(text)
     WHEN 'customer_number' THEN customer_number_canonical(text)
     WHEN 'visitor_id' THEN visitor_id_canonical(text)
+    WHEN 'contact_id' THEN contact_id_canonical(text)
     WHEN 'user_id' THEN user_id_canonical(text)
     WHEN 'visit' THEN text
     ELSE opaque_id(text) END;
@@ -292,11 +309,18 @@ def _usual_phones(country: str) -> str:
 
 
 def install(
-    connection: duckdb.DuckDBPyConnection, country: str = "FI", time_zone: str = "Europe/Helsinki"
+    connection: duckdb.DuckDBPyConnection,
+    country: str = "FI",
+    time_zone: str = "Europe/Helsinki",
+    own: Collection[str] = ("qvik.com",),
 ) -> None:
     """Register the macros and `unusual_spelling`, once per database; cursors share them.
 
-    Also `local_day(moment)`, the day in the controller's time zone.
+    Also `local_day(moment)`, the day in the controller's time zone, and `of_controller(contact)`,
+    whether a canonical address or number is the controller's.
+
+    Args:
+        own: The controller's domains, addresses and telephone numbers.
     """
     connection.create_function(
         "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW
@@ -305,3 +329,17 @@ def install(
     connection.execute(
         f"CREATE OR REPLACE MACRO local_day(moment) AS (moment AT TIME ZONE '{time_zone}')::DATE"
     )
+    connection.execute(_of_controller(own))
+
+
+def _of_controller(own: Collection[str]) -> str:
+    """The macro `of_controller`."""
+    domains = "|".join(re.escape(each) for each in own if "@" not in each and each[0] != "+")
+    contacts = [
+        f"{'email' if '@' in each else 'phone'}_canonical('{each.replace(chr(39), chr(39) * 2)}')"
+        for each in own
+        if "@" in each or each[0] == "+"
+    ]
+    return f"""CREATE OR REPLACE MACRO of_controller(contact) AS
+        contact IN ({", ".join(contacts) or "''"})
+        OR regexp_full_match(contact, '.*[@.](?:{domains or "-"})')"""

@@ -6,6 +6,12 @@ allow for the purpose makes `check_purposes` fail at start-up, so that no such m
 
 from __future__ import annotations
 
+from schemas.activities import (
+    RegistrantCalls,
+    RegistrantCorrespondence,
+    RegistrantOtherData,
+    RegistrantParticipations,
+)
 from schemas.columns import (
     Amount,
     Count,
@@ -102,6 +108,19 @@ class CareChoices(TableModel):
 
     class Config:
         name = "marketing_choices"
+
+
+class CareCompanies(TableModel):
+    """The companies that a registrant is a contact of, as the business register has them."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    business_id: Text = column("company", required=True)
+    name: Text = column("company", "main name in force", required=True)
+    situation: Text = column("company", "such as KONK (bankruptcy)")
+    ceased_on: Day = column("company", "null: it goes on")
+
+    class Config:
+        name = "companies"
 
 
 class MartContracts(TableModel):
@@ -326,6 +345,28 @@ class AnalysedVisits(CoarseVisits):
         name = "visits"
 
 
+class AnalysedParticipations(TableModel):
+    """Participations in events: a row each, coarsened; null: not published."""
+
+    event: Text = column("participation")
+    status: Text = column("participation")
+    ended_in: Text = column("participation", "the month, quarter or year")
+
+    class Config:
+        name = "participations"
+
+
+class AnalysedSocialMedia(TableModel):
+    """What registrants did in social media: a row each, coarsened; null: not published."""
+
+    network: Text = column("social_media")
+    action: Text = column("social_media")
+    used_in: Text = column("social_media", "the month, quarter or year")
+
+    class Config:
+        name = "social_media"
+
+
 class CreditRegistrants(TableModel):
     """Registrants with a credit report."""
 
@@ -375,13 +416,29 @@ class CreditMarkRows(TableModel):
 
 MARTS: dict[str, tuple[type[TableModel], ...]] = {
     "products_and_services": (ProductCustomers, ProductContracts, ProductOrders, ProductVisits),
-    "customer_care": (CareRegistrants, MartContracts, MartOrders, CareChoices),
+    "customer_care": (
+        CareRegistrants,
+        MartContracts,
+        MartOrders,
+        CareChoices,
+        CareCompanies,
+        RegistrantParticipations,
+        RegistrantCalls,
+        RegistrantCorrespondence,
+        RegistrantOtherData,
+    ),
     "contracts": (ContractRegistrants, MartContracts, MartOrders),
     "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
-    "analytics": (*PROFILES, AnalysedVisits),
+    "analytics": (*PROFILES, AnalysedVisits, AnalysedParticipations, AnalysedSocialMedia),
     "targeted_advertising": (EmailAudience, PhoneAudience),
     "credit_decision": (CreditRegistrants, CreditReportRows, CreditMarkRows),
-    "legal_claims": (ClaimParties, MartContracts, MartOrders),
+    "legal_claims": (
+        ClaimParties,
+        MartContracts,
+        MartOrders,
+        RegistrantCalls,
+        RegistrantCorrespondence,
+    ),
 }
 
 

@@ -12,6 +12,7 @@ CODES = {
     "LINK-CONTACT-ID": "the same contact in the CRM",
     "LINK-DECISION": "somebody has reviewed both and decided that they are one person",
     "LINK-EMAIL-ONLY": "known by an e-mail address alone, which one registrant has",
+    "LINK-PHONE-ONLY": "known by a telephone number alone, which one registrant has",
     "LINK-USER-ID": "the same account on the website",
     "LINK-VISITOR-ID": "the same cookie, that of one person",
     "LINK-SCORE": "enough attributes agree, weighed by how common they are",

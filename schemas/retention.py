@@ -22,13 +22,31 @@ class Expired(TableModel):
     rule: Text = column("technical", required=True)
     what: Text = column(
         "technical",
-        "contract, order, visit, cookie, credit_report, credit_mark, consent_proof, registrant",
+        "contract, order, visit, cookie, credit_report, credit_mark, consent_proof, registrant, "
+        "or what of an activity (schemas/activities.py)",
         required=True,
     )
     key: Text = column("technical", "the number or hash of what has expired", required=True)
 
     class Config:
         name = "expired"
+
+
+class EventAttendance(TableModel):
+    """How many participated in an event: counts only, which stay when the participations go."""
+
+    ended_in: Day = column("participation", "first day of the month of its end", required=True)
+    event: Text = column("participation", "`any`: not stated, or merged because so few came")
+    status: Text = column("participation", "of the sign-up; `any`: merged, as for the event")
+    participants: Count = column("participation", "number of participants", required=True, ge=0)
+    closed: Flag = column(
+        "technical",
+        "all participations of the month are deleted, and none is counted any more",
+        required=True,
+    )
+
+    class Config:
+        name = "event_attendance"
 
 
 class SegregatedOrders(TableModel):

@@ -11,6 +11,7 @@ the same person and kind:
 
 from __future__ import annotations
 
+from schemas.activities import ACTIVITIES
 from schemas.checking import check
 from schemas.columns import (
     Amount,
@@ -18,13 +19,14 @@ from schemas.columns import (
     Day,
     Flag,
     Moment,
-    TableModel,
     Text,
     column,
     row_rule,
     rule,
 )
+from schemas.companies import Companies, CompanyNames, Postcodes
 from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
+from schemas.statement import Statement
 from schemas.vocabulary import CHANNELS, RECTIFIABLE, REGISTRANT_PURPOSES
 
 CODES = {
@@ -60,16 +62,6 @@ REGISTER_FLAGS = (
     "genealogy",
 )
 CHOICE_PURPOSES = (*REGISTRANT_PURPOSES, *REGISTER_FLAGS)
-
-
-class Statement(TableModel):
-    """The columns that every canonical frame has."""
-
-    record_no: Count = column("technical", "the record in its delivery", required=True)
-    record_key: Text = column("technical", required=True)
-    position: Count = column("technical", "order of the statement within its record", required=True)
-    person_key: Text = column("technical", "the person of the statement; null: no particular one")
-    stated_at: Moment = column("technical", "the time of the statement (UTC)", required=True)
 
 
 class Persons(Statement):
@@ -462,22 +454,24 @@ class CreditMarks(Statement):
         name = "credit_marks"
 
 
-CANONICAL: dict[str, type[Statement]] = {
-    model.to_schema().name: model
-    for model in (
-        Persons,
-        Names,
-        Identifiers,
-        ContactPoints,
-        Addresses,
-        MarketingChoices,
-        CompanyContacts,
-        Corrections,
-        Contracts,
-        Orders,
-        Visits,
-        VisitActions,
-        CreditReports,
-        CreditMarks,
-    )
-}
+_MODELS: tuple[type[Statement], ...] = (
+    Persons,
+    Names,
+    Identifiers,
+    ContactPoints,
+    Addresses,
+    MarketingChoices,
+    CompanyContacts,
+    Corrections,
+    Contracts,
+    Orders,
+    Visits,
+    VisitActions,
+    CreditReports,
+    CreditMarks,
+    Postcodes,
+    Companies,
+    CompanyNames,
+    *(activity.model for activity in ACTIVITIES),
+)
+CANONICAL: dict[str, type[Statement]] = {model.to_schema().name: model for model in _MODELS}

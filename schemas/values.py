@@ -70,6 +70,13 @@ CREATE OR REPLACE MACRO moment(text) AS
 -- `delivered_at`.
 CREATE OR REPLACE MACRO latest_moment(delivered_at) AS delivered_at + INTERVAL 2 DAY;
 
+-- The moment of a line of a web server's log, that its delivery can speak of.
+CREATE OR REPLACE MACRO log_moment(text, delivered_at) AS
+    CASE WHEN regexp_full_match(text,
+            '[0-9]{{2}}/[A-Z][a-z]{{2}}/20[0-9]{{2}}:[0-9:]{{8}} [+-](0[0-9]|1[0-4])[0-9]{{2}}')
+        AND try_strptime(text, '%d/%b/%Y:%H:%M:%S %z') <= latest_moment(delivered_at)
+    THEN try_strptime(text, '%d/%b/%Y:%H:%M:%S %z') END;
+
 -- A moment that its delivery can speak of.
 CREATE OR REPLACE MACRO past_moment(text, delivered_at) AS
     CASE WHEN moment(text) <= latest_moment(delivered_at) THEN moment(text) END;
@@ -77,6 +84,9 @@ CREATE OR REPLACE MACRO past_moment(text, delivered_at) AS
 -- A calendar date that its delivery can speak of as past.
 CREATE OR REPLACE MACRO past_day(text, delivered_at) AS
     CASE WHEN calendar_day(text) <= latest_moment(delivered_at) THEN calendar_day(text) END;
+
+-- The moment at which a day begins in UTC.
+CREATE OR REPLACE MACRO utc_midnight(day) AS timezone('UTC', day::TIMESTAMP);
 
 -- The calendar day of a moment in UTC.
 CREATE OR REPLACE MACRO utc_day(moment) AS moment::DATE;

@@ -30,6 +30,7 @@ Clock = Literal[
     "rectification",
     "backup",
     "last_purpose",
+    "withdrawal",
 ]
 AppliesTo = Literal[
     "prospects",
@@ -53,6 +54,7 @@ AppliesTo = Literal[
     "rectified",
     "backups",
     "without_purpose",
+    "withdrawn",
 ]
 Language = Literal["fi", "sv", "en"]
 Mechanism = Literal["adequacy", "scc_2021", "bcr", "dpf", "scc_2010", "privacy_shield"]
@@ -84,13 +86,16 @@ CATEGORIES = (
     "address",
     "age_band",
     "birth_date",
+    "call_recording",
     "company",
     "consumption",
     "contact",
     "contract",
     "correction",
+    "correspondence",
     "credit",
     "customer_number",
+    "diet",
     "hashed_contact",
     "identity_code",
     "interests",
@@ -99,11 +104,14 @@ CATEGORIES = (
     "marketing_choice",
     "name",
     "order",
+    "other_with_consent",
+    "participation",
     "protection",
     "pseudonym",
     "region",
     "registrant_id",
     "segment",
+    "social_media",
     "technical",
     "website",
     "website_identifier",

@@ -96,6 +96,7 @@ STAGES = (
     "requests",
     "sources",
     "ingest",
+    "connectors",
     "staging",
     "record_linkage",
     "register",

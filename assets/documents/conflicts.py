@@ -149,7 +149,7 @@ def _categories(policy: Policy) -> Iterator[Conflict]:
                 name,
                 f"from {', '.join((*category.sources, *category.derived_from))}",
             )
-        if category.special or name == "diet":
+        if category.special and name not in stored_data.with_consent():
             yield Conflict(
                 "CONFLICT-SPECIAL-CATEGORY",
                 category.clause,

@@ -14,6 +14,7 @@ from assets.sources.source import Frame
 from schemas import declarations
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy.model import Policy
+from schemas.staged import CANONICAL
 from schemas.vocabulary import WITH_ROW
 
 
@@ -77,6 +78,20 @@ def really_from(policy: Policy, category: str) -> list[str]:
         for source in fills.get(name, policy.categories[name].sources)
     }
     return [source for source in read(policy) if source in sources]
+
+
+@lru_cache
+def with_consent() -> set[str]:
+    """Return the categories of which every canonical row has the explicit consent to it.
+
+    A required column `consent` of the category: without it the row is quarantined.
+    """
+    return {
+        category
+        for model in CANONICAL.values()
+        for column, category in categories(model).items()
+        if column == "consent" and not model.to_schema().columns[column].nullable
+    }
 
 
 @lru_cache

@@ -1,5 +1,9 @@
 """Assets from the inbox to raw: one per source, partitioned by delivery day."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
 import dagster as dg
 
 from assets.dagster_support.metadata import (
@@ -22,11 +26,33 @@ from schemas.raw import Raw
 COLUMNS_CHECK = "no_column_lost"
 
 
-def days(policy: Policy) -> dg.DailyPartitionsDefinition:
+class DeliveryDays(dg.DailyPartitionsDefinition):
+    """Days from the first possible delivery up to today.
+
+    Dagster asks for all of them whenever an asset without partitions depends on one with them, 18
+    times in a refresh. Its own way, by a schedule's times, takes a hundred times as long.
+    """
+
+    def get_partition_keys(
+        self,
+        current_time: datetime | None = None,
+        dynamic_partitions_store: Any = None,
+    ) -> Sequence[str]:
+        """Return the days as YYYY-MM-DD."""
+        with dg.partition_loading_context(current_time, dynamic_partitions_store):
+            last = self.get_last_partition_key()
+        if last is None:
+            return []
+        first = self.start.date()
+        return [
+            str(first + timedelta(days=number))
+            for number in range((date.fromisoformat(last) - first).days + 1)
+        ]
+
+
+def days(policy: Policy) -> DeliveryDays:
     """Return the partitions: one per delivery day in the policy's time zone, including today."""
-    return dg.DailyPartitionsDefinition(
-        str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1
-    )
+    return DeliveryDays(str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1)
 
 
 def _before(source: Source, policy: Policy) -> list[dg.AssetKey]:
@@ -157,10 +183,11 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     return nobody_suppressed
 
 
-def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
-    """Return the external asset of a source: its deliveries."""
+def inbox(source: Source, policy: Policy, fetched: Iterable[str] = ()) -> dg.AssetSpec:
+    """Return the external asset of a source: its deliveries, by hand and by connectors."""
     return dg.AssetSpec(
         ["inbox", source.name],
+        deps=[dg.AssetKey(["fetched", name]) for name in fetched],
         group_name="inbox",
         description=f"What {source.name} delivers: data files with manifests.",
         # Dagster shows three at most.
@@ -169,9 +196,18 @@ def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
     )
 
 
-def assets(policy: Policy) -> list[dg.AssetSpec | dg.AssetsDefinition]:
-    """Return the inbox and raw assets of all sources."""
-    return [make(source, policy) for make in (inbox, raw_asset) for source in SOURCES]
+def assets(
+    policy: Policy, fetched: Mapping[str, Iterable[str]]
+) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    """Return the inbox and raw assets of all sources.
+
+    Args:
+        fetched: Source -> the connectors that fetch for it.
+    """
+    return [
+        *[inbox(source, policy, fetched.get(source.name, ())) for source in SOURCES],
+        *[raw_asset(source, policy) for source in SOURCES],
+    ]
 
 
 def checks() -> list[dg.AssetChecksDefinition]:

@@ -7,6 +7,7 @@ hashes, never a name or a value.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -252,8 +253,7 @@ def tidy(data_root: DataRoot, source: str) -> None:
             entry = of_bytes(data_root, source, day, taken.sha256) if delivery_day(day) else None
             if entry and entry.read_as(taken):
                 remove(manifest)
-                if not any(manifest.parent.iterdir()):
-                    manifest.parent.rmdir()
+                _remove_empty(manifest.parent)
 
 
 def _without_data(inbox: Path) -> list[Path]:
@@ -276,25 +276,46 @@ def check(
     Raises:
         RefusedDeliveryError: The first thing that does not match.
     """
-    if not _in_range(item.day, today):
-        raise RefusedDeliveryError("DEL-DAY")
+    check_day(item.day, today)
     for path in (item.path, item.manifest_path):
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise RefusedDeliveryError("DEL-NOT-A-FILE")
+        check_regular(path)
     if not SAFE_NAME.fullmatch(item.path.name):
         raise RefusedDeliveryError("DEL-NAME")
     manifest = Manifest.parse(_readable(item.manifest_path.read_bytes), purposes)
-    dataset = source.dataset(manifest.dataset)
-    if dataset is None:
-        known = ", ".join(declared.name for declared in source.datasets)
-        raise RefusedDeliveryError("DEL-DATASET", f"{source.name} delivers {known}")
+    dataset = declared(source, manifest.dataset)
     if item.path.stat().st_size != manifest.bytes:
         raise RefusedDeliveryError("DEL-SIZE")
     if _readable(partial(sha256, item.path)) != manifest.sha256:
         raise RefusedDeliveryError("DEL-SHA256")
-    if dataset.snapshot and manifest.records == 0:
-        raise RefusedDeliveryError("DEL-EMPTY-SNAPSHOT")
+    check_snapshot(dataset, manifest.records)
     return manifest, dataset
+
+
+def check_day(day: str, today: date) -> None:
+    """Raise RefusedDeliveryError unless the day is a possible delivery day."""
+    if not _in_range(day, today):
+        raise RefusedDeliveryError("DEL-DAY")
+
+
+def check_regular(path: Path) -> None:
+    """Raise RefusedDeliveryError unless the path is a regular file, and no link to one."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise RefusedDeliveryError("DEL-NOT-A-FILE")
+
+
+def declared(source: Source, name: str) -> Dataset:
+    """Return the source's dataset of that name; raises RefusedDeliveryError if it has none."""
+    dataset = source.dataset(name)
+    if dataset is None:
+        known = ", ".join(each.name for each in source.datasets)
+        raise RefusedDeliveryError("DEL-DATASET", f"{source.name} delivers {known}")
+    return dataset
+
+
+def check_snapshot(dataset: Dataset, records: int) -> None:
+    """Raise RefusedDeliveryError if a full snapshot has no record."""
+    if dataset.snapshot and records == 0:
+        raise RefusedDeliveryError("DEL-EMPTY-SNAPSHOT")
 
 
 def _readable(read: Callable[[], Content]) -> Content:
@@ -418,8 +439,16 @@ def take_out(item: Waiting) -> None:
     """Remove a delivery from the inbox, its manifest last, and its folder when empty."""
     remove(item.path)
     remove(item.manifest_path)
-    if not any(item.path.parent.iterdir()):
-        item.path.parent.rmdir()
+    _remove_empty(item.path.parent)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a day's folder unless something is in it, which may just have been delivered."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 def columns_lost(

@@ -12,16 +12,18 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.ingest import deliveries
+from assets.ingest import deliveries, suppression
 from assets.ingest.raw_files import raw_path
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import connect
 
 _CODES = """SELECT DISTINCT unnest(list_filter(identifiers,
     lambda named: starts_with(named, 'identity_code:'))) AS identifier FROM {0}"""
 _CODE = "'identity_code:' || {0}"
+_FINNISH = "[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]"
 
 KNOWN_CODES = Relation(
     name="known_codes",
@@ -111,3 +113,62 @@ def only_known(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Tabl
         SEMI JOIN known_codes USING (identifier)"""
     ).to_arrow_table()["record_no"]
     return rows.filter(pc.is_in(rows["record_no"], value_set=kept.combine_chunks()))
+
+
+def subscribed(data_root: DataRoot, source: str) -> tuple[list[str], list[str]]:
+    """Return the identity codes of people that other sources deliver, and this one is to.
+
+    The list is made when it is needed and stored nowhere: who comes with another source is on it
+    from then on, and who is erased leaves it with their data.
+
+    Returns:
+        The codes that the source has delivered already, and the others; sorted.
+    """
+    own = ["SELECT NULL::VARCHAR AS identifier WHERE false"]
+    if raw := data_root.files("raw", source):
+        own.append(_CODES.format(parquet(*raw)))
+    if staged := data_root.files("staged", source, name="*/identifiers"):
+        own.append(
+            f"""SELECT {_CODE.format("value")} FROM {parquet(*staged)}
+            WHERE type = 'identity_code'"""
+        )
+    with connect(data_root) as connection:
+        prepare(data_root, connection, source)
+        rows = connection.execute(
+            f"""SELECT identifier, identifier IN ({" UNION ALL ".join(own)})
+            FROM known_codes
+            WHERE regexp_full_match(identifier, 'identity_code:{_FINNISH}')
+            ORDER BY identifier"""
+        ).fetchall()
+    erased = suppression.erased_among(data_root, [identifier for identifier, _ in rows])
+    delivered, others = (
+        [
+            identifier.removeprefix("identity_code:")
+            for identifier, is_delivered in rows
+            if is_delivered == wanted and identifier not in erased
+        ]
+        for wanted in (True, False)
+    )
+    return delivered, others
+
+
+def business_ids(data_root: DataRoot) -> list[str]:
+    """Return the business ids of all companies that any source has delivered, sorted.
+
+    None of somebody who has been erased.
+    """
+    raw, staged = data_root.files("raw"), data_root.files("staged", name="*/identifiers")
+    named = ["SELECT NULL::VARCHAR AS identifier WHERE false"]
+    if raw:
+        named.append(f"SELECT unnest(identifiers) AS identifier FROM {parquet(*raw)}")
+    if staged:
+        named.append(f"SELECT type || ':' || value FROM {parquet(*staged)}")
+    with connect(data_root) as connection:
+        rows = connection.execute(
+            f"""SELECT DISTINCT identifier FROM ({" UNION ALL ".join(named)}) AS named(identifier)
+            WHERE regexp_full_match(identifier, 'business_id:[0-9]{{7}}-[0-9]')
+            ORDER BY identifier"""
+        ).fetchall()
+    every = [identifier for (identifier,) in rows]
+    erased = suppression.erased_among(data_root, every)
+    return [each.removeprefix("business_id:") for each in every if each not in erased]

@@ -6,7 +6,7 @@ be joined by it. The day on which somebody's age band changes is a birthday. Wha
 in `combinations`, coarsened until nobody is alone (`assets.marts.coarsening`).
 """
 
-from assets.marts import profiles, visits
+from assets.marts import activities, profiles, visits
 from schemas.marts import AnalysedVisits
 
 PSEUDONYM = """keyed_hash('pseudonym|analytics|' || getvariable('today')::DATE::VARCHAR
@@ -16,4 +16,6 @@ PSEUDONYM = """keyed_hash('pseudonym|analytics|' || getvariable('today')::DATE::
 QUERIES = {
     **profiles.queries(PSEUDONYM),
     "visits": visits.query(AnalysedVisits, "analytics"),
+    "participations": activities.PARTICIPATIONS,
+    "social_media": activities.SOCIAL_MEDIA,
 }

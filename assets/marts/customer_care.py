@@ -1,7 +1,15 @@
-"""Customer care (P4.3): customers and contacts, their contracts, orders and marketing choices.
+"""Customer care (P4.3): customers and contacts, their contracts, orders, choices and contacts.
 
 People known only from the population register, a bureau or a cookie have no customer relationship.
 """
+
+from assets.marts.activities import of_registrants
+from schemas.activities import (
+    RegistrantCalls,
+    RegistrantCorrespondence,
+    RegistrantOtherData,
+    RegistrantParticipations,
+)
 
 QUERIES = {
     "registrants": """
@@ -16,7 +24,16 @@ QUERIES = {
     "orders": """
         SELECT registrant_id, order_number, ordered_at, status, amount, currency, items
         FROM orders SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
+    "companies": """
+        SELECT DISTINCT registrant_id, business_id, companies.name, situation, ceased_on
+        FROM company_contacts
+        SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)
+        JOIN companies USING (business_id)""",
     "marketing_choices": """
         SELECT registrant_id, purpose, channel, choice, chosen_at
         FROM choices SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
+    "participations": of_registrants(RegistrantParticipations, "customer_care"),
+    "calls": of_registrants(RegistrantCalls, "customer_care"),
+    "correspondence": of_registrants(RegistrantCorrespondence, "customer_care"),
+    "other_data": of_registrants(RegistrantOtherData, "customer_care", "consent = 'granted'"),
 }

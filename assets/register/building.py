@@ -23,6 +23,7 @@ from assets.register import (
     aggregates,
     build_state,
     choices,
+    companies,
     contradictions,
     corrections,
     eligibility,
@@ -36,6 +37,7 @@ from assets.register import (
     lasting_refusals,
     membership,
     pair_cache,
+    post_towns,
     protected_identity,
     registrant_state,
     relationships,
@@ -52,8 +54,10 @@ from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.recorded_files import writing
 from assets.storage.sessions import Result, connect
+from schemas import companies as company_tables
 from schemas import register as tables
 from schemas import retention
+from schemas.activities import ACTIVITIES
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy.model import Policy
@@ -96,11 +100,16 @@ WRITTEN: dict[str, type[TableModel]] = {
     "registrant_interests": tables.RegistrantInterests,
     "registrant_credit_reports": tables.RegistrantCreditReports,
     "registrant_credit_marks": tables.RegistrantCreditMarks,
+    "registered_companies": company_tables.RegisteredCompanies,
+    "registered_company_names": company_tables.RegisteredCompanyNames,
+    "registrant_companies": company_tables.RegistrantCompanies,
+    **{f"registrant_{activity.table}": activity.published for activity in ACTIVITIES},
     "registrant_corrections": tables.Rectified,
     "registrant_identifiers": tables.KnownBy,
     "segregated_orders": retention.SegregatedOrders,
     "segregated_consents": retention.SegregatedConsents,
     "visits_per_month": retention.VisitsPerMonth,
+    "event_attendance": retention.EventAttendance,
     "departed": retention.ExpiredRegistrants,
     "expired": retention.Expired,
     "contradictions": tables.Contradictions,
@@ -155,9 +164,11 @@ def _gather(
     """Make everything that is written, of the resolved registrants."""
     policy = data_root.policy
     built.timed("relationships", lambda: relationships.gather(connection))
+    built.timed("relationships", lambda: companies.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
     built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
     built.timed("survivorship", lambda: survivorship.pick(connection, policy))
+    built.timed("survivorship", lambda: post_towns.complete(connection))
     built.timed("survivorship", lambda: protected_identity.name_first_delivery(connection))
     built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))

@@ -14,7 +14,8 @@
   later event of the consent log. What is lifted for a shared address is lifted for the choices
   about that address, and no more.
 - A grant or a lifting that is dated after the register's day does not count yet; a refusal does.
-- A telephone ban of a prohibition list ends after three years.
+- A telephone ban of a prohibition list ends after three years, or when its list says; that of
+  another number goes on.
 - An erasure that waits for a hold restricts its registrant until it is carried out or closed.
 - What somebody refused before all else of them was removed counts when they are known again
   (`lasting_refusals`). Of that, what they stated themselves ends by a later consent of theirs to
@@ -30,7 +31,7 @@ import duckdb
 from assets.register import current_statements, holds, lasting_refusals
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
+from schemas.eligibility import FROM_LIST, LIST_YEARS, STATUSES
 from schemas.policy.model import Policy
 from schemas.register import ChoiceLog, Choices
 from schemas.requests import RESTRICTED_UNDER
@@ -69,6 +70,8 @@ CONCERNED = Relation(
         "restricted_by_erasure",
         "consents_of_erased",
         "contact_point_history",
+        "name_history",
+        "address_history",
         "staged_contact_points",
         "renamed_persons",
         "membership",
@@ -174,7 +177,13 @@ def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                 LEFT JOIN renamed_persons USING (person_key)
                 JOIN membership ON membership.person_key
                     = coalesce(renamed_persons.current_key, staged.person_key)
-                WHERE match_key IS NOT NULL),
+                WHERE match_key IS NOT NULL
+                UNION
+                SELECT registrant_id,
+                    'postal:' || postal_key(given_names, family_name, street, postcode)
+                FROM name_history JOIN address_history USING (registrant_id)
+                WHERE address_history.country IS NULL
+                    AND (SELECT count(*) FROM counted WHERE starts_with(subject, 'postal:')) > 0),
             reached_alone AS (
                 SELECT kind || ':' || match_key AS subject,
                     any_value(registrant_id) AS registrant_id
@@ -232,7 +241,9 @@ def _log(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
                         max(said_at) FILTER (lifts AND counts) OVER same_origin,
                         max(said_at) FILTER (lifts) OVER same_origin_and_subject
                     ) AS own_lifted_last,
-                    max(nth) FILTER (lifts) OVER same_origin AS own_lifted_nth
+                    CASE WHEN {FROM_LIST}
+                        THEN max(nth) FILTER (lifts) OVER same_origin_and_subject
+                        ELSE max(nth) FILTER (lifts) OVER same_origin END AS own_lifted_nth
                 FROM (
                     SELECT *, choice = 'lifted' AND made_on <= DATE '{today}' AS lifts
                     FROM dated)
@@ -263,7 +274,7 @@ def _in_force(today: date) -> str:
         WHEN choice = 'withdrawn'
             THEN said_at = withdrawn_last AND coalesce(said_at >= granted_last, true)
         WHEN choice = 'lifted' THEN false
-        WHEN choice = 'prohibited' AND starts_with(origin, '{LIST_ORIGIN}')
+        WHEN choice = 'prohibited' AND {FROM_LIST}
             AND channel = 'phone' AND made_on < {oldest_ban} THEN false
         WHEN choice = 'prohibited' AND logged THEN coalesce(said_at >= own_lifted_last, true)
         WHEN choice = 'prohibited' THEN coalesce(nth > own_lifted_nth, true)

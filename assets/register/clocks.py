@@ -17,6 +17,7 @@ import duckdb
 
 from assets.register.holds import unless_on_hold
 from assets.storage.relations import Relation, Scope
+from schemas.activities import ACTIVITIES, Activity
 from schemas.policy import retention_constraints as law
 from schemas.policy.model import Period, Policy
 from schemas.values import LAST_DAY
@@ -195,6 +196,26 @@ def cookies_are_over(policy: Policy, today: date) -> str:
     return f"{local_day(policy, 'started_at')} <= {over(policy, 'cookies', today)}"
 
 
+def activities_are_over(activity: Activity, policy: Policy, today: date) -> str:
+    """SQL: the condition on what people did, by the clock of its kind."""
+    return f"{_started(activity, policy)} <= {over(policy, activity.applies_to, today)}"
+
+
+def _removable(activity: Activity, policy: Policy, today: date) -> str:
+    """SQL: the condition, where no hold covers the row; of a whole record, none of its rows."""
+    condition = activities_are_over(activity, policy, today)
+    if not activity.whole:
+        return unless_on_hold(condition, activity.category)
+    return f"""(({condition}) AND (delivery_id, record_no) NOT IN (
+        SELECT (delivery_id, record_no) FROM staged_{activity.table}
+        WHERE person_key IN (
+            SELECT person_key FROM persons_on_hold WHERE category = '{activity.category}')))"""
+
+
+def _started(activity: Activity, policy: Policy) -> str:
+    return local_day(policy, activity.started) if activity.by_moment else activity.started
+
+
 CONTRACT_END = "coalesce(ends_on, CASE WHEN status <> 'active' THEN first_stated_on END)"
 """SQL: the end of a contract, joined with `contract_endings`: without an end date, the day on which
 it was first stated that it has ended.
@@ -335,5 +356,18 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             _A_MARK,
             mark_expiry(policy),
             unless_on_hold(marks_are_over(policy, today), "credit"),
+        ),
+        *(
+            clock(
+                activity.what,
+                activity.category,
+                activity.applies_to,
+                activity.rows or f"staged_{activity.table}",
+                activity.key,
+                _started(activity, policy),
+                _removable(activity, policy, today),
+                "" if activity.rows else f"registrant_{activity.table}",
+            )
+            for activity in ACTIVITIES
         ),
     )

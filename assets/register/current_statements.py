@@ -9,6 +9,7 @@ import duckdb
 
 from assets.sources.all_sources import is_authority
 from assets.storage.relations import Relation, Scope
+from schemas.activities import ACTIVITIES
 from schemas.columns import duckdb_types
 from schemas.staged import CANONICAL
 
@@ -19,6 +20,12 @@ STATEMENT = (
 """SQL: the type of a statement's place in the order in which a source made its statements."""
 
 UNKNOWN_START = "DATE '0001-01-01'"
+# Tables of which single rows, not whole records, are past their time.
+_WITH_A_CLOCK = (
+    "credit_reports",
+    "credit_marks",
+    *(activity.table for activity in ACTIVITIES if not activity.whole),
+)
 
 
 def _statements(table: str) -> Relation:
@@ -47,7 +54,7 @@ def _statements(table: str) -> Relation:
             "delayed_changes",
             "excluded_persons",
             *(("expired",) if table == "identifiers" else ()),
-            *(("persons_on_hold",) if table in ("credit_reports", "credit_marks") else ()),
+            *(("persons_on_hold",) if table in _WITH_A_CLOCK else ()),
         ),
         scope=Scope.COMPONENT,
     )

@@ -15,7 +15,7 @@ import duckdb
 from assets.sources.all_sources import AUTHORITIES, is_authority
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
-from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
+from schemas.eligibility import BOUNCED, FROM_LIST, REFUSED, RULES, STATUSES, concerned
 from schemas.job_titles import titles_with_duties
 from schemas.policy.model import Policy
 from schemas.register import Eligibility, Registrants
@@ -53,14 +53,17 @@ _REFUSAL_CODE = f"""CASE
     WHEN reach.purpose NOT IN ('direct_marketing', 'targeted_advertising') THEN 'ADM-PROHIBITED'
     WHEN {is_authority("split_part(origin, ':', 1)")} OR starts_with(origin, 'consents:vtj')
         THEN 'ADM-REGISTER-PROHIBITION'
-    WHEN starts_with(origin, '{LIST_ORIGIN}') THEN 'ADM-PROHIBITION-LIST'
-    WHEN origin = 'crm:global_bounce' THEN 'ADM-BOUNCE'
+    WHEN {FROM_LIST} THEN 'ADM-PROHIBITION-LIST'
+    WHEN {BOUNCED} THEN 'ADM-BOUNCE'
     WHEN starts_with(origin, 'crm:') THEN 'ADM-CRM-OPT-OUT'
     ELSE 'ADM-PROHIBITED' END"""
 # A banner asks for cookies, whichever identifier the log has for the answer.
 _OF_COOKIES = f"""subject_type IS NOT DISTINCT FROM 'visitor_id'
     OR regexp_matches(lower(origin), '^consents:.*({BANNERS})')"""
-_RELATED = """coalesce(customer_number, email, phone) IS NOT NULL
+# An address that only a provider of contact information states is no relationship.
+_RELATED = """customer_number IS NOT NULL
+    OR (email IS NOT NULL AND email_source IS DISTINCT FROM 'contact_provider')
+    OR (phone IS NOT NULL AND phone_source IS DISTINCT FROM 'contact_provider')
     OR party_since IS NOT NULL OR ordered_on IS NOT NULL"""
 _NO_NAME = "coalesce(given_names, family_name, call_name) IS NULL"
 

@@ -20,9 +20,7 @@ from assets.register.clocks import (
     clocked,
     code,
     due,
-    orders_are_over,
     party_ends,
-    visits_are_over,
 )
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -30,6 +28,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
+from schemas.activities import ACTIVITIES
 from schemas.policy.model import Policy
 from schemas.retention import Expired, ExpiredRegistrants
 
@@ -55,6 +54,13 @@ _CLOCK = {
     "due": "DATE",
 }
 
+WHOLE = (
+    "visit",
+    "order",
+    *(activity.what for activity in ACTIVITIES if activity.whole),
+)
+"""Kinds of things of which an expired one takes its record along."""
+
 EXPIRED_COOKIE_HASHES = Relation(
     name="expired_cookie_hashes",
     summary="Keyed hashes of cookies that have expired.",
@@ -70,6 +76,7 @@ EXPIRED = Relation.of(
         "staged_credit_reports",
         "staged_credit_marks",
         "staged_identifiers",
+        *(f"staged_{activity.table}" for activity in ACTIVITIES),
         "expired_cookie_hashes",
     ),
     amended_from=("consent_proofs", "expiring_registrants", "registrant_contracts"),
@@ -90,9 +97,15 @@ CONTRACT_ENDS_OF_PERSONS = Relation(
 )
 CURRENT_RECORDS = Relation(
     name="current_records",
-    summary="The latest records, without visits and orders that are past their time.",
+    summary="The latest records, without those that are past their time as a whole.",
     columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
-    reads=("latest_records", "staged_visits", "staged_orders", "persons_on_hold"),
+    reads=(
+        "latest_records",
+        "persons_on_hold",
+        "staged_visits",
+        "staged_orders",
+        *(f"staged_{activity.table}" for activity in ACTIVITIES if activity.whole),
+    ),
     scope=Scope.COMPONENT,
 )
 EXCLUDED_PERSONS = Relation(
@@ -168,17 +181,14 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
     party_ends(connection, "SEMI JOIN latest_records USING (delivery_id, record_no)")
     _expired(connection, policy, today)
     _contract_ends(connection)
+    expired = " UNION ALL ".join(
+        f"SELECT delivery_id, record_no FROM {kind.rows} WHERE {kind.over}"
+        for kind in clocked(policy, today)
+        if kind.what in WHOLE
+    )
     connection.execute(
         CURRENT_RECORDS.create_table(
-            f"""SELECT delivery_id, record_no FROM latest_records
-            EXCEPT (
-                SELECT delivery_id, record_no
-                FROM staged_visits
-                WHERE {holds.unless_on_hold(visits_are_over(policy, today), "website")}
-                UNION ALL
-                SELECT delivery_id, record_no
-                FROM staged_orders
-                WHERE {holds.unless_on_hold(orders_are_over(policy, today), "order")})"""
+            f"SELECT delivery_id, record_no FROM latest_records EXCEPT ({expired})"
         )
     )
     connection.execute(

@@ -20,6 +20,7 @@ from assets.ingest import deliveries
 from assets.register.clocks import Clocked, clocked, code, due
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
+from schemas.activities import ACTIVITIES
 from schemas.policy.model import Policy
 
 MONTHS = 24
@@ -32,6 +33,7 @@ OF_THE_REGISTER = {
     "credit_mark": "credit",
     "registrant": "registrant_id",
     "consent_proof": "marketing_choice",
+    **{activity.what: activity.category for activity in ACTIVITIES},
 }
 """Kind of thing in `expired` -> category."""
 

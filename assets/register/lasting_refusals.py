@@ -27,7 +27,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.columns import arrow_schema, duckdb_types, table_name
-from schemas.eligibility import LIST_ORIGIN, LIST_YEARS
+from schemas.eligibility import BOUNCED, FROM_LIST, LIST_YEARS
 from schemas.refusals import LASTING, LastingRefusals
 from schemas.register import ChoiceLog
 
@@ -106,7 +106,7 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
     zone = data_root.policy.time_zone
     connection.execute(
         f"""DELETE FROM lasting_refusals
-        WHERE starts_with(origin, '{LIST_ORIGIN}') AND channel = 'phone'
+        WHERE {FROM_LIST} AND channel = 'phone'
             AND timezone('{zone}', stated_at)::DATE
                 < (DATE '{today}' - INTERVAL {LIST_YEARS} YEAR)::DATE"""
     )
@@ -191,8 +191,8 @@ def remember_erased(
 
 
 OWN_WORD = f"""NOT ({is_authority("split_part(origin, ':', 1)")}
-            OR starts_with(origin, 'consents:vtj') OR starts_with(origin, '{LIST_ORIGIN}')
-            OR origin = 'crm:global_bounce')"""
+            OR starts_with(origin, 'consents:vtj') OR {FROM_LIST}
+            OR {BOUNCED})"""
 """SQL: the registrant refused, and no register, list or mail server."""
 _REFUSAL = """keyed_hash(concat_ws('|', 'refused', registrant_id, purpose, channel, choice, origin,
                 {0}))"""

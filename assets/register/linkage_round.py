@@ -33,7 +33,7 @@ LINK_RULES = (
     *(code for code, _ in STRONG_IDENTIFIERS.values()),
     DECISION[0],
     SCORE,
-    weak_links.EMAIL_ONLY[0],
+    *(code for code, _ in weak_links.CONTACT_ONLY.values()),
     weak_links.VISITOR[0],
 )
 """The codes of all rules that link, in the order of the steps."""
@@ -113,7 +113,7 @@ PROPOSED_LINKS = Relation(
     reads=(
         "followed_links",
         "decided_pairs",
-        "email_holders",
+        "contact_holders",
         "bases",
         "record_identifiers",
         "linkage_records",
@@ -185,7 +185,7 @@ class LinkageRound:
                 FROM decided_pairs WHERE same"""
             )
         self.scored = self._link_similar(rules)
-        weak_links.link_mailboxes(self)
+        weak_links.link_contacts(self)
         weak_links.link_visitors(self)
         self._write_clusters()
 

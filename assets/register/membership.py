@@ -20,6 +20,7 @@ from assets.register.survivorship import preferred_address
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from schemas.activities import ACTIVITIES
 from schemas.register import Membership
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
@@ -37,6 +38,7 @@ _CONTACTS = {
     "visits": "local_day(started_at)",
     "credit_reports": "NULL::DATE",
     "marketing_choices": "CASE WHEN choice = 'granted' THEN local_day(stated_at) END",
+    **{activity.table: activity.contact for activity in ACTIVITIES},
 }
 
 # What names the account of a signed-in visit: a customer number, or an e-mail address.

@@ -15,6 +15,7 @@ from assets.register import (
     aggregates,
     choices,
     clocks,
+    companies,
     contradictions,
     corrected_codes,
     corrections,
@@ -33,6 +34,7 @@ from assets.register import (
     membership,
     no_purpose,
     pair_cache,
+    post_towns,
     protected_identity,
     registrant_state,
     relationships,
@@ -70,8 +72,8 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
         weak_links,
         link_report,
     ),
-    "relationships": (relationships, aggregates),
-    "survivorship": (registrant_state, survivorship, corrections, contradictions),
+    "relationships": (relationships, companies, aggregates),
+    "survivorship": (registrant_state, survivorship, post_towns, corrections, contradictions),
     "choices and eligibility": (choices, visit_consents, interests, eligibility),
 }
 """Stage of a build -> the modules that declare its relations."""

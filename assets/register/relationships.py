@@ -1,4 +1,4 @@
-"""Contracts, orders, visits and credit data, each under the registrant that it belongs to."""
+"""Contracts, orders, visits, credit data and activities, each under its registrant."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import duckdb
 
 from assets.register import current_statements
 from assets.storage.relations import Relation, Scope
+from schemas.activities import ACTIVITIES, Activity
 
 
 def _of_registrant(table: str, summary: str, *reads: str, **more: str) -> Relation:
@@ -42,6 +43,23 @@ REGISTRANT_CREDIT_REPORTS = _of_registrant(
 REGISTRANT_CREDIT_MARKS = _of_registrant(
     "credit_marks", "The latest statement of each credit mark about a registrant or company."
 )
+REGISTRANT_ACTIVITIES = {
+    activity.table: _of_registrant(
+        activity.table, f"The latest statement of each {activity.what} of a registrant."
+    )
+    for activity in ACTIVITIES
+}
+
+
+# A record of Snowplow is an event: a session is the visit of all its events, and of a person who is
+# known by one of them.
+SESSIONS = """SELECT * REPLACE (min(started_at) OVER session AS started_at,
+        date_diff('second', min(started_at) OVER session, max(started_at) OVER session)
+            AS duration_s)
+    FROM statements_visits WHERE starts_with(visit, 'snowplow|')
+    WINDOW session AS (PARTITION BY visit)
+    QUALIFY row_number() OVER (PARTITION BY visit
+        ORDER BY user_id IS NULL, statements_visits.started_at, record_key, delivery_id) = 1"""
 
 
 def gather_contracts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -59,7 +77,9 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
                 count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
             FROM statements_visit_actions GROUP BY visit""",
-        "visits_stated": "FROM statements_visits",
+        "visits_stated": f"""SELECT * FROM statements_visits
+            WHERE NOT starts_with(visit, 'snowplow|')
+            UNION ALL BY NAME ({SESSIONS})""",
     }
     for name, query in parts.items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
@@ -94,6 +114,21 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
                 ORDER BY statement DESC, position DESC) = 1"""
         )
     )
+    for activity in ACTIVITIES:
+        connection.execute(
+            REGISTRANT_ACTIVITIES[activity.table].create_table(_latest_activities(activity))
+        )
+
+
+def _latest_activities(activity: Activity) -> str:
+    """SQL: the latest statement of each of the kind about each person; one of nobody is left out.
+
+    A message or a call is with several persons.
+    """
+    return f"""SELECT registrant_id, stated.*
+        FROM statements_{activity.table} AS stated JOIN membership USING (person_key)
+        QUALIFY row_number() OVER (PARTITION BY source, {activity.key}, registrant_id
+            ORDER BY stated_at DESC, statement DESC) = 1"""
 
 
 def _latest(table: str, number: str) -> str:

@@ -23,6 +23,7 @@ the statements of the whole register.
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import duckdb
@@ -44,15 +45,11 @@ from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.relations import Relation, Scope
+from schemas.activities import OF_TABLE
 from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL, REFUSALS
 
-# The column of a contact that an opt-out is read from; a contact without the column lifts nothing.
-OPT_OUT_COLUMNS = {
-    "crm:hs_email_optout": "Unsubscribed from all email",
-    "crm:global_bounce": "Global bounce",
-}
 _EXCLUDED = "SELECT person_key FROM excluded_persons"
 _ROLES = {
     (source.name, dataset.name): (dataset.role, dataset.confirms)
@@ -275,9 +272,9 @@ def _counted_choices(connection: duckdb.DuckDBPyConnection) -> None:
     """
     lacking = connection.execute(
         "SELECT 1 FROM delivery_ledger WHERE list_has_any(missing_columns, $1) LIMIT 1",
-        [list(OPT_OUT_COLUMNS.values())],
+        [[column for *_, column in _opt_outs()]],
     ).fetchone()
-    opt_outs = " UNION ".join(map(_last_opt_outs, OPT_OUT_COLUMNS))
+    opt_outs = " UNION ".join(itertools.starmap(_last_opt_outs, _opt_outs()))
     connection.execute(
         COUNTED_CHOICES.create_table(
             f"""SELECT delivery_id, record_no, origin
@@ -299,16 +296,26 @@ def _counted_choices(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _last_opt_outs(origin: str) -> str:
+def _opt_outs() -> list[tuple[str, str, str, str]]:
+    """Source, dataset, origin and column of every opt-out that a column states."""
+    return [
+        (source.name, dataset.name, origin, column)
+        for source in SOURCES
+        for dataset in source.datasets
+        for origin, column in dataset.opt_outs.items()
+    ]
+
+
+def _last_opt_outs(source: str, dataset: str, origin: str, column: str) -> str:
     """SQL: the latest version of each contact that has the column of the opt-out."""
     return f"""
         SELECT delivery_id, record_no, '{origin}' AS origin
         FROM (
             SELECT delivery_id, record_no
             FROM staged_records JOIN delivery_ledger USING (delivery_id)
-            WHERE outcome = 'staged' AND dataset = 'contacts'
-                AND NOT list_contains(missing_columns, '{OPT_OUT_COLUMNS[origin]}')
-            QUALIFY row_number() OVER (PARTITION BY source, record_key
+            WHERE outcome = 'staged' AND source = '{source}' AND dataset = '{dataset}'
+                AND NOT list_contains(missing_columns, '{column}')
+            QUALIFY row_number() OVER (PARTITION BY record_key
                 ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1)"""
 
 
@@ -417,6 +424,13 @@ def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     over = {"credit_reports": clocks.reports_are_over, "credit_marks": clocks.marks_are_over}
     if table in over:
         return unless_on_hold(over[table](data_root.policy, today), "credit", "staged.person_key")
+    if table in OF_TABLE and not OF_TABLE[table].whole:
+        activity = OF_TABLE[table]
+        return unless_on_hold(
+            clocks.activities_are_over(activity, data_root.policy, today),
+            activity.category,
+            "staged.person_key",
+        )
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"

@@ -136,6 +136,9 @@ def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
             "visits",
             "credit_reports",
             "credit_marks",
+            "companies",
+            "company_names",
+            "company_contacts",
             "identifiers",
             "corrections",
         )
@@ -195,7 +198,7 @@ GOLDEN_RECORDS = Relation(
         },
     },
     reads=("registrant_state", *_PICKED_NAMES),
-    amended_from=("registrant_corrections",),
+    amended_from=("registrant_corrections", "post_towns"),
     scope=Scope.COMPONENT,
 )
 PICKED_PROVENANCE = Relation(

@@ -1,4 +1,4 @@
-"""Links of records that are known by little: by an e-mail address alone, and by a browser."""
+"""Links of records that are known by little: by a mailbox or telephone alone, and by a browser."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from assets.storage.relations import Relation, Scope
 if TYPE_CHECKING:
     from assets.register.linkage_round import LinkageRound
 
-EMAIL_ONLY = ("LINK-EMAIL-ONLY", 10.0)
+CONTACT_ONLY = {"email": ("LINK-EMAIL-ONLY", 10.0), "phone": ("LINK-PHONE-ONLY", 10.0)}
 VISITOR = ("LINK-VISITOR-ID", 10.0)
 
-EMAIL_HOLDERS = Relation(
-    name="email_holders",
-    summary="The records of each personal e-mail address.",
-    columns={"id": "INTEGER", "email": "VARCHAR"},
+CONTACT_HOLDERS = Relation(
+    name="contact_holders",
+    summary="The records of each personal e-mail address, or of each telephone.",
+    columns={"id": "INTEGER", "contact": "VARCHAR"},
     reads=("linkage_people", "linkage_nodes", "record_identifiers"),
     scope=Scope.COMPONENT,
 )
@@ -50,8 +50,8 @@ BROWSER_COHORTS = Relation(
     scope=Scope.COMPONENT,
 )
 
-_MAILBOXES = """
-    SELECT email_holders.email, email_holders.id, base,
+_HOLDERS = """
+    SELECT contact_holders.contact, contact_holders.id, base,
         base IN (
             SELECT base FROM bases
             SEMI JOIN (
@@ -60,51 +60,55 @@ _MAILBOXES = """
         base IN (
             SELECT base FROM bases JOIN record_identifiers USING (id)
             WHERE type IN ('identity_code', 'customer_number')) AS numbered
-    FROM email_holders JOIN bases USING (id)"""
-"""SQL: each record of an e-mail address; whether its cluster has a name, and a number."""
+    FROM contact_holders JOIN bases USING (id)"""
+"""SQL: each record of a contact; whether its cluster has a name, and a number."""
 
 
-def link_mailboxes(linkage: LinkageRound) -> None:
-    """Join records with only an e-mail address.
+def link_contacts(linkage: LinkageRound) -> None:
+    """Join records with only an e-mail address, then those with only a telephone.
 
-    To each other where no named person has the address; then to the only one who has it.
+    To each other where no named person has the contact; then to the only one who has it.
     """
+    for kind, (code, weight) in CONTACT_ONLY.items():
+        _link_contact(linkage, kind, code, weight)
+
+
+def _link_contact(linkage: LinkageRound, kind: str, code: str, weight: float) -> None:
     run = linkage.connection.execute
     run(
-        EMAIL_HOLDERS.create_table(
-            f"""SELECT DISTINCT id, email
+        CONTACT_HOLDERS.create_table(
+            f"""SELECT DISTINCT id, contact
             FROM (
-                SELECT id, unnest(emails) AS email
+                SELECT id, unnest({kind}s) AS contact
                 FROM linkage_people SEMI JOIN linkage_nodes USING (id)
                 UNION ALL
-                SELECT id, value FROM record_identifiers WHERE type = 'email')
-            WHERE email IS NOT NULL AND NOT {is_impersonal("lower(email)")}"""
+                SELECT id, value FROM record_identifiers WHERE type = '{kind}')
+            WHERE contact IS NOT NULL AND NOT {is_impersonal("lower(contact)")}"""
         )
     )
-    code, weight = EMAIL_ONLY
     linkage.join(
-        f"""WITH mailboxes AS ({_MAILBOXES}),
+        f"""WITH holders AS ({_HOLDERS}),
         unnamed AS (
-            SELECT email, min(id) FILTER (NOT numbered) AS first
-            FROM mailboxes GROUP BY email HAVING NOT bool_or(named))
+            SELECT contact, min(id) FILTER (NOT numbered) AS first
+            FROM holders GROUP BY contact HAVING NOT bool_or(named))
         SELECT DISTINCT first AS one, id AS other, '{code}' AS pass, {weight}::DOUBLE AS weight
-        FROM mailboxes JOIN unnamed USING (email)
+        FROM holders JOIN unnamed USING (contact)
         WHERE NOT numbered AND id <> first"""
     )
     linkage.join(
-        f"""WITH mailboxes AS ({_MAILBOXES}),
+        f"""WITH holders AS ({_HOLDERS}),
         pairs AS (
-            SELECT nameless.base, owner.base AS owner, nameless.id AS mailbox,
+            SELECT nameless.base, owner.base AS owner, nameless.id AS holder,
                 owner.id AS person
-            FROM mailboxes AS nameless JOIN mailboxes AS owner USING (email)
+            FROM holders AS nameless JOIN holders AS owner USING (contact)
             WHERE NOT nameless.named AND NOT nameless.numbered AND owner.named)
-        SELECT least(min(mailbox), min(person)) AS one,
-            greatest(min(mailbox), min(person)) AS other,
+        SELECT least(min(holder), min(person)) AS one,
+            greatest(min(holder), min(person)) AS other,
             '{code}' AS pass, {weight}::DOUBLE AS weight
         FROM pairs GROUP BY base HAVING min(owner) = max(owner)""",
         compare_from=2,
     )
-    run("DROP TABLE email_holders")
+    run("DROP TABLE contact_holders")
 
 
 def link_visitors(linkage: LinkageRound) -> None:

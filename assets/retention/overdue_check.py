@@ -16,6 +16,7 @@ from assets.ingest.raw_files import raw_path
 from assets.register import holds
 from assets.register.building import TABLES
 from assets.register.clocks import (
+    activities_are_over,
     clocked,
     due,
     marks_are_over,
@@ -32,6 +33,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.sessions import connect
+from schemas.activities import ACTIVITIES, OF_TABLE
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
@@ -43,6 +45,7 @@ _CLOCKED = (
     "visits",
     "credit_reports",
     "credit_marks",
+    *OF_TABLE,
 )
 
 
@@ -109,6 +112,12 @@ def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, tod
             f"visits WHERE {visits_are_over(policy, today)} AND {_free('website')}",
             f"orders WHERE {orders_are_over(policy, today)} AND {_free('order')}",
             f"credit_marks WHERE coalesce({marks}, false) AND {_free('credit')}",
+            *(
+                f"{activity.table} WHERE {activities_are_over(activity, policy, today)} "
+                f"AND {_free(activity.category)}"
+                for activity in ACTIVITIES
+                if not activity.rows
+            ),
             f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()}",
             f"segregated_orders WHERE {orders_are_over(policy, today)}",
             f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
@@ -18,8 +18,9 @@ import duckdb
 from assets.ingest import deliveries, refusals, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
-from assets.register import building, disclosures, holds
-from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
+from assets.register import building, clocks, disclosures, holds
+from assets.register.clocks import code
+from assets.register.expired_registrants import WHOLE
 from assets.register.forecast_counts import OF_THE_REGISTER
 from assets.requests import holds as hold_ledger
 from assets.requests import ledger, notice_ledger
@@ -34,7 +35,8 @@ from assets.storage.quoting import parquet
 from assets.storage.recorded_files import forget_replaced, remove, writing
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, in_turn
-from schemas.columns import TableModel, categories, duckdb_columns
+from schemas.activities import ACTIVITIES, Activity
+from schemas.columns import TableModel, duckdb_columns, main_category
 from schemas.policy.model import Policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
@@ -68,6 +70,7 @@ STRIPPED_RECORDS = Relation(
     reads=(
         *("expired", "expired_person_keys", "persons_on_hold", "swept", "expired_records"),
         *("staged_orders", "staged_visits", "staged_credit_marks", "staged_credit_reports"),
+        *(f"staged_{activity.table}" for activity in ACTIVITIES if not activity.whole),
     ),
     amended_from=("staged_records",),
     scope=Scope.COMPONENT,
@@ -198,9 +201,9 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         f"""CREATE OR REPLACE TEMP TABLE segregated_records AS
         SELECT delivery_id, record_no, rule FROM staged_orders
             JOIN expired_person_keys USING (person_key)
-            WHERE NOT ({orders_are_over(policy, today)})"""
+            WHERE NOT ({clocks.orders_are_over(policy, today)})"""
     )
-    clocks = {clock.what: clock for clock in clocked(policy, today)}
+    kinds = {kind.what: kind for kind in clocks.clocked(policy, today)}
     expired = {
         what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()
     }
@@ -217,14 +220,14 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
             for table in CANONICAL
         ]
     whole += [
-        f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM {clocks[what].rows} "
-        f"WHERE {clocks[what].over}"
-        for what in ("visit", "order")
+        f"SELECT delivery_id, record_no, {kinds[what].rule} AS rule FROM {kinds[what].rows} "
+        f"WHERE {kinds[what].over}"
+        for what in WHOLE
         if what in expired
     ]
     if "cookie" in expired:
         whole.append(
-            f"""SELECT delivery_id, record_no, {clocks["cookie"].rule} AS rule
+            f"""SELECT delivery_id, record_no, {kinds["cookie"].rule} AS rule
                 FROM staged_marketing_choices
             WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired
                 WHERE what = 'cookie')"""
@@ -234,10 +237,14 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         ("credit_mark", "credit_marks", _marks_over(policy, today)),
         ("credit_report", "credit_reports", _reports_over(policy, today)),
         ("cookie", "visits", EXPIRED_COOKIE),
+        *(
+            (activity.what, activity.table, condition)
+            for activity, condition in _activities_over(policy, today)
+        ),
     ):
         if what in expired:
             stripped.append(
-                f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM staged_{table} "
+                f"SELECT delivery_id, record_no, {kinds[what].rule} AS rule FROM staged_{table} "
                 f"WHERE {condition}"
             )
     for relation, queries, others in (
@@ -330,6 +337,10 @@ def _removals(
         ("identifiers", f"({_OLD_VISITOR}) OR {EXPIRED_PERSON}", "delete"),
         ("visits", EXPIRED_COOKIE, "strip"),
         ("orders", EXPIRED_PERSON, "segregate"),
+        *(
+            (activity.table, condition, policy.rule(activity.applies_to)[1].effect)
+            for activity, condition in _activities_over(policy, today)
+        ),
     ):
         category = "website_identifier" if table == "visits" else main_category(CANONICAL[table])
         query = (
@@ -385,12 +396,20 @@ def _removals(
 
 def _marks_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit marks, of people under no hold."""
-    return holds.unless_on_hold(marks_are_over(policy, today), "credit")
+    return holds.unless_on_hold(clocks.marks_are_over(policy, today), "credit")
 
 
 def _reports_over(policy: Policy, today: date) -> str:
     """SQL: the condition on credit reports, of people under no hold."""
-    return holds.unless_on_hold(reports_are_over(policy, today), "credit")
+    return holds.unless_on_hold(clocks.reports_are_over(policy, today), "credit")
+
+
+def _activities_over(policy: Policy, today: date) -> Iterator[tuple[Activity, str]]:
+    """Yield the kinds of which only rows go, and SQL: the condition on those."""
+    for activity in ACTIVITIES:
+        if not activity.whole:
+            condition = clocks.activities_are_over(activity, policy, today)
+            yield activity, holds.unless_on_hold(condition, activity.category)
 
 
 def _summed(removals: Iterable[Removal]) -> list[Removal]:
@@ -398,18 +417,6 @@ def _summed(removals: Iterable[Removal]) -> list[Removal]:
     for removal in removals:
         total[replace(removal, rows=0)] += removal.rows
     return sorted(replace(removal, rows=rows) for removal, rows in total.items())
-
-
-def main_category(model: type[TableModel]) -> str:
-    """Return the category of a table: that of its first column that is not technical."""
-    return next(
-        (
-            category
-            for category in categories(model).values()
-            if category not in ("technical", "registrant_id")
-        ),
-        "technical",
-    )
 
 
 _OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
@@ -467,6 +474,10 @@ def _edits(data_root: DataRoot, today: date) -> dict[str, Edit]:
     return {
         "credit_marks": Edit(keep=f"NOT ({_marks_over(data_root.policy, today)})"),
         "credit_reports": Edit(keep=f"NOT ({_reports_over(data_root.policy, today)})"),
+        **{
+            activity.table: Edit(keep=f"NOT ({condition})")
+            for activity, condition in _activities_over(data_root.policy, today)
+        },
         "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({EXPIRED_PERSON})"),
         "visits": Edit(
             columns=f"""* REPLACE (

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 
+from assets.sources import tcf
 from assets.sources.formats import Csv
 from assets.sources.source import Dataset, Frame, Source
 from schemas.eligibility import REFUSED, UNTIL_LIFTED
-from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
+from schemas.sources.consents import ConsentRecord
 from schemas.staged import CHOICES, Identifiers, MarketingChoices
 from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
@@ -35,42 +36,8 @@ _IDENTIFY = f"""
             lambda identifier: identifier IS NOT NULL) AS identifiers
     FROM read"""
 
-# A TCF 2 core string has six bits a letter: the version, then twice 36 bits of tenths of seconds
-# since 1970 (created, last updated); the purposes consented to are the 24 bits from the 153rd
-# (IAB Europe, TCF 2.2, "the core string").
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_FIRST_PURPOSE_BIT = 152
-
-
-def _letter(place: int) -> str:
-    return f"(strpos('{_LETTERS}', substr(core, {place}, 1)) - 1)"
-
-
-def _tenths(first: int) -> str:
-    return " + ".join(
-        f"{_letter(place)} * {64 ** (first + 5 - place)}::BIGINT"
-        for place in range(first, first + 6)
-    )
-
-
-def _consented(purpose: int) -> str:
-    letter, bit = divmod(_FIRST_PURPOSE_BIT + purpose - 1, 6)
-    return f"({_letter(letter + 1)} >> {5 - bit}) % 2 = 1"
-
-
-_TCF_GRANTS = " ".join(
-    f"WHEN '{purpose}' THEN {' AND '.join(_consented(number) for number in needed)}"
-    for purpose, needed in TCF_PURPOSES.items()
-)
-
 _PREPARE = (
-    # At least 213 bits (36 letters), last updated since TCF exists and not after the event.
-    f"""CREATE OR REPLACE TEMP MACRO tcf_sound(core, event_at) AS
-    CASE WHEN regexp_full_match(core, 'C[A-Za-z0-9_-]{{35,}}')
-        THEN ({_tenths(8)}) / 10 BETWEEN epoch(TIMESTAMP '2018-04-25') AND epoch(event_at) + 86400
-            AND {_tenths(2)} <= {_tenths(8)} ELSE false END""",
-    f"CREATE OR REPLACE TEMP MACRO tcf_grants(core, theme) AS CASE theme {_TCF_GRANTS} ELSE false "
-    f"END",
+    *tcf.MACROS,
     f"""CREATE OR REPLACE TEMP TABLE events AS
     SELECT record_no, record_key, person_key(kind, value) AS person_key,
         coalesce(event_at, delivered_at) AS stated_at, event_at, kind, value,
@@ -118,6 +85,7 @@ _IDENTIFIERS = """
 SOURCE = Source(
     name="consents",
     description="The log of consents, withdrawals and prohibitions",
+    purpose="direct_marketing",
     datasets=(
         Dataset(
             name="consent_log",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 
-from assets.sources.formats import JsonLines
+from assets.sources.formats import Format, JsonLines, XmlRecords
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.credit_bureau import CreditRecord
 from schemas.staged import (
@@ -152,24 +152,52 @@ _IDENTIFIERS = """
     SELECT record_no, record_key, stated_at, 2, person_key, 'business_id', company, NULL
         FROM reports WHERE business_id_valid(company)"""
 
+_TERM = """(list_filter(json_extract(payload, '$.group[*].term[*]'),
+            lambda term: (term ->> '$."@id"') = '{0}')[1] ->> '$."#text"')"""
+_NUMBER = f"regexp_replace({_TERM.format('W08001')}, '[^0-9]', '', 'g')"
+# UC's number has ten digits. It is of somebody of age, so the latest century counts in which they
+# are 18.
+_TWELVE_DIGITS = f"""CASE WHEN regexp_full_match({_NUMBER}, '[0-9]{{10}}')
+        THEN CASE WHEN 2000 + left({_NUMBER}, 2)::INTEGER + 18 <= year(delivered_on())
+            THEN '20' ELSE '19' END || {_NUMBER}
+        ELSE {_NUMBER} END"""
+_FOR_OTHERS_OF_UC = f"""upper(payload ->> '$."@purposeCode"') IN {OTHER_PURPOSE_CODES}"""
+# Of the report only its subject, the decision and the purpose are kept, in the form of the others.
+_UC_REPORT = f"""CASE WHEN json_valid(payload) THEN json_object(
+        'socialSecurityNumber', {_TWELVE_DIGITS}, 'creditClass',
+        CASE WHEN NOT coalesce({_FOR_OTHERS_OF_UC}, false) THEN {_TERM.format("W13105")} END,
+        'scale', 'UC W13105', 'purposeCode', payload ->> '$."@purposeCode"', 'remarks', [])::VARCHAR
+    ELSE '{{}}' END"""
+
+
+def _dataset(name: str, form: Format, minimise: str) -> Dataset:
+    return Dataset(
+        name=name,
+        format=form,
+        minimise=minimise,
+        identify=_IDENTIFY,
+        prepare=_PREPARE,
+        disclosable=json.loads(_REPORT),
+        vendor=CreditRecord,
+        vendor_query=_VENDOR,
+        frames=(
+            Frame(CreditReports, _REPORTS),
+            Frame(CreditMarks, _MARKS),
+            Frame(Identifiers, _IDENTIFIERS),
+        ),
+    )
+
+
 SOURCE = Source(
     name="credit_bureau",
     description="Credit classes and payment remarks from credit bureaus",
+    purpose="credit_decision",
     datasets=(
-        Dataset(
-            name="credit_reports",
-            format=JsonLines(),
-            minimise=_MINIMISE,
-            identify=_IDENTIFY,
-            prepare=_PREPARE,
-            disclosable=json.loads(_REPORT),
-            vendor=CreditRecord,
-            vendor_query=_VENDOR,
-            frames=(
-                Frame(CreditReports, _REPORTS),
-                Frame(CreditMarks, _MARKS),
-                Frame(Identifiers, _IDENTIFIERS),
-            ),
+        _dataset("credit_reports", JsonLines(), _MINIMISE),
+        _dataset(
+            "uc_reports",
+            XmlRecords("report", depth=4, repeating=("group", "term")),
+            _UC_REPORT,
         ),
     ),
 )

@@ -1,4 +1,5 @@
-"""`self`: registrants about themselves: edits in self-service, and corrections made on request.
+"""`self`: registrants about themselves: edits in self-service, other data with their consent, and
+corrections made on request.
 
 An edit is a statement like any other, weighed by the policy's trust in the source. A correction
 overrides every source until the corrected one agrees (`assets.register.corrections`), so it goes
@@ -11,7 +12,8 @@ import json
 
 from assets.sources.formats import JsonLines
 from assets.sources.source import Dataset, Frame, Source
-from schemas.sources.self_service import CorrectionRecord, EditRecord
+from schemas.activities import CONSENTS, OtherData
+from schemas.sources.self_service import CorrectionRecord, EditRecord, OtherDataRecord
 from schemas.staged import (
     Addresses,
     CompanyContacts,
@@ -68,10 +70,11 @@ _MACROS = (
 # Everybody named: the subject, and the address or number after the change.
 _IDENTIFY = f"""
     WITH read AS (
-        SELECT record_no, payload ->> '$.subject_key_type' AS kind,
+        SELECT record_no, opaque_id(payload ->> '$.data_id') AS number,
+            payload ->> '$.subject_key_type' AS kind,
             filled(payload ->> '$.subject_key') AS key,
             filled({{email}}) AS email, filled({{phone}}) AS phone FROM raw_records)
-    SELECT record_no, NULL::VARCHAR AS native_key, list_distinct(list_filter([
+    SELECT record_no, {{number}} AS native_key, list_distinct(list_filter([
         CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, identifier_canonical(kind, key)) END,
         identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))],
             lambda identifier: identifier IS NOT NULL)) AS identifiers
@@ -193,6 +196,48 @@ _CORRECTED = f"""
     FROM stated_corrections WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL
         AND request_id IS NOT NULL"""
 
+_DATA_FIELDS = (
+    "data_id",
+    "given_at",
+    "subject_key_type",
+    "subject_key",
+    "topic",
+    "value",
+    "status",
+    "text_version",
+)
+# What is withdrawn keeps no value; without the status of a consent nothing shows that it may be
+# kept.
+_DATA_MINIMISED = """CASE WHEN lower(filled(payload ->> '$.status')) = 'granted' THEN payload
+    ELSE json_merge_patch(payload, '{"value": null}')::VARCHAR END"""
+_DATA_IDENTIFY = _IDENTIFY.format(number="number", email="NULL", phone="NULL")
+_DATA = (
+    f"""CREATE OR REPLACE TEMP TABLE other AS {
+        _subjects(
+            f'''SELECT record_no, record_key, delivered_at, row,
+            opaque_id(row.data_id) AS number, stated_text(row.topic) AS topic,
+            stated_text(row.value) AS value, lower(filled(row.status)) AS status,
+            stated_text(row.text_version) AS text_version
+            FROM (SELECT *, from_json(payload,
+                '{json.dumps(dict.fromkeys(_DATA_FIELDS, "VARCHAR"))}') AS row
+                FROM records)''',
+            "row.given_at",
+        )
+    }""",
+)
+_DATA_VENDOR = """
+    SELECT record_no, own_time IS NOT NULL OR coalesce(status = 'withdrawn', false)
+            AS time_readable, subject_known,
+        number IS NOT NULL AND coalesce(strlen(topic) <= 200, false) AND CASE status
+            WHEN 'granted' THEN coalesce(strlen(value) <= 10000, false)
+                AND text_version IS NOT NULL
+            ELSE coalesce(status = 'withdrawn', false) END AS consent_stated
+    FROM other"""
+_OTHER_DATA = f"""
+    SELECT {_C}, 0 AS position, topic, CASE WHEN status = 'granted' THEN value END AS value,
+        status AS consent, text_version
+    FROM other WHERE number IS NOT NULL AND topic IS NOT NULL AND status IN {CONSENTS}"""
+
 # Of a registrant under protected identity no address stays, in either dataset.
 _PLACES = ("street", "postcode", "town", "country")
 _PLACELESS_EDIT = (
@@ -212,7 +257,9 @@ SOURCE = Source(
             format=JsonLines(),
             without_location=_PLACELESS_EDIT,
             identify=_IDENTIFY.format(
-                email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"
+                number="NULL::VARCHAR",
+                email="payload ->> '$.changes.email'",
+                phone="payload ->> '$.changes.phone'",
             ),
             prepare=_EDITS,
             disclosable=_EDIT,
@@ -232,7 +279,9 @@ SOURCE = Source(
             format=JsonLines(),
             without_location=_PLACELESS_CORRECTION,
             identify=_IDENTIFY.format(
-                email=_CORRECTED_VALUE.format("email"), phone=_CORRECTED_VALUE.format("phone")
+                number="NULL::VARCHAR",
+                email=_CORRECTED_VALUE.format("email"),
+                phone=_CORRECTED_VALUE.format("phone"),
             ),
             prepare=_CORRECTIONS,
             disclosable=dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"),
@@ -241,6 +290,22 @@ SOURCE = Source(
             frames=(
                 Frame(Corrections, _CORRECTED),
                 Frame(Identifiers, _IDENTIFIERS.format("stated_corrections")),
+            ),
+        ),
+        Dataset(
+            name="other_data",
+            format=JsonLines(),
+            minimise=_DATA_MINIMISED,
+            given="given_day(payload ->> '$.given_at')",
+            ends="lower(filled(payload ->> '$.status')) = 'withdrawn'",
+            identify=_DATA_IDENTIFY,
+            prepare=_DATA,
+            disclosable=dict.fromkeys(_DATA_FIELDS, "VARCHAR"),
+            vendor=OtherDataRecord,
+            vendor_query=_DATA_VENDOR,
+            frames=(
+                Frame(OtherData, _OTHER_DATA),
+                Frame(Identifiers, _IDENTIFIERS.format("other")),
             ),
         ),
     ),

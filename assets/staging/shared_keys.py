@@ -7,12 +7,9 @@ field, is no shared key.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
 from assets.sources.source import Dataset
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 
 SHARED_KEYS = Relation(
@@ -24,14 +21,15 @@ SHARED_KEYS = Relation(
 )
 
 
-def find_shared(connection: duckdb.DuckDBPyConnection, dataset: Dataset, raw: Path) -> None:
+def find_shared(connection: duckdb.DuckDBPyConnection, dataset: Dataset, rows: str) -> None:
     """Create `records_of_shared_keys(record_no)`, for every cursor.
+
+    `rows` is the SQL of a delivery's rows of raw.
 
     Each record is compared with the previous one of its key that has a value in `Dataset.identity`;
     if the two agree in none, all records of the key are in the table. Payloads are read of repeated
     keys only.
     """
-    rows = parquet(raw)
     # Two texts of the key differ; the key is not the fallback of a record that could not be parsed.
     connection.execute(
         f"""CREATE OR REPLACE TABLE repeated AS

@@ -128,12 +128,12 @@ def _stage_delivery(
         replacing(staged_folder(data_root, entry)) as folder,
     ):
         connection.execute(STATEMENT_MACROS)
-        _find_duplicates(data_root, connection, raw, earlier)
-        find_shared(connection, dataset, raw)
+        find_duplicates(data_root, connection, parquet(raw), earlier)
+        find_shared(connection, dataset, parquet(raw))
         writers = FrameWriters(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
         for frames, failed in in_turn(
-            connection, batches, partial(_isolated, data_root, dataset, entry)
+            connection, batches, partial(canonical_frames, data_root, dataset, entry)
         ):
             quarantined.append(failed)
             for model, rows in frames:
@@ -174,10 +174,12 @@ def _flagged(data_root: DataRoot, dataset: Dataset, entry: Entry) -> dict[str, i
     return {code: rows for code, rows in sorted(counts.items()) if rows}
 
 
-def _find_duplicates(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
+def find_duplicates(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, rows: str, earlier: list[Entry]
 ) -> None:
     """Create `duplicates(record_no)`, for every cursor: same content as the key's previous record.
+
+    `rows` is the SQL of a delivery's rows of raw, `earlier` the dataset's deliveries before it.
 
     A record that was quarantined for a shared key does not count as previous: it may be the only
     one of its key now.
@@ -202,7 +204,7 @@ def _find_duplicates(
         )
     connection.execute(
         f"""{DUPLICATES.create} AS
-        WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
+        WITH mine AS (SELECT record_no, record_key, content FROM {rows}),
         latest AS (
             SELECT record_key, arg_max_null(content, (delivery, record_no)) AS content
             FROM ({" UNION ALL ".join(history)})
@@ -243,14 +245,18 @@ def _carry_over(
     return outcomes
 
 
-def _isolated(
+def canonical_frames(
     data_root: DataRoot,
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
     batch: pa.RecordBatch,
 ) -> tuple[Frames, pa.Table]:
-    """Return one batch as `_canonical` does; records on which that raises are quarantined."""
+    """Return a batch's valid canonical rows, the records' outcomes last; and its failures.
+
+    Records on which our code raises are quarantined. `find_duplicates` and `find_shared` come
+    first.
+    """
     rows = pa.Table.from_batches([batch])
     if "place" not in rows.column_names:
         rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
@@ -399,7 +405,7 @@ def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table
     connection.register("refused", rows)
     refused = connection.execute(
         f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused
-        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone')
+        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone', 'postal')
         ORDER BY record_no, position"""
     )
     return refused.to_arrow_table().cast(rows.schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ def writing(path: Path) -> Iterator[Path]:
     owner only.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = _unfinished(path)
+    unfinished = unfinished_path(path)
     try:
         yield unfinished
         os.chmod(unfinished, 0o600)
@@ -43,7 +44,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     try:
         for path in files:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made[path] = _unfinished(path)
+            made[path] = unfinished_path(path)
         side_by_side(lambda path: _write_synced(made[path], files[path]), list(made))
         for path, unfinished in made.items():
             os.replace(unfinished, path)
@@ -54,7 +55,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-def _unfinished(path: Path) -> Path:
+def unfinished_path(path: Path) -> Path:
     """Return a temporary name with the process id: leftovers of ended processes are swept up."""
     return path.with_name(
         f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}"
@@ -81,6 +82,32 @@ def side_by_side(action: Callable[[Path], None], paths: Sequence[Path]) -> None:
             list(threads.map(each, parts))
     else:
         each(paths)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Lock a file or a folder; the operating system unlocks it when the process ends."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether somebody has locked a file; false if there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def sync(path: Path) -> None:

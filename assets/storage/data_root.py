@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 
 from assets.storage import recorded_files, suppression_state
-from assets.storage.atomic_files import UNFINISHED
+from assets.storage.atomic_files import UNFINISHED, is_locked
 from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import create_pepper
 from schemas.policy.loader import load_policy
@@ -90,21 +90,15 @@ class DataRoot:
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data.
 
-        Only under the writer's lock. Requests and their keys are written without it, so what is
-        unfinished among them is a leftover only when its process has ended.
+        Only under the writer's lock. Deliveries, requests and their keys are written without it, so
+        what is unfinished among them is a leftover only when its process has ended.
         """
-        unlocked = (self.requests, self.outbox, self.secrets)
+        unlocked = (self.inbox, self.requests, self.outbox, self.secrets)
         for leftover in self.root.glob(f"{UNFINISHED}*"):
             leftover.unlink()
         for folder in (self.lake, self.marts, self.root / "backups", *unlocked):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
-                process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
-                if (
-                    folder in unlocked
-                    and process.isdigit()
-                    and int(process) != os.getpid()
-                    and _is_running(int(process))
-                ):
+                if folder in unlocked and _is_in_use(leftover):
                     continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         for spilled in self.spill.iterdir():
@@ -127,6 +121,14 @@ def _check_owner(root: Path) -> None:
             f"the data root belongs to the user with number {owner}, and this runs as number "
             f"{os.geteuid()}: run it as its owner"
         )
+
+
+def _is_in_use(unfinished: Path) -> bool:
+    """Return whether a process still writes a file: another one is running, or has locked it."""
+    process = unfinished.name.removeprefix(UNFINISHED).split("-")[0]
+    if process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
+        return True
+    return is_locked(unfinished)
 
 
 def _is_running(process: int) -> bool:

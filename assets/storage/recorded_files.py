@@ -13,7 +13,6 @@ Cost: one more sync of a small file per write, and hashing what was written.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -24,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets.storage import atomic_files
-from assets.storage.atomic_files import UNFINISHED, sync
+from assets.storage.atomic_files import UNFINISHED, locked, sync
 from assets.storage.safe_errors import PlainError, own_path
 
 SUMS = ".sums"
@@ -142,7 +141,7 @@ def record(folder: Path, names: Iterable[str] | None = None) -> int:
     """
     listed = files_of(folder) if names is None else [folder / name for name in names]
     sums = {path.name: sum_of(path) for path in listed}
-    with _locked(folder):
+    with locked(folder):
         accepted = read(folder).accepted if names is not None else {}
         _rewrite(folder, accepted | {name: [each] for name, each in sums.items()})
         sync(folder / SUMS)
@@ -244,7 +243,7 @@ def forget_replaced(root: Path) -> None:
     """Leave out of every record below a folder what was replaced or removed since."""
     for path in root.rglob(SUMS):
         if path.stat().st_size > _SMALL:
-            with _locked(path.parent):
+            with locked(path.parent):
                 _rewrite(path.parent, read(path.parent).accepted)
 
 
@@ -255,7 +254,7 @@ def _settle(folder: Path, new: Mapping[str, Sum]) -> None:
     if (folder / SUMS).stat().st_size > _SMALL:
         _append(folder, _WRITTEN, new)
         return
-    with _locked(folder):
+    with locked(folder):
         _rewrite(folder, read(folder).accepted | {name: [each] for name, each in new.items()})
 
 
@@ -263,7 +262,7 @@ def _append(folder: Path, flag: str, sums: Mapping[str, Sum]) -> None:
     """Add lines to a folder's record, durably if they announce a change; a torn line is cut off."""
     lines = b"".join(_line(flag, name, each) for name, each in sums.items())
     with (
-        _locked(folder),
+        locked(folder),
         os.fdopen(os.open(folder / SUMS, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file,
     ):
         end = file.seek(0, os.SEEK_END)
@@ -301,14 +300,3 @@ def _line(flag: str, name: str, each: Sum) -> bytes:
 
 def _checksum(flag: str, sha256: str, size: str, name: str) -> str:
     return f"{zlib.crc32(f'{flag} {sha256} {size} {name}'.encode()):08x}"
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder's record: threads of one intake write into the same folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

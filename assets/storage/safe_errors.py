@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[2]
 
 _OURS = re.compile(
     r"lake|inbox|marts|requests|secrets|dagster|spill|outbox|backups?"
-    r"|raw|staged|quarantine|register|deliveries|refused"
+    r"|raw|staged|quarantine|register|deliveries|refused|fetched"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f]{20}(?:\.parquet|\.json)?|Q[0-9A-Z]{16,20}(?:\.[a-z]+)?"
     r"|[0-9]+|\.unfinished-[0-9a-z-]+|\.sums"
 )

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -44,7 +45,7 @@ def connect(
         side_by_side: For work done batch by batch in threads of ours: each statement keeps to its
             own thread, because for so few rows DuckDB's own threads cost more than they give.
     """
-    spill = data_root.spill / str(os.getpid())
+    spill = spill_folder(data_root)
     spill.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ending(
         duckdb.connect(
@@ -57,8 +58,14 @@ def connect(
         )
     ) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        install(connection, data_root.policy.country, data_root.policy.time_zone)
+        policy = data_root.policy
+        install(connection, policy.country, policy.time_zone, policy.own_contacts)
         yield connection
+
+
+def spill_folder(data_root: DataRoot) -> Path:
+    """Return the folder into which this process's sessions spill."""
+    return data_root.spill / str(os.getpid())
 
 
 @contextmanager

@@ -20,8 +20,10 @@ from assets.storage.safe_errors import describe, interruption
 COMMANDS = {
     "access": "access:access",
     "backup": "backup:backup",
+    "deliver": "deliver:deliver",
     "erase": "erasure:erase",
     "export": "marts:export",
+    "fetch": "fetch:fetch",
     "graph": "graph:graph_command",
     "hold": "hold:hold",
     "inform": "report:inform",

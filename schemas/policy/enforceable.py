@@ -1,8 +1,7 @@
 """The clocks and effects that the pipeline can enforce, by kind of data.
 
 A policy may contain any lawful rule; one that the pipeline would not keep is refused, so that the
-notice describes what happens. `no_data` marks the kinds that no source delivers yet: their rules
-are listed and have nothing to do.
+notice describes what happens.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ class Enforced(NamedTuple):
 
     clocks: tuple[Clock, ...]
     effects: tuple[Effect, ...]
-    no_data: bool = False
 
 
 ENFORCED: dict[AppliesTo, Enforced] = {
@@ -32,10 +30,10 @@ ENFORCED: dict[AppliesTo, Enforced] = {
     "visits": Enforced(("visit",), ("delete",)),
     "ip_addresses": Enforced(("visit",), ("truncate",)),
     "cookies": Enforced(("first_seen",), ("delete",)),
-    "diets": Enforced(("event_end",), ("delete",), no_data=True),
-    "participations": Enforced(("event_end",), ("anonymise", "delete"), no_data=True),
-    "call_recordings": Enforced(("made",), ("delete",), no_data=True),
-    "correspondence": Enforced(("made",), ("delete",), no_data=True),
+    "diets": Enforced(("event_end",), ("delete",)),
+    "participations": Enforced(("event_end",), ("anonymise", "delete")),
+    "call_recordings": Enforced(("made",), ("delete",)),
+    "correspondence": Enforced(("made",), ("delete",)),
     "credit_marks": Enforced(("bureau_expiry",), ("delete",)),
     "credit_reports": Enforced(("report",), ("delete",)),
     "consent_proofs": Enforced(("relationship_end",), ("segregate", "delete")),
@@ -46,6 +44,7 @@ ENFORCED: dict[AppliesTo, Enforced] = {
     "rectified": Enforced(("rectification",), ("delete",)),
     "backups": Enforced(("backup",), ("delete",)),
     "without_purpose": Enforced(("last_purpose",), ("delete",)),
+    "withdrawn": Enforced(("withdrawal",), ("delete",)),
 }
 
 
@@ -70,7 +69,6 @@ ENDED_BY: dict[str, tuple[AppliesTo, ...]] = {
             "company",
             "consumption",
             "age_band",
-            "other_with_consent",
             "life_event",
             "protection",
         ),
@@ -78,6 +76,7 @@ ENDED_BY: dict[str, tuple[AppliesTo, ...]] = {
     ),
     "marketing_choice": ("consent_proofs",),
     "correction": ("rectified", *_REGISTRANT),
+    "other_with_consent": ("withdrawn", *_REGISTRANT),
     "participation": ("participations",),
     "diet": ("diets",),
     "contract": ("customers",),
@@ -180,15 +179,10 @@ def _rules(policy: Policy) -> list[Fault]:
 def without_data(policy: Policy) -> list[str]:
     """Codes of the rules that have nothing to do.
 
-    No source delivers data of that kind, or it is handled at ingest (full IP addresses are
-    truncated). Books are only what category `order` names as such.
+    Full IP addresses are truncated at ingest. Books are only what category `order` names as such.
     """
     used = policy.categories["order"].retention
-    idle = [
-        code
-        for code, rule in policy.retention.items()
-        if ENFORCED[rule.applies_to].no_data or rule.applies_to == "ip_addresses"
-    ]
+    idle = [code for code, rule in policy.retention.items() if rule.applies_to == "ip_addresses"]
     return sorted(
         [
             *idle,

@@ -113,7 +113,8 @@ class Strict(BaseModel):
 class Controller(Strict):
     """The controller (P1).
 
-    `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10).
+    `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10). `domains`:
+    of the mail addresses of those who work for it, which are nobody's in the register.
     """
 
     name: Text
@@ -123,6 +124,7 @@ class Controller(Strict):
     financial_year_ends: Annotated[
         str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
     ]
+    domains: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")], ...] = ()
 
 
 class Contact(Strict):
@@ -375,6 +377,12 @@ class Policy(Strict):
             for name, product in self.products.items()
             if not (channel in MOBILE_BARRED_ON and product.mobile_subscription)
         )
+
+    @property
+    def own_contacts(self) -> tuple[str, ...]:
+        """The domains, addresses and numbers of the controller itself."""
+        controller = self.controller
+        return (*controller.domains, controller.email, self.contact.email, controller.phone)
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
         """The code and retention rule of a kind of data; there is exactly one for each."""

@@ -36,6 +36,10 @@ AT_MOST = {
         "3 months",
         "GDPR 5(1)(b) and (e): what serves no purpose is not kept",
     ),
+    "withdrawn": (
+        "1 months",
+        "GDPR 7(3), 17(1)(b), 12(3): what was consented to goes when the consent has gone",
+    ),
     "rectified": (
         "3 months",
         "GDPR 16, 12(3): what was wrong is removed when the correction must have been carried out",

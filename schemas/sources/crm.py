@@ -8,11 +8,12 @@ from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rul
 
 CODES = {
     "CRM-RECORD-ID": (
-        "the contact has no Record ID, or a placeholder or a number that a spreadsheet cut short: "
+        "the contact has no id of its CRM, or a placeholder or a number that a spreadsheet cut "
+        "short: "
         "it cannot be distinguished from another"
     ),
     "CRM-DATE": (
-        "a date of a contact that has not opted out is in neither of the export's two formats, or "
+        "a date of a contact that has not opted out is in none of the export's formats, or "
         "is no calendar date"
     ),
     "CONTRACT-NUMBER": (
@@ -38,10 +39,10 @@ CODES = {
 
 
 class ContactRecord(TableModel):
-    """One contact of the HubSpot export."""
+    """One contact of an export."""
 
     record_no: Count = column("technical", "the record in its delivery", required=True)
-    contact_id: Text = column("technical", "Record ID; null: none that can be used")
+    contact_id: Text = column("technical", "the vendor's id; null: none that can be used")
     dates_readable: Flag = flag("CRM-DATE")
 
     @row_rule("CRM-RECORD-ID")

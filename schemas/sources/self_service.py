@@ -19,6 +19,10 @@ CODES = {
         "a value is not a text, or not one of its attribute: an e-mail address, a telephone "
         "number, a calendar day, a language"
     ),
+    "SELF-DATA": (
+        "other data has no number, topic, value or version of the text that was accepted, or "
+        "neither a consent nor its withdrawal; a withdrawal needs number and topic alone"
+    ),
     "SELF-CORRECTION": "a correction does not name its request, or which value it replaces",
 }
 
@@ -49,3 +53,15 @@ class CorrectionRecord(TableModel):
 
     class Config:
         name = "correction_record"
+
+
+class OtherDataRecord(TableModel):
+    """Other data that the registrant has consented to, or the end of the consent."""
+
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    time_readable: Flag = flag("SELF-TIME")
+    subject_known: Flag = flag("SELF-SUBJECT")
+    consent_stated: Flag = flag("SELF-DATA")
+
+    class Config:
+        name = "other_data_record"

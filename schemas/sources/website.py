@@ -15,6 +15,12 @@ CODES = {
     ),
     "MATOMO-DURATION": "visitDuration is not a number of seconds between none and two days",
     "MATOMO-ACTIONS": "actionDetails is not a list",
+    "SNOWPLOW-EVENT": "the event has no event_id",
+    "SNOWPLOW-TIME": "neither derived_tstamp nor collector_tstamp is a time up to the delivery",
+    "LOG-LINE": "the line is not of the combined format",
+    "LOG-BOT": "the request is a program's, by what it calls itself",
+    "LOG-NO-PAGE": "the request opened no page: another method or answer, or a part of a page",
+    "LOG-WITHIN": "the page was opened from the site itself; only the first of a visit is taken in",
 }
 
 
@@ -40,3 +46,27 @@ class VisitRecord(TableModel):
 
     class Config:
         name = "visit_record"
+
+
+class EventRecord(TableModel):
+    """One event of Snowplow."""
+
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    event_named: Flag = flag("SNOWPLOW-EVENT")
+    time_readable: Flag = flag("SNOWPLOW-TIME")
+
+    class Config:
+        name = "event_record"
+
+
+class RequestRecord(TableModel):
+    """One line of the web server's log."""
+
+    record_no: Count = column("technical", "the record in its delivery", required=True)
+    line_readable: Flag = flag("LOG-LINE")
+    by_a_person: Flag = flag("LOG-BOT")
+    a_page: Flag = flag("LOG-NO-PAGE")
+    enters: Flag = flag("LOG-WITHIN")
+
+    class Config:
+        name = "request_record"

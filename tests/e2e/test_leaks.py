@@ -22,6 +22,15 @@ from assets.storage.data_root import DataRoot
 from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS
+from tests.support.activity_records import (
+    attendee,
+    call,
+    mail,
+    other_data,
+    put_csv,
+    put_lines,
+    social_use,
+)
 from tests.support.commands import Ended, refresh
 from tests.support.data_roots import copied, mart_tables, parquet_rows, texts_of_parquet
 from tests.support.deliveries import basic_data, changes, csv, put
@@ -336,6 +345,36 @@ def self_service(data_root: DataRoot) -> None:
     )
 
 
+def activities(data_root: DataRoot) -> None:
+    """What people do with us: events, messages, calls, social media, other data."""
+    kept = marked("event name", "ticket type")
+    cut = marked("notes", "diet", "text", prefix="cut")
+    attended = attendee(
+        1, f"{MARK}given", f"{MARK}family",
+        **{"Event Name": kept["event name"], "Ticket Type": kept["ticket type"]},
+        Erityisruokavalio=cut["diet"], Huomioitavaa=cut["notes"],
+    )  # fmt: skip
+    odd = {**attended, **marked("Attendee Status", "Quantity", "Event End Date")}
+    put_csv(data_root, DAY, [attended, odd])
+    liisa = f"{MARK}liisa@example.fi"
+    for number, date in enumerate(("Thu, 20 Nov 2025 10:00:00 +0200", f"{MARK}date"), 1):
+        sent = mail(number, f"{MARK}cutsender <{liisa}>", "info@qvik.com", date)
+        put(data_root, "correspondence", DAY, "message", sent, 1)
+    called = call(f"{MARK}call1", PHONE, "2026-11-01T08:00:00Z", subject=f"{MARK}cutsubject")
+    odd_call = {**called, "dialog": [{"start": f"{MARK}start", "duration": f"{MARK}long"}]}
+    put_lines(data_root, "correspondence", DAY, "calls", [called, odd_call])
+    use = social_use(
+        1, f"{MARK}customer", "2026-11-01T08:00:00Z", **marked("handle"), text=cut["text"]
+    )
+    put_lines(data_root, "social_media", DAY, "uses", [use, {**use, **marked("action", "used_at")}])
+    other = {
+        **other_data(1, "2026-11-01T08:00:00Z"),
+        **marked("data_id", "topic", "value", "text_version"),
+        "subject_key": liisa,
+    }
+    put_lines(data_root, "self", DAY, "other_data", [other, {**other, **marked("given_at")}])
+
+
 def refused(data_root: DataRoot) -> None:
     """Deliveries that do not hold, under names that tell, and folders that are none of ours."""
     row = csv([{"order_number": f"{MARK}refused"}])
@@ -372,7 +411,16 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     root = tmp_path_factory.mktemp("marked") / "data"
     data_root = DataRoot(root)
     data_root.create()
-    for fill in (population_register, crm, website, consents, credit_bureau, self_service, refused):
+    for fill in (
+        population_register,
+        crm,
+        website,
+        consents,
+        credit_bureau,
+        self_service,
+        activities,
+        refused,
+    ):
         fill(data_root)
     return Taken(root, refresh(root))
 
@@ -412,6 +460,7 @@ def test_the_marked_records_were_ingested_and_the_odd_records_were_not(taken: Ta
     assert f"{MARK}secret" not in raw
     assert f"{MARK}loans" not in raw
     assert f"{MARK}creed" not in raw
+    assert f"{MARK}cut" not in raw
     for dataset in (
         "contacts",
         "contracts",
@@ -423,6 +472,11 @@ def test_the_marked_records_were_ingested_and_the_odd_records_were_not(taken: Ta
         "muutokset",
         "edits",
         "corrections",
+        "eventbrite_attendees",
+        "message",
+        "calls",
+        "uses",
+        "other_data",
     ):
         entries = [
             json.loads(path.read_text())

@@ -13,7 +13,7 @@ import pytest
 from assets.documents import source_rules
 from assets.register.linkage_round import LINK_RULES
 from assets.sources.all_sources import SOURCES as ALL_SOURCES
-from schemas import backup, eligibility, files, holds, profiles, proof, requests, staged
+from schemas import backup, eligibility, fetching, files, holds, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import conflicts
@@ -28,6 +28,7 @@ SOURCES = source_rules.modules()
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "refusals": REFUSALS,
     "faults": FAULTS,
+    "fetches": fetching.CODES,
     "links": dict.fromkeys(LINK_RULES, ""),
     "retention": load_policy().retention,
     "eligibility": eligibility.CODES,
@@ -119,6 +120,7 @@ def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
         for catalogue in (
             REFUSALS,
             FAULTS,
+            fetching.CODES,
             eligibility.CODES,
             profiles.CODES,
             conflicts.CODES,

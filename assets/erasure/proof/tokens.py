@@ -170,7 +170,9 @@ _CODES_IN_GROUPS = f"""SELECT 'identity_code:' || parts[1]
         substr('{_CHECK}', ((parts[1] || parts[3])::BIGINT % 31)::INTEGER + 1, 1)"""
 _WORDS = """SELECT unnest(list_distinct(['customer_number:' || upper(word),
         'customer_number:' || lower(word), 'user_id:' || upper(word), 'user_id:' || lower(word),
-        'contact_id:' || word, 'visitor_id:' || lower(word)])) AS identifier
+        'contact_id:' || CASE
+            WHEN length(word) = 15 AND starts_with(word, '003') THEN contact_id_canonical(word)
+            ELSE word END, 'visitor_id:' || lower(word)])) AS identifier
     FROM (
         SELECT part AS word FROM words
         UNION SELECT unnest(regexp_extract_all(part, '[0-9A-Za-z]+')) FROM words

@@ -44,6 +44,7 @@ NOT_SHOWN = (
     "segregated_orders",
     "segregated_consents",
     "visits_per_month",
+    "event_attendance",
     "departed",
     "expired",
     "contradictions",

@@ -4,14 +4,15 @@ consent or contract.
 Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, whichever of
 theirs it is, in a column of a category that is derived from nothing. *On consent or contract*: one
 of the category's purposes has that basis, and the registrant has a contract or order, or has
-consented to that purpose. All of the register is processed automatically.
+consented to that purpose; or each row of the category has a consent of its own. All of the register
+is processed automatically.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from assets.documents.stored_data import technical
+from assets.documents.stored_data import technical, with_consent
 from assets.rights.access.gathering import Gathered, Row
 from schemas.columns import categories
 from schemas.declarations import Declaration, declared
@@ -80,11 +81,10 @@ def _kept(
 def _is_portable(policy: Policy, declaration: Declaration, purposes: set[str]) -> bool:
     category = policy.categories[declaration.category]
     provided = not category.derived_from and not technical(policy, declaration.category)
-    return (
-        provided
-        and bool({"consent", "contract"} & set(declaration.bases))
-        and bool(purposes & set(declaration.purposes))
+    by_purpose = {"consent", "contract"} & set(declaration.bases) and purposes & set(
+        declaration.purposes
     )
+    return provided and (declaration.category in with_consent() or bool(by_purpose))
 
 
 def _distinct(rows: list[Row], order: list[str]) -> list[Row]:

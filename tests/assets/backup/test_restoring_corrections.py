@@ -13,6 +13,7 @@ import pytest
 from assets.backup import generations, restoring
 from assets.rights import rectification
 from assets.storage.data_root import DataRoot
+from schemas.marts import MARTS
 from tests.support.corrections import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
 from tests.support.data_roots import contents, copied, files_containing
 from tests.support.registers import TODAY, refresh, rows
@@ -26,7 +27,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     data_root = DataRoot(tmp_path_factory.mktemp("corrected") / "data")
     data_root.create()
     crm(data_root, FIRST)
-    refresh(data_root, date(2026, 11, 19), ["customer_care"])
+    refresh(data_root, date(2026, 11, 19))
     generation = generations.make(data_root, None, NOW).name
     rectification.deliver(
         data_root,
@@ -52,7 +53,7 @@ def generation(corrected: tuple[Path, str]) -> str:
 def test_a_generation_from_before_a_correction_comes_back_corrected(
     data_root: DataRoot, generation: str
 ) -> None:
-    refresh(data_root, TODAY)
+    refresh(data_root, TODAY, MARTS)
     before = contents(data_root.root)
     restoring.restore(data_root, None, generation, TODAY)
     assert contents(data_root.root) == before
@@ -62,7 +63,7 @@ def test_a_generation_from_before_a_correction_comes_back_corrected(
 def test_an_old_value_beyond_its_retention_period_does_not_come_back(
     data_root: DataRoot, generation: str
 ) -> None:
-    refresh(data_root, OVER)
+    refresh(data_root, OVER, ["customer_care"])
     assert files_containing(data_root.root, [OLD_MAIL]) == []
     restoring.restore(data_root, None, generation, OVER)
     assert files_containing(data_root.root, [OLD_MAIL]) == []
@@ -75,7 +76,7 @@ def test_an_old_value_beyond_its_retention_period_does_not_come_back(
 def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(
     data_root: DataRoot, generation: str, tmp_path: Path
 ) -> None:
-    refresh(data_root, TODAY)
+    refresh(data_root, TODAY, MARTS)
     generations.make(data_root, None, datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
     empty = DataRoot(tmp_path / "empty")
     empty.create()

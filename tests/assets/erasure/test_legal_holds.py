@@ -18,7 +18,7 @@ from assets.erasure.proof import certificates
 from assets.ingest import raw
 from assets.requests import ledger
 from assets.rights import lookup
-from assets.sources import crm
+from assets.sources.crm import crm
 from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied, files_containing, ledger_entries, parquet_rows

@@ -15,7 +15,7 @@ import pytest
 
 from assets.ingest import deliveries, raw
 from assets.ingest.deliveries import Entry
-from assets.sources import crm
+from assets.sources.crm import crm
 from assets.staging import lake_rewrite, staged
 from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot

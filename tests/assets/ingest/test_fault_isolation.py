@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assets.ingest import fault_isolation, raw
 from assets.ingest.fault_isolation import isolate
-from assets.sources import crm
+from assets.sources.crm import crm
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
@@ -86,9 +86,9 @@ QUARANTINE = (
     ("made", "where"),
     [
         (FAILS_WHEN_STAGED, "assets/staging/staged.py:"),
-        (FAILS_WHEN_IDENTIFIED, "assets/ingest/raw.py:"),
-        (FAILS_WHEN_MINIMISED, "assets/ingest/raw.py:"),
-        (CANNOT_BE_DATED, "assets/ingest/raw.py:"),
+        (FAILS_WHEN_IDENTIFIED, "assets/ingest/intake.py:"),
+        (FAILS_WHEN_MINIMISED, "assets/ingest/intake.py:"),
+        (CANNOT_BE_DATED, "assets/ingest/intake.py:"),
     ],
     ids=["staged", "identified", "minimised", "dated"],
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.ingest import json_text, raw
+from assets.ingest import intake, json_text
 from assets.ingest.file_formats.batches import DEEPEST_RECORD
 from assets.sources import credit_bureau
 from assets.sources.source import STATEMENT_MACROS
@@ -75,7 +75,7 @@ def faults(*payloads: str) -> list[list[str]]:
         }
     )
     with DUCKDB.cursor() as connection:
-        stored = raw.store(connection, "credit_bureau", REPORTS, batch, suppressing=False)
+        stored = intake.store(connection, "credit_bureau", REPORTS, batch, suppressing=False)
     return stored["faults"].to_pylist()
 
 
@@ -135,7 +135,7 @@ def test_a_record_that_only_duckdb_reads_is_found_by_its_identifiers() -> None:
         }
     )
     with DUCKDB.cursor() as connection:
-        stored = raw.store(connection, "credit_bureau", REPORTS, batch, suppressing=False)
+        stored = intake.store(connection, "credit_bureau", REPORTS, batch, suppressing=False)
     assert stored["identifiers"].to_pylist() == [["identity_code:010180-9110"]]
 
 

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from assets.register import choices, lasting_refusals
 from assets.register import holds as holds_in_force
 from assets.register.current_statements import STATEMENT
+from assets.sources.source import STATEMENT_MACROS
+from schemas.identifiers import install
 from schemas.policy.loader import load_policy
 from tests.support.examples import examples
 
@@ -135,6 +137,7 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
                     for subject in sorted(reached)
                 ],
             )
+        _at_home(connection)
         choices.gather(connection, POLICY, TODAY)
         return {
             (registrant_id, int(key), holds)
@@ -142,6 +145,76 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
                 "SELECT registrant_id, record_key, holds FROM registrant_choice_log"
             ).fetchall()
         }
+
+
+def _at_home(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give A a name and an address, and the connection the macros of a build."""
+    install(connection)
+    connection.execute(STATEMENT_MACROS)
+    connection.execute(
+        """CREATE TEMP TABLE name_history AS
+        SELECT 'A' AS registrant_id, 'Maija Liisa' AS given_names, 'Esimerkki' AS family_name"""
+    )
+    connection.execute(
+        """CREATE TEMP TABLE address_history AS SELECT 'A' AS registrant_id,
+            'Testikatu 1 A 2' AS street, '00100' AS postcode, NULL::VARCHAR AS country"""
+    )
+
+
+def word(nth: int, days: int, choice: str, subject: str, **more: str) -> Row:
+    day = TODAY + timedelta(days=days)
+    return {
+        "choice": choice,
+        "subject": subject,
+        "channel": "phone",
+        "origin": "prohibitions:phone-list",
+        "at": datetime(day.year, day.month, day.day, tzinfo=UTC),
+        "nth": nth,
+        **more,
+    }
+
+
+def test_the_end_of_one_listed_number_is_not_that_of_another() -> None:
+    assert gathered(
+        [
+            word(0, -30, "prohibited", "email:a@example.fi"),
+            word(1, -60, "prohibited", "email:old@example.fi"),
+            word(2, -1, "lifted", "email:old@example.fi"),
+        ]
+    ) == {("A", 0, True), ("A", 1, False), ("A", 2, False)}
+
+
+def test_a_listed_prohibition_goes_on_until_its_last_day() -> None:
+    assert gathered(
+        [
+            word(0, -30, "prohibited", "email:a@example.fi"),
+            word(1, 1, "lifted", "email:a@example.fi"),
+        ]
+    ) == {("A", 0, True), ("A", 1, False)}
+
+
+def test_a_telephone_ban_of_a_list_ends_after_three_years_and_no_consent_ends_it() -> None:
+    consent = {"origin": "consents:web-form"}
+    assert gathered(
+        [
+            word(0, -1500, "prohibited", "email:a@example.fi"),
+            word(1, -30, "prohibited", "email:a@example.fi"),
+            word(2, -1, "granted", "email:a@example.fi", **consent),
+        ]
+    ) == {("A", 0, False), ("A", 1, True), ("A", 2, True)}
+
+
+def test_the_postal_list_refuses_post_to_that_name_at_that_address() -> None:
+    with duckdb.connect() as connection:
+        install(connection)
+        connection.execute(STATEMENT_MACROS)
+        keys = connection.execute(
+            """SELECT postal_key('MAIJA', 'Esimerkki', 'Testikatu 1A2', '00100'),
+                postal_key('Matti', 'Esimerkki', 'Testikatu 1A2', '00100')"""
+        ).fetchall()[0]
+    listed = {"channel": "post", "origin": "prohibitions:post-list"}
+    words = [word(nth, -1, "prohibited", f"postal:{key}", **listed) for nth, key in enumerate(keys)]
+    assert gathered(words) == {("A", 0, True)}
 
 
 def day_of(word: Row) -> date:

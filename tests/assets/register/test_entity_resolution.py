@@ -526,11 +526,14 @@ class TestSimilarity:
 
 class TestMailboxesAndVisitors:
     @pytest.mark.parametrize(("holders", "expected"), [("", {"xy"}), ("a", {"axy"}), ("ab", set())])
-    def test_who_is_only_an_email_joins_its_only_holder(self, connection, world, holders, expected):
+    @pytest.mark.parametrize(("kind", "contact"), [("email", MAIL), ("phone", PHONE)])
+    def test_who_is_only_a_contact_joins_its_only_holder(
+        self, connection, world, kind, contact, holders, expected
+    ):
         for person_key, name in zip(holders, ("Aino", "Eero"), strict=False):
-            world.say(person_key, given_names=name, family_name="Berg", emails=[MAIL])
-        world.identify("x", "email", MAIL)
-        world.say("y", emails=[MAIL])
+            world.say(person_key, given_names=name, family_name="Berg", **{f"{kind}s": [contact]})
+        world.identify("x", kind, contact)
+        world.say("y", **{f"{kind}s": [contact]})
         assert shared_clusters(connection, world) == expected
 
     def test_mailboxes_do_not_join_two_people(self, connection, world):

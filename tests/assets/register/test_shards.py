@@ -58,7 +58,7 @@ NUMBERED = {
     "browser_cohorts",
     "proposed_links",
     "followed_links",
-    "email_holders",
+    "contact_holders",
 }
 
 Rows = Counter[tuple[str, ...]]

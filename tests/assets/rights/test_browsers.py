@@ -12,7 +12,7 @@ from assets.erasure import erasing
 from assets.ingest import deliveries, raw
 from assets.requests import ledger
 from assets.rights import lookup
-from assets.sources import website
+from assets.sources.website import website
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put

@@ -16,7 +16,7 @@ from assets.sources.credit_bureau import SOURCE
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage, text
 
-REPORTS = SOURCE.datasets[0]
+REPORTS, UC = SOURCE.datasets
 CODE = "020180-999Y"
 COMPANY = "9000000-3"
 PAID = {
@@ -264,3 +264,43 @@ def test_whatever_the_types_every_report_is_staged_or_has_a_code(
     assert {row["record_no"] for row in done.tables["credit_reports"]} | {
         record for record, codes_of_record in done.codes.items() if codes_of_record
     } == set(range(len(changes)))
+
+
+def uc_report(number: str, **attributes: str) -> dict[str, Any]:
+    return {
+        "@id": "1",
+        "@name": "Testperson",
+        "@styp": "K39",
+        **{f"@{name}": value for name, value in attributes.items()},
+        "group": [
+            {"@id": "W080", "term": [{"@id": "W08001", "#text": number}]},
+            {"@id": "W131", "term": [{"@id": "W13105", "#text": "J"}]},
+        ],
+    }
+
+
+class TestUc:
+    def test_a_report_is_about_the_person_of_its_number(self) -> None:
+        done = stage(UC, [uc_report("811228-9874", purposeCode="1")])
+        row = done.only("credit_reports")
+        assert (row["purpose_code"], row["credit_class"], row["scale"]) == ("1", "J", "UC W13105")
+        assert done.only("identifiers")["value"] == "198112289874"
+
+    def test_only_number_decision_and_purpose_reach_the_disk(self) -> None:
+        kept = keep(UC, [uc_report("8112289874", purposeCode="1")]).payloads[0]
+        assert "Testperson" not in kept
+        assert "K39" not in kept
+
+    @pytest.mark.parametrize(
+        ("payload", "expected"),
+        [
+            (uc_report("8112289874"), {"CREDIT-PURPOSE"}),
+            (uc_report("8112289874", purposeCode="8"), {"CREDIT-OTHER-PURPOSE"}),
+            (uc_report("8112289875", purposeCode="1"), {"CREDIT-HETU-CHECKSUM"}),
+            ({"@id": "1"}, {"CREDIT-SUBJECT", "CREDIT-PURPOSE"}),
+        ],
+    )
+    def test_a_report_that_may_not_be_used_says_why(
+        self, payload: dict[str, Any], expected: set[str]
+    ) -> None:
+        assert codes(UC, payload) == expected

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.ingest import raw
-from assets.sources.crm import SOURCE
+from assets.sources.crm.crm import SOURCE
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.examples import examples
 from tests.support.registers import TODAY
 from tests.support.source_batches import codes, keep, stage
 
-CONTACTS, CONTRACTS, ORDERS = SOURCE.datasets
+CONTACTS, CONTRACTS, ORDERS, *_ = SOURCE.datasets
 CODE = "020180-999Y"
 NO_DATES = [
     "infinity",

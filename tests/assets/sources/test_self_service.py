@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from assets.sources.self_service import SOURCE
 from schemas.vocabulary import RECTIFIABLE
+from tests.support.activity_records import other_data
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
-EDITS, CORRECTIONS = SOURCE.datasets
+EDITS, CORRECTIONS, OTHER_DATA = SOURCE.datasets
 REQUEST, HASH = "Q0123456789ABCDEFG", "ab" * 32
 
 
@@ -203,3 +204,38 @@ def test_of_someone_under_protected_identity_no_address_stays() -> None:
             ).fetchone()
             assert bare
             assert "Katu" not in bare[0]
+
+
+@pytest.mark.clause("P5.7")
+class TestOtherData:
+    def test_it_is_kept_with_the_text_that_was_accepted(self) -> None:
+        row = stage(OTHER_DATA, [other_data(1, "2026-11-16T08:00:00Z")]).only("other_data")
+        assert (row["topic"], row["value"], row["consent"], row["text_version"]) == (
+            "harrastus",
+            "purjehdus 1",
+            "granted",
+            "2026-1",
+        )
+
+    @pytest.mark.parametrize("status", ["withdrawn", "unknown", ""])
+    def test_without_a_consent_its_value_never_reaches_the_disk(self, status: str) -> None:
+        kept = keep(OTHER_DATA, [other_data(1, "2026-11-16T08:00:00Z", status)])
+        assert "purjehdus" not in kept.payloads[0]
+
+    def test_a_withdrawal_counts_without_a_readable_time(self) -> None:
+        staged = stage(OTHER_DATA, [other_data(1, "soon", "withdrawn", text_version="")])
+        assert staged.only("other_data")["consent"] == "withdrawn"
+
+    @pytest.mark.parametrize(
+        ("wrong", "code"),
+        [
+            ({"data_id": ""}, "SELF-DATA"),
+            ({"topic": ""}, "SELF-DATA"),
+            ({"value": ""}, "SELF-DATA"),
+            ({"text_version": ""}, "SELF-DATA"),
+            ({"given_at": "2026-11-16"}, "SELF-TIME"),
+            ({"subject_key": "nobody"}, "SELF-SUBJECT"),
+        ],
+    )
+    def test_what_cannot_be_used_says_why(self, wrong: dict[str, str], code: str) -> None:
+        assert codes(OTHER_DATA, {**other_data(1, "2026-11-16T08:00:00Z"), **wrong}) == {code}

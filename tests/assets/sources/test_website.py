@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.sources.website import SOURCE
+from assets.sources.website.website import SOURCE
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage, text
 

@@ -90,7 +90,7 @@ def test_it_covers_the_schemas_sources_and_staging_that_decide_and_no_more() -> 
         "schemas.values",
         "schemas.staged",
         "schemas.sources.crm",
-        "assets.sources.crm",
+        "assets.sources.crm.contacts",
         "assets.staging.staged",
         "assets.staging.shared_keys",
     } <= modules

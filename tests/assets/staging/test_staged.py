@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assets.sources import crm
+from assets.sources.crm import crm
 from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put

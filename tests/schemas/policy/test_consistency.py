@@ -422,11 +422,11 @@ def test_a_source_that_is_read_and_missing_is_to_be_added(tmp_path: Path) -> Non
 
 
 def test_a_name_that_several_places_use_is_one_fault(tmp_path: Path) -> None:
-    text = without("events")
+    text = POLICY_FILE.read_text(encoding="utf-8").replace("sources: [events]", "sources: [fairs]")
     (fault,) = faults(tmp_path, text)
     assert fault.startswith(f"line {line_of(text, '  participation:') + 3} (P5.5): ")
-    assert "'events' is none of the sources that there are, and 1 more place names it" in fault
-    assert fault.endswith("or add `events:` under `sources`")
+    assert "'fairs' is none of the sources that there are, and 1 more place names it" in fault
+    assert fault.endswith("or add `fairs:` under `sources`")
 
 
 @pytest.mark.parametrize(

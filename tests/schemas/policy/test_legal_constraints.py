@@ -101,9 +101,8 @@ REFUSED = [
         "it tells of religion or belief (GDPR 9), which this register never has",
     ),
     (
-        "fi: erityisruokavalio, sv: specialkost}\n    clause: P5.5\n    sources: [events]\n"
-        "    purposes: []",
-        "fi: erityisruokavalio, sv: specialkost}\n    clause: P5.5\n    sources: [events]\n"
+        'endast för evenemanget)"}\n    clause: P5.5\n    sources: [events]\n    purposes: []',
+        'endast för evenemanget)"}\n    clause: P5.5\n    sources: [events]\n'
         "    purposes: [customer_care]",
         "categories.diet.purposes.0",
         "GDPR 9",

@@ -259,5 +259,8 @@ class TestPolicy:
             "website",
             "credit_bureau",
             "self",
+            "events",
+            "correspondence",
+            "social_media",
         }
         assert load_policy().derivation("consumption") == {"consumption", "order"}

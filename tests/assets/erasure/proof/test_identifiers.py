@@ -28,6 +28,8 @@ ERASED = (
     "email:aino@example.fi",
     "customer_number:C7000001",
     "visitor_id:a1a1a1a1a1a1a1a1",
+    "contact_id:lyyti:321-1",
+    "contact_id:x:liisa.t",
 )
 TELLING = ("identity_code", "customer_number", "contact", "hashed_contact", "website_identifier")
 # Columns of these categories that tell nobody by themselves, or say again what the column beside
@@ -152,6 +154,8 @@ STAGED = {
     "marketing_choices": {"subject": "'visitor_id:a1a1a1a1a1a1a1a1'"},
     "orders": {"customer_number": "'C7000001'"},
     "visits": {"visitor_id": "'a1a1a1a1a1a1a1a1'"},
+    "participations": {"participation": "'lyyti:321-1'"},
+    "social_media": {"network": "'x'", "handle": "'liisa.t'"},
 }
 
 

@@ -154,6 +154,14 @@ def test_the_policy_decides_and_no_list() -> None:
     assert set(portable(opened, someone(**CONTRACT))) == {"contact_points", "names"}
 
 
+@pytest.mark.clause("P5.7")
+def test_what_each_row_has_a_consent_for_is_taken_without_a_contract() -> None:
+    gathered = someone()
+    given = {"source": "self", "stated_at": "2026-11-17", "topic": "hobby", "value": "sailing"}
+    gathered.statements = {"other_data": [{**given, "consent": "granted", "text_version": None}]}
+    assert [row["value"] for row in portable(POLICY, gathered)["other_data"]] == ["sailing"]
+
+
 def test_what_was_taken_back_is_not_taken() -> None:
     gathered = someone(**CONTRACT)
     gathered.statements["contact_points"][0]["op"] = "retract"

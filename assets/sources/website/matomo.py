@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.formats import JsonArray
-from assets.sources.source import Dataset, Frame, Source
+from assets.sources.source import Dataset, Frame
 from schemas.sources.website import VisitRecord
 from schemas.staged import ContactPoints, Identifiers, VisitActions, Visits
 
@@ -242,26 +242,20 @@ _ACCOUNT_ADDRESS = """
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM identified_visits WHERE kind = 'email'"""
 
-SOURCE = Source(
-    name="website",
-    description="Visits to the website (Matomo)",
-    datasets=(
-        Dataset(
-            name="visits",
-            format=JsonArray(),
-            minimise=_minimised(),
-            without_location=_without("payload", ("visitIp", *_PLACE)),
-            identify=_IDENTIFY,
-            prepare=_PREPARE,
-            disclosable=_DISCLOSABLE,
-            vendor=VisitRecord,
-            vendor_query=_VENDOR,
-            frames=(
-                Frame(Visits, _VISITS),
-                Frame(VisitActions, _ACTIONS, essential=False),
-                Frame(Identifiers, _IDENTIFIERS),
-                Frame(ContactPoints, _ACCOUNT_ADDRESS, essential=False),
-            ),
-        ),
+VISITS = Dataset(
+    name="visits",
+    format=JsonArray(),
+    minimise=_minimised(),
+    without_location=_without("payload", ("visitIp", *_PLACE)),
+    identify=_IDENTIFY,
+    prepare=_PREPARE,
+    disclosable=_DISCLOSABLE,
+    vendor=VisitRecord,
+    vendor_query=_VENDOR,
+    frames=(
+        Frame(Visits, _VISITS),
+        Frame(VisitActions, _ACTIONS, essential=False),
+        Frame(Identifiers, _IDENTIFIERS),
+        Frame(ContactPoints, _ACCOUNT_ADDRESS, essential=False),
     ),
 )

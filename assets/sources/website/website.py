@@ -1,0 +1,13 @@
+"""The source `website`: Matomo's visits, Snowplow's events, and the web server's log."""
+
+from __future__ import annotations
+
+from assets.sources.source import Source
+from assets.sources.website import access_log, matomo, snowplow
+
+SOURCE = Source(
+    name="website",
+    description="Visits to the website (Matomo, Snowplow, access logs)",
+    purpose="analytics",
+    datasets=(matomo.VISITS, snowplow.EVENTS, access_log.REQUESTS),
+)
