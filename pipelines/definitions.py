@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import dagster as dg
 
 from assets.backup import assets as backup_assets
 from assets.connectors import assets as connectors_assets
+from assets.connectors.connector import Connector
+from assets.connectors.web_api import FetchError
 from assets.dagster_support.runs import Today
 from assets.documents import assets as documents_assets
 from assets.erasure import assets as erasure_assets
@@ -39,22 +42,27 @@ from schemas.policy.loader import load_policy, policy_file
 def build_definitions(**resources: object) -> dg.Definitions:
     """Return the definitions; `resources` replace the default ones.
 
-    The pipeline does not start with an invalid policy or `connectors.yaml`, or with a column or
-    source that the policy does not cover.
+    The pipeline does not start with an invalid policy, or with a column or source that the policy
+    does not cover. With an invalid `connectors.yaml` nothing is fetched, and the rest goes on.
 
     Raises:
-        PolicyError, DeclarationError, PurposeError, FetchError: What is invalid.
+        PolicyError, DeclarationError, PurposeError: What is invalid.
     """
     policy = load_policy()
     declarations.check(policy)
     check_sources(policy)
     logging.getLogger("dagster.redacted_errors").addFilter(_drop)
-    connectors = configured()
+    connectors: Mapping[str, Connector] | FetchError
     fetched: dict[str, list[str]] = {}
-    for name, connector in connectors.items():
-        fetched.setdefault(connector.origin, []).append(name)
+    try:
+        connectors = configured()
+        for name, connector in connectors.items():
+            fetched.setdefault(connector.origin, []).append(name)
+    except FetchError as error:
+        connectors = error
+    fetching = connectors_assets.assets(connectors, policy)
     assets: list[Any] = [
-        *connectors_assets.assets(connectors, policy),
+        *fetching,
         *ingest_assets.assets(policy, fetched),
         *staging_assets.assets(policy),
         register_assets.register(),
@@ -77,8 +85,8 @@ def build_definitions(**resources: object) -> dg.Definitions:
             *proof_assets.CHECKS,
             *backup_assets.CHECKS,
         ],
-        jobs=jobs(policy, fetching=bool(connectors)),
-        schedules=schedules(policy, fetching=bool(connectors)),
+        jobs=jobs(policy, fetching=bool(fetching)),
+        schedules=schedules(policy, fetching=bool(fetching)),
         sensors=SENSORS,
         resources={
             "data_root": data_root_resource,

@@ -39,6 +39,30 @@ def fetched_asset(name: str, connector: Connector, policy: Policy) -> dg.AssetsD
     return fetch
 
 
-def assets(connectors: Mapping[str, Connector], policy: Policy) -> list[dg.AssetsDefinition]:
-    """Return the assets of all connectors."""
+def wrong_configuration(error: FetchError, policy: Policy) -> dg.AssetsDefinition:
+    """Return the asset that stands for all connectors while their file is not valid.
+
+    It fails with what is wrong, each night, and stops nothing else.
+    """
+
+    @dg.asset(
+        key=["fetched", "configuration"],
+        group_name="fetched",
+        description="Fails until `connectors.yaml` is right; nothing is fetched meanwhile.",
+        partitions_def=days(policy),
+        backfill_policy=ONE_RUN,
+    )
+    @without_values
+    def configuration() -> None:
+        raise error
+
+    return configuration
+
+
+def assets(
+    connectors: Mapping[str, Connector] | FetchError, policy: Policy
+) -> list[dg.AssetsDefinition]:
+    """Return the assets of all connectors; of a file that is not valid, one that says so."""
+    if isinstance(connectors, FetchError):
+        return [wrong_configuration(connectors, policy)]
     return [fetched_asset(name, connector, policy) for name, connector in connectors.items()]

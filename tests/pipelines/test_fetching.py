@@ -71,6 +71,23 @@ def test_since_fetches_from_that_day_on(root: DataRoot, server: Server) -> None:
     assert json.loads(done.stdout)["fetched"]["shop"]["records"] == 3
 
 
+def test_a_wrong_file_fails_what_fetches_and_nothing_else(root: DataRoot) -> None:
+    (root.root / "connectors.yaml").write_text("connectors: {shop: {kind: no_such}}")
+    done = CliRunner().invoke(register, ["fetch"])
+    assert done.exit_code == 1
+    assert "FETCH-CONFIGURATION" in str(done.exception)
+    definitions = build_definitions()
+    with dg.instance_for_test() as instance:
+        day = str(datetime.now(root.policy.zone).date())
+        fetched = definitions.resolve_job_def("fetch").execute_in_process(
+            instance=instance, partition_key=day, raise_on_error=False
+        )
+        [failure] = [event for event in fetched.all_events if event.is_step_failure]
+    assert failure.step_key == "fetched__configuration"
+    assert "FETCH-CONFIGURATION" in str(failure.step_failure_data.user_failure_data)
+    assert definitions.resolve_job_def("refresh")
+
+
 def test_without_connectors_nothing_is_fetched_and_nothing_fails(root: DataRoot) -> None:
     done = CliRunner().invoke(register, ["fetch"])
     assert (done.exit_code, "no connectors are configured" in done.stdout) == (0, True)
