@@ -28,6 +28,7 @@ from assets.staging import staged
 from assets.storage import recorded_files
 from assets.storage.data_root import RECORDED, DataRoot
 from assets.storage.recorded_files import SUMS, DamagedFileError
+from schemas.marts import MARTS
 from tests.support.commands import register
 from tests.support.data_roots import copied, mart_tables, parquet_rows
 from tests.support.deliveries import csv, put
@@ -120,7 +121,7 @@ def before(whole: DataRoot) -> dict[str, Any]:
 def repaired(data_root: DataRoot) -> list[repairing.Step]:
     steps = repairing.plan(data_root, examine(data_root).damages)
     if repairing.carry_out(data_root, steps):
-        build(data_root, TODAY)
+        build(data_root, TODAY, MARTS)
     return steps
 
 

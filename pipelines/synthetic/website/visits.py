@@ -182,7 +182,10 @@ _CITIES = vocabulary(
 
 
 def mixed(values: Ints, salt: int) -> np.ndarray:
-    """64 bits that look random, the same for the same number."""
+    """64 bits that look random, the same for the same number.
+
+    Salts are further apart than numbers are, or one number's would be another one's.
+    """
     state = (np.asarray(values).astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     return np.asarray(state ^ (state >> np.uint64(27)))
@@ -392,7 +395,7 @@ def draw_visits(
     columns = {
         "ip": _addresses(rng, people, who, planting),
         "visitor": visitor_id(people.person[who], device_no),
-        "fingerprint": hexadecimal(mixed(people.person[who] * 2 + device_no, 41)),
+        "fingerprint": hexadecimal(mixed(people.person[who] * 2 + device_no, 1 << 48)),
         "user": user,
         "referrer": pick(
             _REFERRERS,
