@@ -45,7 +45,10 @@ from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
 BATCH_ROWS = 25_000
-UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", UNEXPECTED)
+UNREADABLE = (
+    *("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", "REC-FIELDS"),
+    *("REC-LINE-LENGTH", UNEXPECTED),
+)
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]

@@ -28,9 +28,20 @@ DATASETS = {
 
 
 def test_the_sample_has_a_file_of_every_dataset() -> None:
-    """Corrections are made by the register itself, on request, and no vendor delivers them."""
+    """Corrections are made by the register itself, on request, and no vendor delivers them; what
+    connectors fetch has the content of an export that is sampled, the streets are as postcodes, and
+    a sample this small has no report of UC.
+    """
     sampled = {f"{file.source}.{file.manifest.dataset}" for file in sound_files()}
-    assert set(DATASETS) - sampled <= {"self.corrections"}
+    assert set(DATASETS) - sampled <= {
+        "self.corrections",
+        "authorities.companies_found",
+        "contact_provider.streets",
+        "credit_bureau.uc_reports",
+        "crm.hubspot_api_contacts",
+        "crm.pipedrive_api_people",
+        "crm.salesforce_api_contacts",
+    }
 
 
 def _put(data_root: DataRoot, seed: int, count: int) -> Counter[str]:

@@ -48,7 +48,7 @@ def test_a_dry_run_lists_rule_category_and_layer(root: Path) -> None:
     assert report["rules"]["RET-VISITS-25M"] == sum(
         removal["rows"] for removal in report["gone"] if removal["rule"] == "RET-VISITS-25M"
     )
-    assert "RET-DIET-14D" in report["no_data"]
+    assert "RET-BOOKS-10Y" in report["no_data"]
     assert "RET-VISITS-25M" in asked(root, "--as-of", str(TODAY), "--dry-run").output
 
 

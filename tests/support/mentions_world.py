@@ -150,7 +150,7 @@ def _contacts() -> list[dict[str, str]]:
         contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES
     ]
     several = contact(
-        "880007770001", "Veikko", "Kaksi", f"veikko.kaksi@example.fi; {EMAIL}", "1950-01-01"
+        "880007770001", "Veikko", "Kaksi", f"veikko.kaksi@example.fi or {EMAIL}", "1950-01-01"
     )
     several["Street Address"] = "several0kept"
     notes = {SPOUSES[0][0]: NOTE}

@@ -15,7 +15,8 @@ import pytest
 from assets.erasure import emptied_deliveries, erasing
 from assets.ingest import deliveries, raw
 from assets.requests import ledger
-from assets.sources import consents, crm
+from assets.sources import consents
+from assets.sources.crm import crm
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put

@@ -42,7 +42,7 @@ def deliver(data_root: DataRoot, day: str = DAY) -> None:
             THIRD, "Kolmas", "Vieras", "kolmas@example.fi", "1990-03-03",
             **{"Phone Number": AS_SPREADSHEETS_WRITE_IT["phone"]},
         ),
-        contact(FOURTH, "Neljäs", "Toinen", f"{ADDRESS}; neljas@example.fi", "1991-04-04"),
+        contact(FOURTH, "Neljäs", "Toinen", f"ks. {ADDRESS}", "1991-04-04"),
     ]  # fmt: skip
     put(data_root, "crm", day, "contacts", csv(contacts), len(contacts))
     contract = {
