@@ -171,7 +171,7 @@ def test_a_link_a_folder_and_no_file_are_refused(root: DataRoot, tmp_path: Path)
 
 def test_two_datasets_that_fit_need_a_name(deliver: Deliver) -> None:
     done = deliver(b"\n", "--encoding", "utf-8", source="self")
-    assert "edits, corrections fit the file" in done.stderr
+    assert "edits, corrections, other_data fit the file" in done.stderr
 
 
 def test_a_zip_file_stays_one(root: DataRoot, deliver: Deliver) -> None:

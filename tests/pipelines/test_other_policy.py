@@ -162,6 +162,6 @@ class TestRuns:
                 if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
                 for key in asset.keys
             )
-            if not asset.required_resource_keys & {"data_root", "today"}
+            if not asset.required_resource_keys & {"data_root", "unchecked_data_root", "today"}
         ]
         assert untagged == []
