@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 COMPANIES, FOUND = SOURCE.datasets
-SAMPLES = Path("/work/shared/samples/prh")
 NUMBER = "9000001-1"
 
 
@@ -121,21 +118,6 @@ def test_of_a_sole_trader_only_the_number_reaches_the_disk() -> None:
 )
 def test_a_company_that_cannot_be_used_says_why(fields: dict[str, Any], code: str) -> None:
     assert codes(COMPANIES, company(**fields)) == {code}
-
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="no public payloads here")
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("v3_companies_0112038-9", [set()]),
-        ("bulk_data_20260804", [set(), set(), {"COMPANY-BUSINESS-ID"}]),
-    ],
-)
-def test_public_payloads_go_through(name: str, found: list[set[str]]) -> None:
-    document = json.loads((SAMPLES / f"{name}.json").read_bytes())
-    rows = document["companies"] if isinstance(document, dict) else document
-    done = stage(COMPANIES, rows)
-    assert [done.codes[number] for number in range(len(rows))] == found
 
 
 @settings(deadline=None, max_examples=examples(10))

@@ -19,7 +19,6 @@ from assets.sources.source import Dataset
 from tests.support.examples import examples
 from tests.support.source_batches import Staged, codes, keep, stage
 
-SAMPLES = Path("/work/shared/samples")
 CODE = "020180-999Y"
 # Twelve digits: born on 1 February 1980, and the coordination number of the same day.
 NUMBER, COORDINATION = "198002019985", "198002619982"
@@ -186,14 +185,6 @@ class TestSpar:
             word for word in ("Relation", "Inkomst", "Kon", "Medborgare", "lanKod") if word in text
         ]
 
-    @pytest.mark.skipif(not SAMPLES.exists(), reason="the public samples are not here")
-    def test_public_payloads(self) -> None:
-        for name, protected in (
-            ("INVENTED_protected_person", True), ("spar_2021_1_svar_195704133106", False),
-        ):  # fmt: skip
-            records = xml_records(self.DATASET, SAMPLES / "spar" / f"{name}.xml")
-            assert stage(self.DATASET, records).only("persons")["protected"] is protected
-
 
 class TestVtjQuery:
     DATASET = vtj_query.ANSWERS
@@ -274,13 +265,6 @@ class TestVtjQuery:
         )  # fmt: skip
         (text,) = keep(self.DATASET, [payload]).payloads
         assert set(json.loads(text)["Henkilo"]) == {"Henkilotunnus"}
-
-    @pytest.mark.skipif(not SAMPLES.exists(), reason="the public samples are not here")
-    def test_a_public_payload(self) -> None:
-        records = xml_records(self.DATASET, SAMPLES / "vtj" / "perussanoma3-response-ok.xml")
-        done = stage(self.DATASET, records)
-        assert not done.codes
-        assert shown(done, "names", "family_name") == [("Jäppinen",)]
 
 
 class TestPersonMonitoring:

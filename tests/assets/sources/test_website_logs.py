@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,14 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.register.relationships import SESSIONS
-from assets.sources.website.snowplow import FIELDS
 from assets.sources.website.website import SOURCE
 from tests.assets.sources.test_contact_provider import ANYTHING
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 EVENTS, REQUESTS = SOURCE.datasets[1:]
-SAMPLES = Path("/work/shared/samples")
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
@@ -123,13 +120,6 @@ class TestEvents:
                 f"SELECT * REPLACE (hour(started_at) AS started_at) FROM ({SESSIONS})"
             ).fetchall()
             assert sessions == [("snowplow|s1", 10, 300, "C1", "k2", "d")]
-
-    @pytest.mark.skipif(not SAMPLES.exists(), reason="no public payloads here")
-    def test_the_public_event_goes_through(self) -> None:
-        line = (SAMPLES / "snowplow/enriched_event.tsv").read_text(encoding="utf-8")
-        values = dict(zip(FIELDS, line.rstrip("\n").split("\t"), strict=True))
-        done = stage(EVENTS, [{name: value for name, value in values.items() if value}])
-        assert done.only("visit_actions")["content_interaction"] == "click"
 
 
 def line(
