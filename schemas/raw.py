@@ -27,6 +27,11 @@ FAULTS = {
         "used"
     ),
 }
+UNREADABLE = (
+    *("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", "REC-FIELDS"),
+    *("REC-LINE-LENGTH", "REC-UNEXPECTED"),
+)
+"""Faults of a record that is no JSON object which sources could read: staging passes over it."""
 
 
 class Raw(TableModel):

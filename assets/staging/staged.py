@@ -40,15 +40,12 @@ from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
+from schemas.raw import UNREADABLE
 from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
 from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
 BATCH_ROWS = 25_000
-UNREADABLE = (
-    *("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", "REC-FIELDS"),
-    *("REC-LINE-LENGTH", UNEXPECTED),
-)
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]

@@ -58,9 +58,7 @@ def _answers(chunk: Chunk, drawn: Drawn, form: Format) -> list[tuple[Format, Rec
     if len(who) == 0:
         return []
     planting = Planting(chunk, rng, len(who))
-    for case in CASES:
-        if case.dataset == form.dataset:
-            planting.rows(case.name)
+    planting.cases_of(form.dataset, CASES)
     day = np.zeros(len(who), np.int64)
     unknown = planting.has("consumer_unknown")
     code = people.code.take(pa.array(who))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pipelines.synthetic.arrow_text import Ints, Mask
-from pipelines.synthetic.cases import NO_CASE, case_code, case_named
+from pipelines.synthetic.cases import NO_CASE, Case, case_code, case_named
 
 EPOCH = date(1970, 1, 1)
 EACH_CASE_FROM = 2_000
@@ -122,6 +123,12 @@ class Planting:
         taken = np.sort(fitting[:wanted])
         self.take(case, taken)
         return taken
+
+    def cases_of(self, dataset: str, cases: Iterable[Case]) -> None:
+        """Give each of the dataset's cases its rows."""
+        for case in cases:
+            if case.dataset == dataset:
+                self.rows(case.name)
 
     def take(self, case: str, rows: Ints) -> None:
         """Mark these rows as the case's."""

@@ -84,9 +84,7 @@ def _listed(chunk: Chunk, drawn: Drawn, form: Format) -> list[tuple[Format, Reco
 
 def _planted(chunk: Chunk, rng: np.random.Generator, form: Format, count: int) -> Planting:
     planting = Planting(chunk, rng, count)
-    for case in CASES:
-        if case.dataset == form.dataset:
-            planting.rows(case.name)
+    planting.cases_of(form.dataset, CASES)
     return planting
 
 

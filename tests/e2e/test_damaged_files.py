@@ -21,7 +21,7 @@ from assets.backup import generations, repairing
 from assets.backup.damage import examine
 from assets.ingest import deliveries
 from assets.ingest.raw import ingest
-from assets.register import building
+from assets.register import building, pair_cache
 from assets.requests import ledger
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
@@ -107,7 +107,7 @@ def rows(root: Path) -> dict[str, Any]:
             name = str(path.relative_to(root))
             if not path.is_file() or path.name == SUMS or path.name.startswith("built.json"):
                 continue
-            if name == "lake/compared.parquet":
+            if path.name == pair_cache.COMPARED:
                 continue
             if path.suffix == ".parquet":
                 read[name] = parquet_rows(path)

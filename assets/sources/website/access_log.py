@@ -33,7 +33,7 @@ _KEPT = ", ".join(
 )
 _MINIMISE = f"CASE WHEN json_valid(payload) THEN json_object({_KEPT})::VARCHAR ELSE '{{}}' END"
 
-# What programs call themselves; whoever says nothing is one.
+# What programs call themselves; a request without a name is of one, too.
 _BOTS = (
     "bot|crawl|spider|slurp|preview|facebookexternal|curl|wget|python|go-http|java/|libwww|"
     "httpclient|headless|lighthouse|monitor|uptime|pingdom|scrapy|scan|okhttp|axios|node-fetch|"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
@@ -56,7 +58,9 @@ def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
     ]
 
 
-def _drawn(chunk: Chunk, drawn: Drawn, form: Format, write) -> list[tuple[Format, Records]]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _drawn(
+    chunk: Chunk, drawn: Drawn, form: Format, write: Callable[..., tuple[Text, Text]]
+) -> list[tuple[Format, Records]]:
     rng = chunk.rng(form.name)
     fit = np.flatnonzero((drawn.people.kind == CUSTOMER) & ~drawn.lives.protected)
     least = 12 if chunk.each_case else 0
@@ -64,9 +68,7 @@ def _drawn(chunk: Chunk, drawn: Drawn, form: Format, write) -> list[tuple[Format
     if len(who) == 0:
         return []
     planting = Planting(chunk, rng, len(who))
-    for case in CASES:
-        if case.dataset == form.dataset:
-            planting.rows(case.name)
+    planting.cases_of(form.dataset, CASES)
     day = np.zeros(len(who), np.int64)
     made = chunk.days.day_no[day] - rng.integers(30, 900, len(who))
     numbers = drawn.numbers(form.name).take(len(who))

@@ -209,9 +209,7 @@ def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
         if len(who) == 0:
             continue
         planting = Planting(chunk, rng, count)
-        for case in CASES:
-            if case.dataset == form.dataset:
-                planting.rows(case.name)
+        planting.cases_of(form.dataset, CASES)
         day = rng.integers(0, days.count, count)
         text, key = write(drawn, who, planting)
         made.append(

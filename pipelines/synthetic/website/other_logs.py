@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
@@ -26,8 +28,8 @@ CASES = (
     Case("request_broken", "access_log", 20, "half a line"),
 )
 _CLICK = (
-    '{"schema":"iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0","data":{"schema":'
-    '"iglu:com.snowplowanalytics.snowplow/ad_click/jsonschema/1-0-0","data":{"bannerId":"b1",'
+    '{"schema":"iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0",'
+    '"data":{"schema":"iglu:com.snowplowanalytics.snowplow/ad_click/jsonschema/1-0-0","data":{"bannerId":"b1",'
     '"campaignId":"kesa","targetUrl":"https://www.example.fi/"}}}'
 )
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -45,11 +47,14 @@ def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
     ]
 
 
-def _records(chunk: Chunk, form: Format, numbers: Ints, write) -> tuple[Format, Records]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _records(
+    chunk: Chunk,
+    form: Format,
+    numbers: Ints,
+    write: Callable[[Planting, Ints, Ints], tuple[Text, Text]],
+) -> tuple[Format, Records]:
     planting = Planting(chunk, chunk.rng(form.name), len(numbers))
-    for case in CASES:
-        if case.dataset == form.dataset:
-            planting.rows(case.name)
+    planting.cases_of(form.dataset, CASES)
     day = np.zeros(len(numbers), np.int64)
     about = chunk.days.day_no[day] - 1
     text, key = write(planting, numbers, about)
