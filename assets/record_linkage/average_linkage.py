@@ -129,7 +129,7 @@ def average_linkage(
         weight: Bits, per pair.
         vetoed: Pairs that may not be in one cluster.
         code: The number of each node's identity code, or -1.
-        source: The number of each node's source, if a cluster has one record of each at most.
+        source: The number of each node's source, of which a cluster has one record at most, or -1.
         size: How many records each node is.
         strong: Bits: the least weight of a link that merges two groups.
     """
@@ -174,7 +174,9 @@ def _roots(label: Ints) -> Ints:
 def _source_bits(source: Ints) -> NDArray[np.uint64]:
     """(nodes, words): the bit of each node's source, 64 of them in a word."""
     bits = np.zeros((len(source), int(source.max(initial=0)) // 64 + 1), np.uint64)
-    bits[np.arange(len(source)), source // 64] = np.uint64(1) << (source % 64).astype(np.uint64)
+    known = np.flatnonzero(source >= 0)
+    source = source[known]
+    bits[known, source // 64] = np.uint64(1) << (source % 64).astype(np.uint64)
     return bits
 
 

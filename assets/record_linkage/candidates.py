@@ -60,7 +60,7 @@ class RuleCounts:
 def mark(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
     """Make `linkage_marks(id, code, source)`: what excludes pairs of records from comparison."""
     source = (
-        "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
+        "CASE WHEN source IS NOT NULL THEN dense_rank() OVER (ORDER BY source)::INTEGER - 1 END"
         if "source" in columns
         else "NULL::INTEGER"
     )

@@ -115,7 +115,7 @@ def cluster(
         np.concatenate([weight, np.full(len(vetoes), -CERTAIN)]),
         np.concatenate([weight <= -CERTAIN, np.ones(len(vetoes), np.bool_)]),
         node_code,
-        source if (source >= 0).all() and records else None,
+        source,
         np.bincount(label, minlength=records).astype(np.float64),
     )[label]
     connection.register(

@@ -233,6 +233,15 @@ class _Run:
             )
         return rules
 
+    def _comparable_pairs(self) -> float:
+        """How many pairs of records are not of one source."""
+        row = self.connection.execute(
+            """SELECT (sum(n) * (sum(n) - 1)
+                - coalesce(sum(n * (n - 1)) FILTER (source IS NOT NULL), 0)) / 2
+            FROM (SELECT source, count(*)::DOUBLE AS n FROM linkage_marks GROUP BY source)"""
+        ).fetchone()
+        return float(row[0] or 0.0) if row else 0.0
+
     def _allowed(self) -> candidates.PairFilter:
         """The filter of the pairs that may be compared."""
         marks = self.connection.execute(
@@ -278,7 +287,7 @@ class _Run:
                     compared, counts, [rule.fields for rule in rules], random
                 )
                 priors = expectation_maximisation.estimate_priors(
-                    theta, counts, self.report.records
+                    theta, counts, self.report.records, self._comparable_pairs()
                 )
                 names = tuple(compared_field.name for compared_field in compared)
                 model = Model(names, level_names(compared), theta, priors, shares.agreement)

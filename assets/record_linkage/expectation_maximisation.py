@@ -242,12 +242,18 @@ def _cap_disagreement(counts: Floats, prior: Floats, shared: NDArray[np.bool_]) 
     return capped
 
 
-def estimate_priors(theta: Floats, counts: PairCounts, records: int) -> Floats:
-    """The share of each kind in all pairs of records, (kinds,), as the candidates add up.
+def estimate_priors(
+    theta: Floats, counts: PairCounts, records: int, all_pairs: float
+) -> Floats:
+    """The share of each kind in all pairs that can match, (kinds,), as the candidates add up.
 
     At least one record in a hundred thousand counts as having a match, so that odds stay finite.
+
+    Args:
+        all_pairs: How many pairs of records can match: not those of one source, where only records
+            of different sources are linked.
     """
-    all_pairs = max(records * (records - 1) / 2, 1.0)
+    all_pairs = max(all_pairs, 1.0)
     logs = log_likelihood(theta, counts.levels)
     priors = np.array([0.1, 0.05, 0.05, 0.2, 0.0]) * records / all_pairs
     priors = np.maximum(priors, MIN_PROBABILITY * MIN_PROBABILITY)

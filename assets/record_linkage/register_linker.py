@@ -443,7 +443,9 @@ class RegisterLinker:
             tuple(compared.name for compared in self.fields),
             level_names(self.fields),
             theta,
-            expectation_maximisation.estimate_priors(theta, counts, self.people),
+            expectation_maximisation.estimate_priors(
+                theta, counts, self.people, self.people * (self.people - 1) / 2
+            ),
             self.agreement,
             records=self.people,
         )
