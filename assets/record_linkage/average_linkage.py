@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-STRONG = 2.0
+STRONG = 0.0
 """Bits: the least weight of a link that merges two groups; odds of four to one."""
 MIN_MEAN = -2.5
 """Bits: groups of a lower mean weight stay apart, whatever their best link."""
