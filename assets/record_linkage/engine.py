@@ -268,7 +268,15 @@ class _Run:
     ) -> Model:
         """Compare the candidates, estimate a model unless one is given, and score them by it."""
         with self._timed("compare"):
-            self.shares = shares = u_probabilities.value_shares(self.hashes, compared)
+            shares = u_probabilities.value_shares(self.hashes, compared)
+            dependence = (
+                model.dependence
+                if model
+                else u_probabilities.estimate_dependence(
+                    self.connection, self.hashes, compared, shares.agreement
+                )
+            )
+            self.shares = shares = replace(shares, dependence=dependence)
             scoring.compare(
                 self.connection,
                 self.hashes,
@@ -284,13 +292,25 @@ class _Run:
                 )
                 counts = scoring.count_pairs(self.connection, compared, "linkage_compared")
                 theta = expectation_maximisation.estimate(
-                    compared, counts, [rule.fields for rule in rules], random
+                    compared, counts, [rule.fields for rule in rules], random, dependence
                 )
                 priors = expectation_maximisation.estimate_priors(
-                    theta, counts, self.report.records, self._comparable_pairs()
+                    theta,
+                    counts,
+                    self.report.records,
+                    self._comparable_pairs(),
+                    compared,
+                    dependence,
                 )
                 names = tuple(compared_field.name for compared_field in compared)
-                model = Model(names, level_names(compared), theta, priors, shares.agreement)
+                model = Model(
+                    names,
+                    level_names(compared),
+                    theta,
+                    priors,
+                    shares.agreement,
+                    dependence=dependence,
+                )
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
             scoring.score(self.connection, compared, model, "linkage_compared", "linkage_pairs")

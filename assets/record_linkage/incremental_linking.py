@@ -443,7 +443,8 @@ class _IncrementalRun:
             if len(value):
                 at = np.minimum(np.searchsorted(value, values), len(value) - 1)
                 log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
-        return ValueShares(hashes.ids, log2, self.configuration.model.agreement)
+        model = self.configuration.model
+        return ValueShares(hashes.ids, log2, model.agreement, model.dependence)
 
     def _cluster(self) -> None:
         """Make `linkage_clusters` and `linkage_cluster_ids` of the subset."""

@@ -35,6 +35,7 @@ class Model:
         offset: See `slope`.
         blocking_rules: The names of the rules that found any link.
         records: How many records the parameters were estimated from.
+        dependence: By field, how far it follows from the family name (surname_dependence.py).
     """
 
     fields: tuple[str, ...]
@@ -46,6 +47,7 @@ class Model:
     offset: float = 0.0
     blocking_rules: tuple[tuple[str, ...], ...] = ()
     records: int = 0
+    dependence: dict[str, float] = field(default_factory=dict)
 
     def check(self, fields: Sequence[Field]) -> None:
         """Raises ModelError unless the model has these fields and levels."""
@@ -66,6 +68,7 @@ class Model:
             "alike": self.agreement,
             "passes": self.blocking_rules,
             "records": self.records,
+            "dependence": self.dependence,
             "fields": [
                 {
                     "name": name,
@@ -108,6 +111,9 @@ class Model:
                     tuple(map(str, names)) for names in document.get("passes", ())
                 ),
                 records=int(document.get("records", 0)),
+                dependence={
+                    name: float(share) for name, share in document.get("dependence", {}).items()
+                },
             )
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ModelError("this is no model; give a file that --model has written") from error

@@ -444,7 +444,7 @@ class RegisterLinker:
             level_names(self.fields),
             theta,
             expectation_maximisation.estimate_priors(
-                theta, counts, self.people, self.people * (self.people - 1) / 2
+                theta, counts, self.people, self.people * (self.people - 1) / 2, self.fields
             ),
             self.agreement,
             records=self.people,

@@ -21,6 +21,7 @@ from assets.record_linkage.expectation_maximisation import (
 )
 from assets.record_linkage.fields import LEVEL_BITS, Field
 from assets.record_linkage.model import Model
+from assets.record_linkage.surname_dependence import of_one_surname, random_correction
 from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import HashArray, Positions, ValueHashes
 
@@ -116,12 +117,17 @@ def _share_sum(
 ) -> NDArray[np.float32]:
     """As `share_sum`: the values agree, so that both records have the same share."""
     total = np.zeros(len(pattern), np.float32)
+    levels = unpack_levels(pattern, len(fields))
+    one_surname = of_one_surname(fields, levels)
     for position, field in enumerate(fields):
         for number, level in enumerate(field.levels, 1):
             if level.share and field.shared == shared:
-                shift, mask = np.uint64(LEVEL_BITS * position), np.uint64(WIDTH - 1)
-                agrees = (pattern >> shift) & mask == number
-                total[agrees] += shares.log2[level.share][positions[agrees]]
+                agrees = levels[:, position] == number
+                share = shares.log2[level.share][positions[agrees]]
+                if c := shares.dependence.get(field.name, 0.0):
+                    conditional = np.log2(c + (1 - c) * np.exp2(share))
+                    share = np.where(one_surname[agrees], conditional, share)
+                total[agrees] += share
     return total
 
 
@@ -165,6 +171,9 @@ def score(
     pattern = np.asarray(rows["pattern"], np.uint64)
     levels = unpack_levels(pattern, len(fields))
     logs = log_likelihood(model.theta, levels) * LOG2E + np.log2(model.priors)[:, None]
+    logs[RANDOM] += LOG2E * random_correction(
+        fields, model.dependence, model.theta[RANDOM], levels, of_one_surname(fields, levels)
+    )
     personal, shared = _average_shares(fields, model, levels)
     match = np.logaddexp2.reduce(logs[:HOUSEHOLD], axis=0)
     by_pattern = pa.table(
@@ -240,10 +249,14 @@ def _average_shares(
     """The sums of log2 of the average share of what agrees, over fields that households do not
     share, and that they do."""
     sums = {False: np.zeros(len(levels)), True: np.zeros(len(levels))}
+    one_surname = of_one_surname(fields, levels)
     for position, field in enumerate(fields):
+        c = np.where(one_surname, model.dependence.get(field.name, 0.0), 0.0)
         for number, level in enumerate(field.levels, 1):
             if level.share:
                 sums[field.shared] += np.where(
-                    levels[:, position] == number, np.log2(model.agreement[level.share]), 0.0
+                    levels[:, position] == number,
+                    np.log2(c + (1 - c) * model.agreement[level.share]),
+                    0.0,
                 )
     return sums[False], sums[True]

@@ -6,7 +6,7 @@ Exact from the frequency of each value; where levels are fuzzy, from a sample of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from assets.record_linkage.comparison_levels import patterns
 from assets.record_linkage.expectation_maximisation import WIDTH, unpack_levels
 from assets.record_linkage.fields import Field, share_columns
-from assets.record_linkage.value_hashes import HashArray, ValueHashes, group_equal, map_parallel
+from assets.record_linkage.value_hashes import (
+    HashArray,
+    Positions,
+    ValueHashes,
+    group_equal,
+    group_repeated,
+    map_parallel,
+)
 from assets.storage.relations import Relation, Scope
 
 Floats = NDArray[np.float64]
@@ -32,6 +39,11 @@ MIN_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 ones look rarer in random pairs than they are."""
 PRIOR_RECORDS = 1000.0
 """The weight of a model's earlier frequencies, in records."""
+NAMESAKES, NEIGHBOURS = 50_000, 5
+"""So many pairs of one surname are compared, at most so many of a record."""
+PRIOR_PAIRS = 100.0
+"""The weight of no dependence, in pairs."""
+MAX_DEPENDENCE = 0.98
 
 SHARES = Relation(
     name="linkage_shares",
@@ -59,11 +71,13 @@ class ValueShares:
         ids: (records,)
         log2: (records,): log2 of the share of each record's value.
         agreement: The probability that two random records have the same value.
+        dependence: By field, how far it follows from the family name (surname_dependence.py).
     """
 
     ids: NDArray[np.int64]
     log2: dict[str, NDArray[np.float32]]
     agreement: dict[str, float]
+    dependence: Mapping[str, float] = field(default_factory=dict)
 
     def rarest(self, hashes: ValueHashes, column: str) -> float:
         """Log2 of the share of a value that at most two records have."""
@@ -190,3 +204,71 @@ def _count_random_pairs(
     return np.stack(
         [np.bincount(levels[:, position], minlength=WIDTH) for position in range(len(fields))]
     ).astype(np.float64)
+
+
+def estimate_dependence(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: ValueHashes,
+    fields: Sequence[Field],
+    agreement: Mapping[str, float],
+) -> dict[str, float]:
+    """By field whose values have shares, its dependence on the family name, from 0 to 1.
+
+    Args:
+        agreement: By column, the probability that two random records have the same value.
+    """
+    position = {field.name: number for number, field in enumerate(fields)}
+    if "family" not in position:
+        return {}
+    left, right = _namesakes(hashes)
+    levels = unpack_levels(
+        patterns(connection, hashes, fields, hashes.ids[left], hashes.ids[right]), len(fields)
+    )
+    # One person's records may differ in one of the person's own facts, hardly in all of them.
+    own = [position[name] for name in ("given", "born", "number") if name in position]
+    differs = [levels[:, number] == len(fields[number].levels) for number in own]
+    two_people = np.logical_and.reduce(differs) if own else np.zeros(len(left), np.bool_)
+    two_people &= ~_live_together(fields, levels)
+    dependence = {}
+    for number, field in enumerate(fields):
+        column = field.levels[0].share
+        # The parts of an address depend on each other: people of one home are a kind of pair.
+        home = field.group == "place" and position.keys() & {"street", "postcode"}
+        if not column or not field.shared or field.name == "family" or home:
+            continue
+        known = two_people & (levels[:, number] > 0)
+        usual, pairs = agreement[column], float(np.count_nonzero(known))
+        equal = float(np.count_nonzero(levels[known, number] == 1))
+        share = (equal + PRIOR_PAIRS * usual) / (pairs + PRIOR_PAIRS)
+        more = (share - usual) / (1 - usual)
+        dependence[field.name] = round(float(np.clip(more, 0, MAX_DEPENDENCE)), 6)
+    return dependence
+
+
+def _namesakes(hashes: ValueHashes) -> tuple[Positions, Positions]:
+    """Positions of pairs of records of one surname, at random."""
+    family = hashes.single("family")
+    filled = np.flatnonzero(family)
+    order, starts, sizes = group_repeated(family[filled])
+    run = np.repeat(np.arange(len(starts)), sizes)
+    left, right = [], []
+    for step in range(1, NEIGHBOURS + 1):
+        at = np.flatnonzero(run[:-step] == run[step:])
+        left.append(filled[order[at]])
+        right.append(filled[order[at + step]])
+    both = np.concatenate(left), np.concatenate(right)
+    chosen = np.linspace(0, len(both[0]) - 1, min(NAMESAKES, len(both[0]))).astype(np.int64)
+    return both[0][chosen], both[1][chosen]
+
+
+def _live_together(fields: Sequence[Field], levels: Positions) -> NDArray[np.bool_]:
+    """(rows,): whether a home or a contact is the same: a household, which is a kind of pair."""
+    position = {field.name: number for number, field in enumerate(fields)}
+
+    def same(name: str) -> NDArray[np.bool_]:
+        there = name in position
+        return levels[:, position[name]] == 1 if there else np.zeros(len(levels), np.bool_)
+
+    home = same("street") & (same("house") if "house" in position else True)
+    mask: NDArray[np.bool_] = home | same("email") | same("phone")
+    return mask
