@@ -89,9 +89,9 @@ class BlockingRule:
 
     def keys(self, hashes: ValueHashes, *, split: bool = False) -> tuple[Positions, HashArray]:
         """The positions and keys of the records that have all parts; several where one is a
-        list."""
+        list. Exact copies have none."""
         parts = (*self.parts, *((self.splitter,) if split and self.splitter else ()))
-        positions, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
+        positions, key = hashes.distinct, np.zeros(len(hashes.distinct), np.uint64)
         for part in parts:
             if not part.is_list:
                 value = hashes.single(part.sql)[positions]

@@ -25,6 +25,7 @@ from assets.record_linkage import (
     cluster_ids,
     clustering,
     contacts,
+    exact_copies,
     expectation_maximisation,
     explain,
     fields,
@@ -43,6 +44,12 @@ from assets.storage.queries import count
 MAX_SOURCES = 1024
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
+
+NEIGHBOURS = 8
+"""Each record of an oversized block is compared with so many others of it."""
+
+MANY_EACH = 1e9
+"""With so many records of a person or more, on average, values are counted again by person."""
 
 WORTH_KEEPING = 2000
 """A rule that is the first to find less than one link in so many is not kept in the model."""
@@ -142,8 +149,11 @@ class _Run:
         if model:
             model.check(compared)
         self.rules = self._generate_candidates(columns, model)
-        used = self._score(compared, self.rules, model)
+        used = self._score(compared, model)
         self._cluster(compared, used, previous)
+        if self.report.records >= MANY_EACH * len(np.unique(self.first)):
+            used = self._score_by_person(compared, used, learn=model is None)
+            self._cluster(compared, used, previous)
         with self._timed("measure"):
             self._measure()
         self.rules = self._useful_rules()
@@ -217,19 +227,23 @@ class _Run:
     ) -> list[blocking_rules.BlockingRule]:
         with self._timed("candidates"):
             self.hashes = ValueHashes(self.connection)
+            exact_copies.leave_out_copies(self.connection, self.hashes, self.decisions)
             rules = (
                 blocking_rules.rules_of_model(columns, model.blocking_rules, self.report.records)
                 if model and model.blocking_rules
                 else blocking_rules.choose_rules(self.hashes, columns)
             )
             counts = candidates.generate_candidates(
-                self.connection, self.hashes, rules, self._allowed()
+                self.connection, self.hashes, rules, self._allowed(), NEIGHBOURS
             )
             # Keys are many, and most are not compared.
             self.hashes.release(keep=fields.hashed_expressions(self.compared))
             self.report.blocking_rules = [asdict(row) for row in counts]
             self.report.candidate_pairs = count(
                 self.connection, "SELECT count(*) FROM linkage_candidates"
+            )
+            self.connection.execute(
+                "INSERT INTO linkage_candidates SELECT one, other, 0 FROM linkage_copies"
             )
         return rules
 
@@ -263,7 +277,6 @@ class _Run:
     def _score(
         self,
         compared: tuple[Field, ...],
-        rules: list[blocking_rules.BlockingRule],
         model: Model | None,
     ) -> Model:
         """Compare the candidates, estimate a model unless one is given, and score them by it."""
@@ -276,43 +289,70 @@ class _Run:
                     self.connection, self.hashes, compared, shares.agreement
                 )
             )
-            self.shares = shares = replace(shares, dependence=dependence)
+            self.shares = replace(shares, dependence=dependence)
             scoring.compare(
                 self.connection,
                 self.hashes,
-                shares,
+                self.shares,
                 compared,
                 "linkage_candidates",
                 "linkage_compared",
             )
         with self._timed("learn"):
-            if model is None:
-                random = u_probabilities.estimate_u(
-                    self.connection, self.hashes, compared, shares.agreement
-                )
-                counts = scoring.count_pairs(self.connection, compared, "linkage_compared")
-                theta = expectation_maximisation.estimate(
-                    compared, counts, [rule.fields for rule in rules], random, dependence
-                )
-                priors = expectation_maximisation.estimate_priors(
-                    theta,
-                    counts,
-                    self.report.records,
-                    self._comparable_pairs(),
-                    compared,
-                    dependence,
-                )
-                names = tuple(compared_field.name for compared_field in compared)
-                model = Model(
-                    names,
-                    level_names(compared),
-                    theta,
-                    priors,
-                    shares.agreement,
-                    dependence=dependence,
-                )
-                model = self._calibrated(compared, model)
+            used = model or self._estimate(compared, "linkage_compared")
         with self._timed("weigh"):
+            scoring.score(self.connection, compared, used, "linkage_compared", "linkage_pairs")
+        return used
+
+    def _estimate(
+        self, compared: tuple[Field, ...], pairs: str, people: Positions | None = None
+    ) -> Model:
+        """A model of the compared pairs.
+
+        Args:
+            people: (records,): the cluster of each record, in a second round.
+        """
+        shares = self.shares
+        random = u_probabilities.estimate_u(
+            self.connection, self.hashes, compared, shares.agreement, people
+        )
+        counts = scoring.count_pairs(self.connection, compared, pairs)
+        theta = expectation_maximisation.estimate(
+            compared, counts, [rule.fields for rule in self.rules], random, shares.dependence
+        )
+        priors = expectation_maximisation.estimate_priors(
+            theta,
+            counts,
+            self.report.records,
+            self._comparable_pairs(),
+            compared,
+            shares.dependence,
+        )
+        model = Model(
+            tuple(field.name for field in compared),
+            level_names(compared),
+            theta,
+            priors,
+            shares.agreement,
+            dependence=dict(shares.dependence),
+        )
+        return self._calibrated(compared, model)
+
+    def _score_by_person(self, compared: tuple[Field, ...], model: Model, *, learn: bool) -> Model:
+        """Score all pairs again by shares in which a person's records count once."""
+        with self._timed("by person"):
+            shares = u_probabilities.value_shares(self.hashes, compared, people=self.first)
+            self.shares = replace(shares, dependence=self.shares.dependence)
+            scoring.compare_again(
+                self.connection,
+                self.hashes,
+                self.shares,
+                compared,
+                "linkage_pairs",
+                "linkage_compared",
+            )
+            if learn:
+                model = self._estimate(compared, "linkage_compared", self.first)
             scoring.score(self.connection, compared, model, "linkage_compared", "linkage_pairs")
         return model
 
@@ -324,8 +364,8 @@ class _Run:
             FROM linkage_compared
             SEMI JOIN linkage_codes AS l ON l.id = one
             SEMI JOIN linkage_codes AS r ON r.id = other)"""
-        scoring.compare_without(
-            self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled"
+        scoring.compare_again(
+            self.connection, self.hashes, self.shares, compared, coded, "linkage_labelled", "number"
         )
         scoring.score(self.connection, compared, model, "linkage_labelled", "linkage_labels_scored")
         fitted = calibration.calibrate_by_codes(self.connection, "linkage_labels_scored")

@@ -35,8 +35,9 @@ VERSION = 3
 NOT_COPIED = {"linkage_clusters", "linkage_cluster_ids"}
 """Tables that are saved in another form."""
 CONTACTS = ("emails", "phones")
-NUMBER, CONTACT = 60, 61
-"""Salts of keys that belong to no blocking rule: identity numbers, contacts."""
+NUMBER, CONTACT, COPY = 60, 61, 63
+"""Salts of keys that belong to no blocking rule: identity numbers, contacts (a salt each), and all
+values."""
 ShortKeys = NDArray[np.uint32]
 
 

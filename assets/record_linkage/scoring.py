@@ -67,20 +67,25 @@ def compare(
     _write(connection, hashes, shares, fields, rows, pattern, into)
 
 
-def compare_without(
+def compare_again(
     connection: duckdb.DuckDBPyConnection,
     hashes: ValueHashes,
     shares: ValueShares,
     fields: tuple[Field, ...],
-    field: str,
     pairs: str,
     into: str,
+    without: str = "",
 ) -> None:
-    """Make `into`, as `compare`, of compared pairs with one field *missing* in all of them."""
+    """Make `into`, as `compare`, of compared pairs, by other shares.
+
+    Args:
+        without: The name of a field that becomes *missing* in all of them.
+    """
     rows = connection.execute(f"SELECT one, other, passes, pattern FROM {pairs}").fetchnumpy()
-    position = [compared.name for compared in fields].index(field)
-    mask = ~np.uint64((WIDTH - 1) << (LEVEL_BITS * position))
-    pattern = np.asarray(rows["pattern"], np.uint64) & mask
+    pattern = np.asarray(rows["pattern"], np.uint64)
+    if without:
+        position = [compared.name for compared in fields].index(without)
+        pattern &= ~np.uint64((WIDTH - 1) << (LEVEL_BITS * position))
     _write(connection, hashes, shares, fields, rows, pattern, into)
 
 

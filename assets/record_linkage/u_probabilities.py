@@ -20,6 +20,7 @@ from assets.record_linkage.value_hashes import (
     HashArray,
     Positions,
     ValueHashes,
+    combine,
     group_equal,
     group_repeated,
     map_parallel,
@@ -98,12 +99,17 @@ class ValueShares:
 
 
 def value_shares(
-    hashes: ValueHashes, fields: Iterable[Field], prior: Mapping[str, float] | None = None
+    hashes: ValueHashes,
+    fields: Iterable[Field],
+    prior: Mapping[str, float] | None = None,
+    people: Positions | None = None,
 ) -> ValueShares:
     """The exact shares of the records' values.
 
     Args:
         prior: The agreement of each column in other data, which smooths the shares of few records.
+        people: (records,): the cluster of each record, if a value is counted once for each: a name
+            is not frequent because one person has many records.
     """
     columns = share_columns(tuple(fields))
     hashes.load(columns)
@@ -115,6 +121,7 @@ def value_shares(
                     hashes.single(column),
                     prior[column] if prior else None,
                     unique_frequency(column),
+                    people,
                 ),
                 columns,
             ),
@@ -129,28 +136,38 @@ def value_shares(
 
 
 def _shares(
-    values: HashArray, prior: float | None, unique: float
+    values: HashArray, prior: float | None, unique: float, people: Positions | None
 ) -> tuple[NDArray[np.float32], float]:
     """Log2 of each value's share, and the probability that two random values are equal."""
-    counts = np.where(values != 0, occurrences(values), 0)
-    filled = float(np.count_nonzero(values))
+    counted = np.ones(len(values), np.bool_)
+    if people is not None:
+        order, starts, _ = group_equal(combine(values, people.astype(np.uint64)))
+        counted[:] = False
+        counted[order[starts]] = True
+    counts = np.where(values != 0, occurrences(values, counted), 0)
+    counted &= values != 0
+    filled = float(np.count_nonzero(counted))
     # Few values are weak evidence of how seldom values are equal.
-    agreement = max(float((counts[values != 0] - 1).sum()), 1.0) / max(
+    agreement = max(float((counts[counted] - 1).sum()), 1.0) / max(
         filled * (filled - 1), 2.0 * len(values), 1.0
     )
     more, others = (0.0, 0.0) if prior is None else (PRIOR_RECORDS * prior, PRIOR_RECORDS)
     # One logarithm per count, not per record.
     count = np.arange(int(counts.max(initial=0)) + 1, dtype=np.float64)
-    frequency = np.where(count > 2, count - 1, unique) + more
+    # Of two records with a value, both may be one person's.
+    several = count > (2 if people is None else 1)
+    frequency = np.where(several, count - 1, unique) + more
     log2 = np.log2(frequency / max(filled + others, 1.0)).astype(np.float32)
     return log2[counts], agreement
 
 
-def occurrences(values: HashArray) -> NDArray[np.int64]:
-    """(values,): how often each value occurs."""
-    order, _, sizes = group_equal(values)
+def occurrences(values: HashArray, counted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(values,): how often each value occurs in the `counted` positions."""
+    order, starts, sizes = group_equal(values)
     counts = np.empty(len(values), np.int64)
-    counts[order] = np.repeat(sizes, sizes)
+    if len(values):
+        times = np.add.reduceat(counted[order].astype(np.int64), starts)
+        counts[order] = np.repeat(times, sizes)
     return counts
 
 
@@ -159,15 +176,17 @@ def estimate_u(
     hashes: ValueHashes,
     fields: Sequence[Field],
     agreement: dict[str, float],
+    people: Positions | None = None,
 ) -> Floats:
     """The u probability of each level among comparable pairs: (fields, 8), 1 for unused levels.
 
     Args:
         agreement: By column, the probability that two random records have the same value.
+        people: (records,): the cluster of each record, if pairs of one cluster are left out.
     """
     u = np.ones((len(fields), WIDTH))
     records = len(hashes)
-    counts = _count_random_pairs(connection, hashes, tuple(fields))
+    counts = _count_random_pairs(connection, hashes, tuple(fields), people)
     for position, field in enumerate(fields):
         size = len(field.levels)
         observed = counts[position, 1 : size + 1]
@@ -186,7 +205,10 @@ def estimate_u(
 
 
 def _count_random_pairs(
-    connection: duckdb.DuckDBPyConnection, hashes: ValueHashes, fields: tuple[Field, ...]
+    connection: duckdb.DuckDBPyConnection,
+    hashes: ValueHashes,
+    fields: tuple[Field, ...],
+    people: Positions | None,
 ) -> Floats:
     """How many random pairs have each level: (fields, 8).
 
@@ -198,6 +220,9 @@ def _count_random_pairs(
     partners = max(1, min(records - 1, sample // max(records, 1)))
     left, step = np.divmod(np.arange(records * partners), partners)
     right = (left + 1 + (records // 3 + step) % max(records - 1, 1)) % max(records, 1)
+    if people is not None:
+        two = people[left] != people[right]
+        left, right = left[two], right[two]
     levels = unpack_levels(
         patterns(connection, hashes, fields, hashes.ids[left], hashes.ids[right]), len(fields)
     )
