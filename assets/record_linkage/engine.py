@@ -35,10 +35,11 @@ from assets.record_linkage import (
     standardisation,
     u_probabilities,
 )
+from assets.record_linkage.average_linkage import components
 from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model, level_names
 from assets.record_linkage.roles import Role, Roles, RolesError
-from assets.record_linkage.value_hashes import Positions, ValueHashes
+from assets.record_linkage.value_hashes import Positions, ValueHashes, combine, group_equal
 from assets.storage.queries import count
 
 MAX_SOURCES = 1024
@@ -48,7 +49,7 @@ LABELLED = 4
 NEIGHBOURS = 8
 """Each record of an oversized block is compared with so many others of it."""
 
-MANY_EACH = 1e9
+MANY_EACH = 2.0
 """With so many records of a person or more, on average, values are counted again by person."""
 
 WORTH_KEEPING = 2000
@@ -151,7 +152,8 @@ class _Run:
         self.rules = self._generate_candidates(columns, model)
         used = self._score(compared, model)
         self._cluster(compared, used, previous)
-        if self.report.records >= MANY_EACH * len(np.unique(self.first)):
+        named = {"given", "family"} <= set(columns)
+        if named and self.report.records >= MANY_EACH * len(np.unique(self.first)):
             used = self._score_by_person(compared, used, learn=model is None)
             self._cluster(compared, used, previous)
         with self._timed("measure"):
@@ -338,10 +340,27 @@ class _Run:
         )
         return self._calibrated(compared, model)
 
+    def _namesakes_merged(self) -> Positions:
+        """(records,): the clusters, those of one name and birth date as one: where people have many
+        records, these are rather parts of one cluster than two people."""
+        own = [
+            self.hashes.single(name)
+            for name in ("given", "family", "born")
+            if name in self.record_format.columns
+        ]
+        key = own[0]
+        for values in own[1:]:
+            key = combine(key, values)
+        known = np.flatnonzero(np.logical_and.reduce([values != 0 for values in own]))
+        order, starts, sizes = group_equal(key[known])
+        first = known[order[np.repeat(starts, sizes)]]
+        return components(len(key), self.first[first], self.first[known[order]])[self.first]
+
     def _score_by_person(self, compared: tuple[Field, ...], model: Model, *, learn: bool) -> Model:
         """Score all pairs again by shares in which a person's records count once."""
         with self._timed("by person"):
-            shares = u_probabilities.value_shares(self.hashes, compared, people=self.first)
+            people = self._namesakes_merged()
+            shares = u_probabilities.value_shares(self.hashes, compared, people=people)
             self.shares = replace(shares, dependence=self.shares.dependence)
             scoring.compare_again(
                 self.connection,
@@ -352,7 +371,7 @@ class _Run:
                 "linkage_compared",
             )
             if learn:
-                model = self._estimate(compared, "linkage_compared", self.first)
+                model = self._estimate(compared, "linkage_compared", people)
             scoring.score(self.connection, compared, model, "linkage_compared", "linkage_pairs")
         return model
 

@@ -141,7 +141,9 @@ def _shares(
     """Log2 of each value's share, and the probability that two random values are equal."""
     counted = np.ones(len(values), np.bool_)
     if people is not None:
-        order, starts, _ = group_equal(combine(values, people.astype(np.uint64)))
+        # Equal values are found by their high bits.
+        spread = people.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        order, starts, _ = group_equal(combine(values, spread))
         counted[:] = False
         counted[order[starts]] = True
     counts = np.where(values != 0, occurrences(values, counted), 0)
@@ -155,8 +157,10 @@ def _shares(
     # One logarithm per count, not per record.
     count = np.arange(int(counts.max(initial=0)) + 1, dtype=np.float64)
     # Of two records with a value, both may be one person's.
-    several = count > (2 if people is None else 1)
-    frequency = np.where(several, count - 1, unique) + more
+    if people is None:
+        frequency = np.where(count > 2, count - 1, unique) + more
+    else:
+        frequency = np.maximum(count - 1, 1.0) + more
     log2 = np.log2(frequency / max(filled + others, 1.0)).astype(np.float32)
     return log2[counts], agreement
 
