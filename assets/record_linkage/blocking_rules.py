@@ -166,6 +166,18 @@ _KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
         ("birth year and day", "born", "born_year || right(born, 2)", "middle", False),
     ),
     "born_year": (("birth year", "born", "born_year", "start", False),),
+    "years": (
+        ("birth decade", "born", "born_year[1:3]", "start", False),
+        (
+            "digits of the birth year",
+            "born",
+            "array_to_string(list_sort(string_split(born_year, '')), '')",
+            "middle",
+            False,
+        ),
+    ),
+    "given_sound": (("sound of the given name", "given", "given_sound", "start", False),),
+    "family_sound": (("sound of the family name", "family", "family_sound", "start", False),),
     "home": (("street and number", "place", "street || house", "exact", False),),
     "street": (("street", "place", "street", "start", False),),
     "postcode": (("postcode", "place", "postcode", "end", False),),
@@ -210,6 +222,8 @@ def key_parts(columns: Iterable[str]) -> list[KeyPart]:
     available = tuple(columns)
     if {"street", "house"} <= set(available):
         available = (*available, "home")
+    if "born_year" in available and "born" not in available:
+        available = (*available, "years")
     parts = [
         KeyPart(*values)
         for column, several in _KEY_PARTS.items()

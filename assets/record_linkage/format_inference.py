@@ -15,17 +15,19 @@ RATIO = 2.0
 """So many times more pairs must share the first word than the last."""
 MAX_HOUSEHOLD = 8
 """An address or contact of more records than this is no household."""
+MOSTLY = 0.9
 SAMPLE = 200_000
 """A table of more records than this is sampled."""
 
 
 @dataclass(frozen=True)
 class TableFormat:
-    """The formats of one table: the first part of its dates, and whether full names begin with the
-    family name."""
+    """The formats of one table: the first part of its dates, whether full names begin with the
+    family name, and whether dates are years only."""
 
     first_date_part: DatePart = DatePart.DAY
     family_first: bool = False
+    years_only: bool = False
 
 
 def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> DatePart:
@@ -56,6 +58,16 @@ def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str
     if no_day > third_no_day:
         return DatePart.YEAR
     return DatePart.MONTH if second_no_month > no_month else DatePart.DAY
+
+
+def infer_years_only(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> bool:
+    """Whether nine in ten of the dates in `text` (SQL over a row of the table) are a year."""
+    row = connection.execute(
+        rf"""SELECT avg(regexp_full_match({text}, '\d{{4}}')::INTEGER) >= {MOSTLY}
+        FROM {table}
+        WHERE {text} <> ''"""
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def infer_family_first(

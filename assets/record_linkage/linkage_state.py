@@ -73,6 +73,7 @@ class Configuration:
             "habits": {
                 "dates_begin": table_format.first_date_part,
                 "family_first": table_format.family_first,
+                "years_only": table_format.years_only,
             },
             "passes": [part_names(rule) for rule in self.rules],
             "scheme": self.scheme,
@@ -91,7 +92,11 @@ class Configuration:
                 "link all records again with --stages"
             )
         columns, formats = tuple(document["columns"]), document["habits"]
-        table_format = TableFormat(DatePart(formats["dates_begin"]), bool(formats["family_first"]))
+        table_format = TableFormat(
+            DatePart(formats["dates_begin"]),
+            bool(formats["family_first"]),
+            bool(formats.get("years_only", False)),
+        )
         return cls(
             RecordFormat(columns, table_format),
             tuple(rules_named(columns, document["passes"])),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from assets.record_linkage import dates, format_inference
+from assets.record_linkage import dates, format_inference, name_variants
 from assets.record_linkage.contacts import is_impersonal
 from assets.record_linkage.format_inference import TableFormat
 from assets.record_linkage.role_columns import (
@@ -43,6 +43,8 @@ PHONE_DIGITS = 8
 """The last digits of a telephone number that identify it with any prefix (+358 50, 050)."""
 PLACEHOLDER_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
 """What systems enter for an unknown birth date; a year of 0000 as well."""
+MIN_MIDDLE_NAMES = 0.01
+"""Middle names are compared where so many records have one."""
 NO_WORDS = "NULL::VARCHAR[]"
 
 KEYS = Relation(
@@ -101,9 +103,15 @@ def _other_words(roles: Roles, types: dict[str, str], shared: SharedExpressions)
 
 
 def _birth(
-    roles: Roles, types: dict[str, str], shared: SharedExpressions, first: dates.DatePart
+    roles: Roles,
+    types: dict[str, str],
+    shared: SharedExpressions,
+    first: dates.DatePart,
+    *,
+    years: bool = False,
 ) -> list[Column]:
-    """born: eight digits, year first, valid or not, zeros for unknown parts; born_year."""
+    """born: eight digits, year first, valid or not, zeros for unknown parts; born_year, which is
+    all where only years (`years`) or ages are known."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         whole = (
@@ -113,7 +121,10 @@ def _birth(
         )
         # Of some, the year alone is known.
         year = f"nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), '')"
-        return _born(shared.of(f"coalesce({whole}, {year})", column), column)
+        return _born(shared.of(f"coalesce({whole}, {year})", column), column)[int(years) :]
+    if roles.has(Role.BIRTH_YEAR, Role.AGE) and not roles.has(Role.BIRTH_MONTH, Role.BIRTH_DAY):
+        year = _digits(roles.first(Role.BIRTH_YEAR) or roles.first(Role.AGE), 4)
+        return _born(shared.of(year))[1:]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
         parts = [
             _digits(roles.first(role), width)
@@ -153,12 +164,13 @@ def _trimmed(column: str) -> str:
 def infer_format(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> TableFormat:
     """The formats of the table's dates and full names."""
     types = types_of(connection, table)
-    first = dates.DatePart.DAY
+    first, years = dates.DatePart.DAY, False
     for column in roles[Role.BIRTH_DATE][:1]:
         if not _is_date(types[column]):
             first = format_inference.infer_date_part(connection, table, _trimmed(column))
+            years = format_inference.infer_years_only(connection, table, _trimmed(column))
     if not roles.has(Role.FULL_NAME) or roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME):
-        return TableFormat(first)
+        return TableFormat(first, years_only=years)
     shared = SharedExpressions()
     full = text(roles, Role.FULL_NAME, types)
     # A comma makes the order explicit.
@@ -183,6 +195,7 @@ def infer_format(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles
         format_inference.infer_family_first(
             connection, f"({shared.over(table, '1 AS linkage_number')})", spaced, homes, *born
         ),
+        years,
     )
 
 
@@ -315,6 +328,8 @@ def standardise(
         raise RolesError(
             f"roles: the table has no column {', '.join(missing)}; it has {', '.join(types)}"
         )
+    latin = name_variants.write_in_latin(connection, table, roles)
+    table = latin or table
     key = roles.first(Role.KEY)
     if key:
         _check_key(connection, table, key)
@@ -342,6 +357,13 @@ def standardise(
     )
     table_format = expected.table_format if expected else infer_format(connection, table, roles)
     records, columns = records_sql(connection, table, roles, table_format, number, "row")
+    sounds = latin is not None or (expected is not None and "given_sound" in expected.columns)
+    selected, joined = _with_variants(connection, columns, sounds=sounds)
+    columns = tuple(selected)
+    if "middle" in columns and not (
+        "middle" in expected.columns if expected else _has_middle_names(connection, records)
+    ):
+        columns = tuple(name for name in columns if name != "middle")
     if expected and columns != expected.columns:
         raise RolesError(
             f"roles: these rows give {', '.join(columns)}; "
@@ -349,11 +371,38 @@ def standardise(
         )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
-        SELECT id, {", ".join(columns)}
+        SELECT id, {", ".join(f"{selected[name]} AS {name}" for name in columns)}
         FROM ({records})
-        JOIN linkage_keys USING (row)"""
+        JOIN linkage_keys USING (row)
+        {joined}"""
     )
+    if latin:
+        connection.execute(f"DROP TABLE {latin}")
     return RecordFormat(columns, table_format)
+
+
+def _with_variants(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], *, sounds: bool
+) -> tuple[dict[str, str], str]:
+    """The columns of `linkage_records` and their SQL, with those that compare variants of names;
+    and what has to be joined for them."""
+    selected, joined = {name: name for name in columns}, ""
+    if "given" in columns and "called" not in columns:
+        joined = f"LEFT JOIN {name_variants.make_variants(connection)} ON variant = given"
+        selected["names"] = "coalesce(list_concat(names, forms), names)"
+        selected["forms"] = "forms"
+    if "given" in columns and sounds:
+        selected["given_sound"] = name_variants.sound("given")
+        selected["family_sound"] = name_variants.sound("family")
+    return selected, joined
+
+
+def _has_middle_names(connection: duckdb.DuckDBPyConnection, records: str) -> bool:
+    """Whether a hundredth of the records have one."""
+    row = connection.execute(
+        f"SELECT count(middle) >= greatest(2, count(*) * {MIN_MIDDLE_NAMES}) FROM ({records})"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -383,7 +432,9 @@ def records_sql(
     shared = SharedExpressions()
     columns = [
         *_names(roles, types, shared, family_first=table_format.family_first),
-        *_birth(roles, types, shared, table_format.first_date_part),
+        *_birth(
+            roles, types, shared, table_format.first_date_part, years=table_format.years_only
+        ),
         *_address(roles, types, shared),
         *_contacts(roles, types, shared),
         *_others(roles, types, shared),
@@ -451,6 +502,13 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
+    "middle": (
+        "given_words",
+        """coalesce(
+            given_words[2],
+            CASE WHEN len(full_words) > 2 THEN full_words[2] END,
+            other_words[1])""",
+    ),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns that are derived from others, and the column that is needed.
@@ -461,7 +519,12 @@ DERIVED = {
 
 def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
     """The columns that stay as they are, and the SQL of those derived from them."""
-    derived = {name: sql for name, (needed, sql) in DERIVED.items() if needed in columns}
+    derived = {
+        name: sql
+        for name, (needed, sql) in DERIVED.items()
+        # Where call names are known, the first names have no order.
+        if needed in columns and not (name == "middle" and "called" in columns)
+    }
     return [name for name in columns if name not in INTERMEDIATE], derived
 
 

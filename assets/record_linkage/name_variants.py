@@ -1,0 +1,116 @@
+"""Names of one person in another form: nicknames, and names in another script.
+
+Nicknames are those of `schemas/reference/name_variants.csv` (Finnish, Swedish, English). Values in
+other scripts are written in Latin letters (anyascii) before they are compared; scripts that leave
+out vowels, and the many ways to transliterate, are bridged by how a name sounds.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from assets.record_linkage.roles import Role, Roles
+from assets.record_linkage.text_standardisation import folded, words
+from assets.storage.quoting import name as quoted
+from schemas.reference.tables import read_reference
+
+TEXTS = (
+    Role.GIVEN_NAME,
+    Role.FAMILY_NAME,
+    Role.FULL_NAME,
+    Role.OTHER_NAME,
+    Role.CALL_NAME,
+    Role.STREET,
+    Role.TOWN,
+    Role.ORGANISATION,
+    Role.FREE_TEXT,
+)
+OTHER_SCRIPT = r"[^\p{Latin}\p{Common}\p{Inherited}]"
+LATIN_ROWS = "rows_in_latin"
+SOUNDS = (
+    ("tsch|tch|sch|dzh|zh|sz|sh|ch|cz|dj|ts|tz|z|j", "s"),
+    ("kh|gh|ck|q|x|c|g|h", "k"),
+    ("ph|f|w|b", "v"),
+    ("th|d", "t"),
+    ("[aeiouy]", ""),
+    *((f"{letter}+", letter) for letter in "kstvlmnpr"),
+)
+"""Letters and groups of letters, and the consonant that stands for them, once."""
+VARIANTS = "name_variants"
+
+
+def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> str | None:
+    """Make a table of the rows with their texts in Latin letters, in their order.
+
+    Returns:
+        The name of that table; None if no text has another script.
+    """
+    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    replaced, joins = [], []
+    for number, column in enumerate(column for role in TEXTS for column in roles[role]):
+        if types[column] != "VARCHAR":
+            continue
+        values = [
+            value
+            for (value,) in connection.execute(
+                f"""SELECT DISTINCT {quoted(column)} FROM {table}
+                WHERE strlen({quoted(column)}) > length({quoted(column)})
+                    AND regexp_matches({quoted(column)}, '{OTHER_SCRIPT}')"""
+            ).fetchall()
+        ]
+        if not values:
+            continue
+        _register_in_latin(connection, f"latin_{number}", values)
+        replaced.append(f"coalesce(l{number}.latin, t.{quoted(column)}) AS {quoted(column)}")
+        joins.append(f"LEFT JOIN latin_{number} AS l{number} ON l{number}.value = t.{quoted(column)}")
+    if not replaced:
+        return None
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE {LATIN_ROWS} AS
+        SELECT t.* EXCLUDE (place_in_table) REPLACE ({", ".join(replaced)})
+        FROM (SELECT *, row_number() OVER () AS place_in_table FROM {table}) AS t
+        {" ".join(joins)}
+        ORDER BY place_in_table"""
+    )
+    return LATIN_ROWS
+
+
+def _register_in_latin(
+    connection: duckdb.DuckDBPyConnection, name: str, values: list[str]
+) -> None:
+    """Make the temporary table `name(value, latin)`."""
+    # Most tables have no other script: the package's tables are not loaded for them.
+    from anyascii import anyascii
+
+    latin = pa.table({"value": values, "latin": [anyascii(value) for value in values]})
+    connection.register("latin_values", latin)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM latin_values")
+    connection.unregister("latin_values")
+
+
+def sound(name: str) -> str:
+    """SQL: the consonants of a folded name; null if they are fewer than two."""
+    for letters, consonant in SOUNDS:
+        name = f"regexp_replace({name}, '{letters}', '{consonant}', 'g')"
+    return f"CASE WHEN length({name}) > 1 THEN {name} END"
+
+
+def make_variants(connection: duckdb.DuckDBPyConnection) -> str:
+    """Make a table (variant, forms): the full names of each nickname; returns its name."""
+    rows = [
+        (variant, row["name"])
+        for row in read_reference("name_variants.csv")
+        for variant in row["variants"].split()
+    ]
+    listed = pa.table({"variant": [row[0] for row in rows], "full": [row[1] for row in rows]})
+    connection.register("listed_variants", listed)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE {VARIANTS} AS
+        SELECT ({words(folded("variant"))})[1] AS variant,
+            list_sort(list_distinct(list(({words(folded('"full"'))})[1]))) AS forms
+        FROM listed_variants
+        GROUP BY ALL"""
+    )
+    connection.unregister("listed_variants")
+    return VARIANTS
