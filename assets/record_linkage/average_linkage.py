@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 STRONG = 0.0
 """Bits: the least weight of a link that merges two groups; odds of four to one."""
-MIN_MEAN = -2.5
+MIN_MEAN = -1.5
 """Bits: groups of a lower mean weight stay apart, whatever their best link."""
 BOUNDS = (-12.0, 16.0)
 """Weights are clipped to this in a mean: one field's accident must not outvote everything else."""

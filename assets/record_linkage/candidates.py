@@ -43,6 +43,7 @@ CANDIDATES = Relation(
     summary="Pairs that a blocking rule has found, and which.",
     columns={"one": "INTEGER", "other": "INTEGER", "passes": "UINTEGER"},
     reads=("incoming_matches", "incoming_subset", "linkage_marks"),
+    amended_from=("linkage_copies",),
     scope=Scope.GLOBAL,
     merge="A rule's blocks are those of all shards.",
 )

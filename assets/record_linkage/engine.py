@@ -172,9 +172,12 @@ class _Run:
     def save(self, into: str, model: Model) -> None:
         """Save the state in an attached database."""
         with self._timed("keep"):
-            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.log2}
             configuration = linkage_state.Configuration(
-                self.record_format, tuple(self.rules), self.report.code_scheme, model, rare
+                self.record_format,
+                tuple(self.rules),
+                self.report.code_scheme,
+                model,
+                self.shares.rare,
             )
             if self.decisions:
                 self.connection.execute(

@@ -158,8 +158,7 @@ def given_name(columns: Iterable[str]) -> Field:
 
 def _or_sound(name: str, columns: Iterable[str]) -> str:
     """SQL: or they sound the same, where names of other scripts are compared."""
-    sound = f"{name}_sound"
-    return f" OR l.{sound} = r.{sound}" if sound in columns else ""
+    return f" OR l.{name}_sound = r.{name}_sound" if f"{name}_sound" in columns else ""
 
 
 FAMILY = Field(
@@ -189,14 +188,11 @@ FAMILY = Field(
 
 
 def family_name(columns: Iterable[str]) -> Field:
-    """Family names; where names of other scripts are compared, those that sound the same are
-    near."""
-    near = _or_sound("family", columns)
-    levels = tuple(
-        replace(level, condition=level.condition + near) if level.name == "near" else level
-        for level in FAMILY.levels
-    )
-    return replace(FAMILY, levels=levels)
+    """Family names; near ones sound the same, where names of other scripts are compared."""
+    sound = _or_sound("family", columns)
+    levels = list(FAMILY.levels)
+    levels[2] = replace(levels[2], condition=levels[2].condition + sound)
+    return replace(FAMILY, levels=tuple(levels))
 
 
 SAME_DAY, SAME_MONTH, SAME_YEAR = (
@@ -229,15 +225,15 @@ BORN = Field(
     known="born_year",
     same="born",
 )
-YEARS = "l.born_year::INTEGER - r.born_year::INTEGER"
+YEARS = "abs(l.born_year::INTEGER - r.born_year::INTEGER)"
 BORN_YEAR = Field(
     "born_year",
     _null("born_year"),
     (
         Level("exact", "l.born_year = r.born_year", 0.80, 0.02, "born_year"),
-        Level("next", f"abs({YEARS}) = 1", 0.08, 0.04),
+        Level("next", f"{YEARS} = 1", 0.08, 0.04),
         Level("slip", _slip("born_year"), 0.03, 0.04),
-        Level("near", f"abs({YEARS}) <= 3", 0.05, 0.12),
+        Level("near", f"{YEARS} <= 3", 0.05, 0.12),
         Level("differs", "true", 0.04, 0.78),
     ),
     shared=False,
@@ -245,7 +241,7 @@ BORN_YEAR = Field(
     known="born_year",
     same="born_year",
 )
-"""Years of birth, or ages, where nothing else is known of births."""
+"""Where nothing else is known of births; also ages."""
 MIDDLE = Field(
     "middle",
     _null("middle"),

@@ -54,7 +54,6 @@ from assets.record_linkage.linkage_state import COPY, NUMBER, Configuration, sal
 from assets.record_linkage.roles import Role, Roles, RolesError
 from assets.record_linkage.standardisation import KEYS
 from assets.record_linkage.state_update import StateUpdate
-from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import ValueHashes
 from assets.storage.queries import count
 from assets.storage.relations import Relation
@@ -234,7 +233,7 @@ class _IncrementalRun:
             JOIN incoming_lookup AS r ON l.key = r.key AND l.salt = r.salt AND l.new > r.new
             QUALIFY count(*) OVER (PARTITION BY l.salt, l.new, l.key) <= {MAX_BLOCK_SIZE}
             UNION ALL
-            SELECT new.id, min(earlier.id), {COPY}
+            SELECT new.id, min(earlier.id), {COPY}::UTINYINT
             FROM incoming_keys AS new
             JOIN {state}.linkage_keys AS earlier USING (place)
             ANTI JOIN incoming_replaced ON incoming_replaced.id = earlier.id
@@ -389,7 +388,9 @@ class _IncrementalRun:
         """Make `linkage_pairs` of the saved pairs and of the new records' candidates."""
         run, state = self.connection.execute, self.state
         self.compared = fields.fields_of(self.columns)
-        self.shares = self._saved_shares(self.hashes)
+        self.shares = linkage_state.saved_shares(
+            self.connection, self.state, self.configuration, self.hashes
+        )
         run(
             f"""{CANDIDATES.create} AS
             SELECT
@@ -436,29 +437,6 @@ class _IncrementalRun:
             JOIN incoming_subset AS r ON r.saved = pairs.other"""
         )
         run("INSERT INTO temp.linkage_pairs FROM incoming_saved_pairs")
-
-    def _saved_shares(self, hashes: ValueHashes) -> ValueShares:
-        """The saved population's shares: those of frequent values, and one for all others."""
-        log2 = {}
-        rare_shares = self.configuration.rare
-        hashes.load(rare_shares)
-        for name, rare in rare_shares.items():
-            rows = self.connection.execute(
-                f"""SELECT value, share
-                FROM {self.state}.linkage_frequent
-                WHERE kind = ?
-                ORDER BY value""",
-                [name],
-            ).fetchnumpy()
-            value = np.asarray(rows["value"], np.uint64)
-            share = np.asarray(rows["share"], np.float32)
-            values = hashes.single(name)
-            log2[name] = np.full(len(values), rare, np.float32)
-            if len(value):
-                at = np.minimum(np.searchsorted(value, values), len(value) - 1)
-                log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
-        model = self.configuration.model
-        return ValueShares(hashes.ids, log2, model.agreement, model.dependence)
 
     def _cluster(self) -> None:
         """Make `linkage_clusters` and `linkage_cluster_ids` of the subset."""

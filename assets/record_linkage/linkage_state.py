@@ -241,3 +241,32 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -
     connection.register("linkage_created", table)
     connection.execute(f"CREATE TABLE {name} AS FROM linkage_created")
     connection.unregister("linkage_created")
+
+
+def saved_shares(
+    connection: duckdb.DuckDBPyConnection,
+    state: str,
+    configuration: Configuration,
+    hashes: ValueHashes,
+) -> ValueShares:
+    """The saved population's shares: those of frequent values, and one for all others."""
+    log2 = {}
+    rare_shares = configuration.rare
+    hashes.load(rare_shares)
+    for name, rare in rare_shares.items():
+        rows = connection.execute(
+            f"""SELECT value, share
+            FROM {state}.linkage_frequent
+            WHERE kind = ?
+            ORDER BY value""",
+            [name],
+        ).fetchnumpy()
+        value = np.asarray(rows["value"], np.uint64)
+        share = np.asarray(rows["share"], np.float32)
+        values = hashes.single(name)
+        log2[name] = np.full(len(values), rare, np.float32)
+        if len(value):
+            at = np.minimum(np.searchsorted(value, values), len(value) - 1)
+            log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
+    model = configuration.model
+    return ValueShares(hashes.ids, log2, model.agreement, rare_shares, model.dependence)

@@ -38,6 +38,8 @@ SOUNDS = (
 )
 """Letters and groups of letters, and the consonant that stands for them, once."""
 VARIANTS = "name_variants"
+MIN_MIDDLE_NAMES = 0.01
+"""Middle names are compared where so many records have one."""
 
 
 def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> str | None:
@@ -63,7 +65,9 @@ def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Rol
             continue
         _register_in_latin(connection, f"latin_{number}", values)
         replaced.append(f"coalesce(l{number}.latin, t.{quoted(column)}) AS {quoted(column)}")
-        joins.append(f"LEFT JOIN latin_{number} AS l{number} ON l{number}.value = t.{quoted(column)}")
+        joins.append(
+            f"LEFT JOIN latin_{number} AS l{number} ON l{number}.value = t.{quoted(column)}"
+        )
     if not replaced:
         return None
     connection.execute(
@@ -76,9 +80,7 @@ def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Rol
     return LATIN_ROWS
 
 
-def _register_in_latin(
-    connection: duckdb.DuckDBPyConnection, name: str, values: list[str]
-) -> None:
+def _register_in_latin(connection: duckdb.DuckDBPyConnection, name: str, values: list[str]) -> None:
     """Make the temporary table `name(value, latin)`."""
     # Most tables have no other script: the package's tables are not loaded for them.
     from anyascii import anyascii
@@ -97,20 +99,53 @@ def sound(name: str) -> str:
 
 
 def make_variants(connection: duckdb.DuckDBPyConnection) -> str:
-    """Make a table (variant, forms): the full names of each nickname; returns its name."""
+    """Make a table (variant, forms): the full names of each nickname; returns its name.
+
+    Names a letter or two apart are compared by their letters: Anna and Anni may be two people.
+    """
     rows = [
         (variant, row["name"])
         for row in read_reference("name_variants.csv")
         for variant in row["variants"].split()
     ]
-    listed = pa.table({"variant": [row[0] for row in rows], "full": [row[1] for row in rows]})
+    listed = pa.table({"variant": [row[0] for row in rows], "name": [row[1] for row in rows]})
     connection.register("listed_variants", listed)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {VARIANTS} AS
-        SELECT ({words(folded("variant"))})[1] AS variant,
-            list_sort(list_distinct(list(({words(folded('"full"'))})[1]))) AS forms
-        FROM listed_variants
-        GROUP BY ALL"""
+        SELECT variant, list_sort(list_distinct(list(name))) AS forms
+        FROM (
+            SELECT ({words(folded("variant"))})[1] AS variant, ({words(folded("name"))})[1] AS name
+            FROM listed_variants)
+        WHERE damerau_levenshtein(variant, name) > 2
+        GROUP BY variant"""
     )
     connection.unregister("listed_variants")
     return VARIANTS
+
+
+def with_variants(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], *, sounds: bool
+) -> tuple[dict[str, str], str]:
+    """The columns of `linkage_records` and their SQL, with those that compare variants of names;
+    and what has to be joined for them."""
+    selected, joined = {name: name for name in columns}, ""
+    if "given" in columns and "called" not in columns:
+        joined = f"LEFT JOIN {make_variants(connection)} ON variant = given"
+        selected["names"] = "coalesce(list_concat(names, forms), names)"
+        selected["forms"] = "forms"
+    if "given" in columns and sounds:
+        selected["given_sound"] = sound("given")
+        selected["family_sound"] = sound("family")
+    return selected, joined
+
+
+def has_middle_names(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], records: str
+) -> bool:
+    """Whether a hundredth of the records have one."""
+    if "middle" not in columns:
+        return False
+    row = connection.execute(
+        f"SELECT count(middle) >= greatest(2, count(*) * {MIN_MIDDLE_NAMES}) FROM ({records})"
+    ).fetchone()
+    return bool(row and row[0])

@@ -398,7 +398,12 @@ class RegisterLinker:
         """Make `into(one, other, passes, pattern, weight, clash, proven)`; unproven weights are
         capped."""
         scoring.score(
-            self.connection, self.fields, self._scaled_model(), compared, "linkage_scored"
+            self.connection,
+            self.fields,
+            self._scaled_model(),
+            compared,
+            "linkage_scored",
+            marked=False,
         )
         proven = self.pair_rules.proven()
         self.connection.execute(

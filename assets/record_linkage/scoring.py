@@ -22,6 +22,7 @@ from assets.record_linkage.expectation_maximisation import (
 from assets.record_linkage.fields import LEVEL_BITS, Field
 from assets.record_linkage.model import Model
 from assets.record_linkage.surname_dependence import of_one_surname, random_correction
+from assets.record_linkage.two_names import mark_two_names, two_names
 from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import HashArray, Positions, ValueHashes
 
@@ -63,7 +64,15 @@ def compare(
     """
     rows = connection.execute(f"SELECT one, other, passes FROM {pairs}").fetchnumpy()
     left, right = (np.asarray(rows[name], np.int64) for name in ("one", "other"))
-    pattern = patterns(connection, hashes, fields, left, right)
+    pattern = mark_two_names(
+        connection,
+        hashes,
+        shares,
+        fields,
+        hashes.positions(left),
+        hashes.positions(right),
+        patterns(connection, hashes, fields, left, right),
+    )
     _write(connection, hashes, shares, fields, rows, pattern, into)
 
 
@@ -167,9 +176,16 @@ def score(
     model: Model,
     compared: str,
     into: str,
+    *,
+    marked: bool = True,
 ) -> None:
     """Make `into(one, other, passes, pattern, weight)`: log2 of the odds of a match, to two
-    decimals."""
+    decimals.
+
+    Args:
+        marked: Whether the patterns have `TWO_NAMES`, without which a different first name is none
+            of a twin.
+    """
     rows = connection.execute(
         f"SELECT DISTINCT pattern FROM {compared} ORDER BY pattern"
     ).fetchnumpy()
@@ -184,7 +200,11 @@ def score(
     by_pattern = pa.table(
         {
             "pattern": pattern,
-            "match_bits": np.where(twins(fields, model, levels), match - NEVER, match),
+            "match_bits": np.where(
+                twins(fields, model, levels, two_names(pattern) if marked else None),
+                match - NEVER,
+                match,
+            ),
             # The share of the agreeing value replaces the average share of the column.
             "household_bits": logs[HOUSEHOLD] - personal,
             "random_bits": logs[RANDOM] - personal - shared,
@@ -218,12 +238,21 @@ def score(
     connection.unregister("linkage_weights")
 
 
-def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def twins(
+    fields: Sequence[Field],
+    model: Model,
+    levels: NDArray[np.int64],
+    two: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
     """Mask of the rows of levels that are twins.
 
     They agree on birth date, surname and a home or contact, differ in the first name, and have no
-    number in common. Only where first names are reliable: in data where one person in twenty has
-    another name, a different first name is no evidence.
+    number in common; first names that are alike differ only if the contacts differ. Only where
+    first names are reliable: in data where one person in twenty has another name, a different first
+    name is no evidence.
+
+    Args:
+        two: (rows,): whether the first names are known to be two; all that differ if not given.
     """
     position = {field.name: number for number, field in enumerate(fields)}
     nothing = np.zeros(len(levels), np.bool_)
@@ -233,11 +262,13 @@ def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> N
     share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
     if float(share @ model.theta[:HOUSEHOLD, position["given"], differs]) > RELIABLE_NAMES:
         return nothing
-    alike = (
-        (levels[:, position["given"]] == differs)
-        & (levels[:, position["born"]] == 1)
-        & (levels[:, position["family"]] == 1)
-    )
+    other = levels[:, position["given"]] == differs
+    if two is not None:
+        contacts = [position[name] for name in ("email", "phone") if name in position]
+        same = np.logical_or.reduce([*(levels[:, at] == 1 for at in contacts), nothing])
+        known = np.logical_or.reduce([*(levels[:, at] > 0 for at in contacts), nothing])
+        other = two & (other | (known & ~same))
+    alike = other & (levels[:, position["born"]] == 1) & (levels[:, position["family"]] == 1)
     near = [
         levels[:, position[name]] == 1
         for name in ("street", "postcode", "town", "email", "phone")

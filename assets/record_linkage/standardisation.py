@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from assets.record_linkage import dates, format_inference, name_variants
-from assets.record_linkage.contacts import is_impersonal
+from assets.record_linkage.contacts import contact_columns
 from assets.record_linkage.format_inference import TableFormat
 from assets.record_linkage.role_columns import (
     Column,
@@ -39,12 +39,8 @@ from assets.record_linkage.text_standardisation import (
 from assets.storage.quoting import name as quoted
 from assets.storage.relations import Relation, Scope
 
-PHONE_DIGITS = 8
-"""The last digits of a telephone number that identify it with any prefix (+358 50, 050)."""
 PLACEHOLDER_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
 """What systems enter for an unknown birth date; a year of 0000 as well."""
-MIN_MIDDLE_NAMES = 0.01
-"""Middle names are compared where so many records have one."""
 NO_WORDS = "NULL::VARCHAR[]"
 
 KEYS = Relation(
@@ -242,32 +238,6 @@ def _address(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> 
     return columns
 
 
-def _contacts(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> list[Column]:
-    """emails and phones: lists without impersonal mailboxes and placeholders."""
-    columns = []
-    # Most have no space, and looking for one is cheaper than removing it.
-    email = "CASE WHEN contains({0}, ' ') THEN lower(trim({0})) ELSE lower({0}) END"
-    phone = rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
-    personal = f"contains({{0}}, '@') AND NOT {is_impersonal('{0}')}"
-    dialled = f"length({{0}}) >= 5 AND {NOT_REPEATED_DIGIT}"
-    for role, name, standardised, valid in (
-        (Role.EMAIL, "emails", email, personal),
-        (Role.PHONE, "phones", phone, dialled),
-    ):
-        if single(roles, role, types):
-            value = shared.of(standardised.format(text(roles, role, types)))
-            columns.append(
-                Column(name, f"CASE WHEN {valid.format(value)} THEN [{value}] ELSE [] END")
-            )
-        elif roles.has(role):
-            every = f"""list_transform(
-                {texts(roles, role, types)},
-                lambda value: {standardised.format("value")})"""
-            wanted = f"list_filter({every}, lambda value: {valid.format('value')})"
-            columns.append(Column(name, f"list_sort(list_distinct({wanted}))"))
-    return columns
-
-
 def _others(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> list[Column]:
     columns = []
     if roles.has(Role.IDENTITY_NUMBER):
@@ -358,12 +328,14 @@ def standardise(
     table_format = expected.table_format if expected else infer_format(connection, table, roles)
     records, columns = records_sql(connection, table, roles, table_format, number, "row")
     sounds = latin is not None or (expected is not None and "given_sound" in expected.columns)
-    selected, joined = _with_variants(connection, columns, sounds=sounds)
+    selected, joined = name_variants.with_variants(connection, columns, sounds=sounds)
     columns = tuple(selected)
-    if "middle" in columns and not (
-        "middle" in expected.columns if expected else _has_middle_names(connection, records)
-    ):
-        columns = tuple(name for name in columns if name != "middle")
+    middle = (
+        "middle" in expected.columns
+        if expected
+        else name_variants.has_middle_names(connection, columns, records)
+    )
+    columns = tuple(name for name in columns if middle or name != "middle")
     if expected and columns != expected.columns:
         raise RolesError(
             f"roles: these rows give {', '.join(columns)}; "
@@ -379,30 +351,6 @@ def standardise(
     if latin:
         connection.execute(f"DROP TABLE {latin}")
     return RecordFormat(columns, table_format)
-
-
-def _with_variants(
-    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], *, sounds: bool
-) -> tuple[dict[str, str], str]:
-    """The columns of `linkage_records` and their SQL, with those that compare variants of names;
-    and what has to be joined for them."""
-    selected, joined = {name: name for name in columns}, ""
-    if "given" in columns and "called" not in columns:
-        joined = f"LEFT JOIN {name_variants.make_variants(connection)} ON variant = given"
-        selected["names"] = "coalesce(list_concat(names, forms), names)"
-        selected["forms"] = "forms"
-    if "given" in columns and sounds:
-        selected["given_sound"] = name_variants.sound("given")
-        selected["family_sound"] = name_variants.sound("family")
-    return selected, joined
-
-
-def _has_middle_names(connection: duckdb.DuckDBPyConnection, records: str) -> bool:
-    """Whether a hundredth of the records have one."""
-    row = connection.execute(
-        f"SELECT count(middle) >= greatest(2, count(*) * {MIN_MIDDLE_NAMES}) FROM ({records})"
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -432,11 +380,9 @@ def records_sql(
     shared = SharedExpressions()
     columns = [
         *_names(roles, types, shared, family_first=table_format.family_first),
-        *_birth(
-            roles, types, shared, table_format.first_date_part, years=table_format.years_only
-        ),
+        *_birth(roles, types, shared, table_format.first_date_part, years=table_format.years_only),
         *_address(roles, types, shared),
-        *_contacts(roles, types, shared),
+        *contact_columns(roles, types, shared),
         *_others(roles, types, shared),
     ]
     kept, derived = _derived([column.name for column in columns])

@@ -6,7 +6,8 @@ Exact from the frequency of each value; where levels are fuzzy, from a sample of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 import numpy as np
@@ -72,18 +73,15 @@ class ValueShares:
         ids: (records,)
         log2: (records,): log2 of the share of each record's value.
         agreement: The probability that two random records have the same value.
+        rare: By column, log2 of the share of a value that is not frequent.
         dependence: By field, how far it follows from the family name (surname_dependence.py).
     """
 
     ids: NDArray[np.int64]
     log2: dict[str, NDArray[np.float32]]
     agreement: dict[str, float]
-    dependence: Mapping[str, float] = field(default_factory=dict)
-
-    def rarest(self, hashes: ValueHashes, column: str) -> float:
-        """Log2 of the share of a value that at most two records have."""
-        filled = max(int(np.count_nonzero(hashes.single(column))), 1)
-        return float(np.log2(unique_frequency(column) / filled))
+    rare: dict[str, float]
+    dependence: Mapping[str, float] = MappingProxyType({})
 
     def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `linkage_shares(id, <column>_share ...)`."""
@@ -130,15 +128,17 @@ def value_shares(
     )
     return ValueShares(
         hashes.ids,
-        {column: log2 for column, (log2, _) in shares.items()},
-        {column: agreement for column, (_, agreement) in shares.items()},
+        {column: log2 for column, (log2, _, _) in shares.items()},
+        {column: agreement for column, (_, agreement, _) in shares.items()},
+        {column: rare for column, (_, _, rare) in shares.items()},
     )
 
 
 def _shares(
     values: HashArray, prior: float | None, unique: float, people: Positions | None
-) -> tuple[NDArray[np.float32], float]:
-    """Log2 of each value's share, and the probability that two random values are equal."""
+) -> tuple[NDArray[np.float32], float, float]:
+    """Log2 of each value's share, the probability that two random values are equal, and log2 of
+    the share of a rare value."""
     counted = np.ones(len(values), np.bool_)
     if people is not None:
         # Equal values are found by their high bits.
@@ -162,7 +162,8 @@ def _shares(
     else:
         frequency = np.maximum(count - 1, 1.0) + more
     log2 = np.log2(frequency / max(filled + others, 1.0)).astype(np.float32)
-    return log2[counts], agreement
+    rare = float(np.log2(unique / max(filled, 1.0)))
+    return log2[counts], agreement, rare if people is None else max(rare, float(log2[0]))
 
 
 def occurrences(values: HashArray, counted: NDArray[np.bool_]) -> NDArray[np.int64]:
