@@ -92,7 +92,7 @@ def generate_candidates(
     parts = [
         part
         for rule in rules
-        for part in (*rule.parts, *((rule.splitter,) if rule.splitter else ()))
+        for part in (*rule.parts, *((rule.splitter,) if rule.splitter else ()), *rule.any_of)
     ]
     hashes.load(
         [part.sql for part in parts if not part.is_list],
@@ -130,7 +130,9 @@ def _allowed_pairs(
 ) -> tuple[HashArray, RuleCounts]:
     """The pairs of a rule that may be compared, each once and packed into one number."""
     counts = RuleCounts(rule.name)
-    pairs = _block_pairs(hashes, rule, counts, neighbours) if rule.parts else _all_pairs(hashes)
+    pairs = (
+        _block_pairs(hashes, rule, counts, neighbours) if rule.parts else _all_pairs(hashes, rule)
+    )
     pairs = pairs[allowed(*_ids(hashes, pairs))]
     counts.pairs = len(pairs)
     return pairs, counts
@@ -157,9 +159,14 @@ def _block_pairs(
     return ordered[run_starts(ordered)]
 
 
-def _all_pairs(hashes: ValueHashes) -> HashArray:
-    left, right = np.triu_indices(len(hashes.distinct), 1)
-    return _packed(hashes.distinct[left], hashes.distinct[right])
+def _all_pairs(hashes: ValueHashes, rule: BlockingRule) -> HashArray:
+    """The pairs of all records that have one of the rule's `any_of` in common."""
+    left, right = (hashes.distinct[half] for half in np.triu_indices(len(hashes.distinct), 1))
+    common = np.full(len(left), not rule.any_of)
+    for part in rule.any_of:
+        value = hashes.single(part.sql)
+        common |= (value[left] == value[right]) & (value[left] != 0)
+    return _packed(left[common], right[common])
 
 
 def _packed(left: Positions, right: Positions) -> HashArray:

@@ -35,7 +35,8 @@ from assets.record_linkage import (
     standardisation,
     u_probabilities,
 )
-from assets.record_linkage.average_linkage import components
+from assets.record_linkage.average_linkage import STRONG, components
+from assets.record_linkage.expectation_maximisation import HOUSEHOLD, RANDOM
 from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model, level_names
 from assets.record_linkage.roles import Role, Roles, RolesError
@@ -49,8 +50,9 @@ LABELLED = 4
 NEIGHBOURS = 8
 """Each record of an oversized block is compared with so many others of it."""
 
-MANY_EACH = 2.0
-"""With so many records of a person or more, on average, values are counted again by person."""
+MANY_EACH, MOSTLY = 2.5, 0.5
+"""With so many records of a person or more, on average, values are counted again by person, if so
+many pairs of namesakes are one person."""
 
 WORTH_KEEPING = 2000
 """A rule that is the first to find less than one link in so many is not kept in the model."""
@@ -58,7 +60,13 @@ WORTH_KEEPING = 2000
 
 @dataclass
 class Report:
-    """Counts and seconds of a run; `blocking_rules` has a row per rule, best first."""
+    """Counts and seconds of a run.
+
+    Attributes:
+        blocking_rules: A row per rule, best first.
+        fields: A row per field: how much of it is filled, and its mean bits in a match.
+        unlinkable: Records that no equal record would be linked to, counted for explanations.
+    """
 
     records: int = 0
     clusters: int = 0
@@ -72,6 +80,8 @@ class Report:
     vetoed_pairs: int = 0
     two_code_clusters: int = 0  # must be 0
     calibration: dict[str, object] = field(default_factory=dict)
+    fields: list[dict[str, object]] = field(default_factory=list)
+    unlinkable: int = 0
     drift: cluster_ids.Drift = field(default_factory=cluster_ids.Drift)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -152,12 +162,11 @@ class _Run:
         self.rules = self._generate_candidates(columns, model)
         used = self._score(compared, model)
         self._cluster(compared, used, previous)
-        named = {"given", "family"} <= set(columns)
-        if named and self.report.records >= MANY_EACH * len(np.unique(self.first)):
-            used = self._score_by_person(compared, used, learn=model is None)
+        if (people := self._people(compared, used)) is not None:
+            used = self._score_by_person(compared, used, people, learn=model is None)
             self._cluster(compared, used, previous)
         with self._timed("measure"):
-            self._measure()
+            self._measure(used)
         self.rules = self._useful_rules()
         if model is None:
             used = replace(
@@ -195,6 +204,7 @@ class _Run:
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
         with self._timed("explain"):
+            self.report.unlinkable = self._count_unlinkable(model)
             self.shares.publish(self.connection)
             explain.explain(
                 self.connection,
@@ -343,26 +353,32 @@ class _Run:
         )
         return self._calibrated(compared, model)
 
-    def _namesakes_merged(self) -> Positions:
-        """(records,): the clusters, those of one name and birth date as one: where people have many
-        records, these are rather parts of one cluster than two people."""
-        own = [
-            self.hashes.single(name)
-            for name in ("given", "family", "born")
-            if name in self.record_format.columns
-        ]
+    def _people(self, compared: tuple[Field, ...], model: Model) -> Positions | None:
+        """(records,): the clusters, those of one name and birth date as one, if people have many
+        records, and what else is known of such namesakes shows that they are mostly one person."""
+        names = ("given", "family", "born")
+        own = [self.hashes.single(name) for name in names if name in self.record_format.columns]
+        if len(own) < 2:
+            return None
         key = own[0]
         for values in own[1:]:
             key = combine(key, values)
         known = np.flatnonzero(np.logical_and.reduce([values != 0 for values in own]))
         order, starts, sizes = group_equal(key[known])
         first = known[order[np.repeat(starts, sizes)]]
-        return components(len(key), self.first[first], self.first[known[order]])[self.first]
+        people = components(len(key), self.first[first], self.first[known[order]])[self.first]
+        few = self.report.records >= MANY_EACH * len(np.unique(people))
+        left, right = u_probabilities.equal_pairs(self.hashes, key, known)
+        one_person = u_probabilities.share_of_matches(
+            self.connection, self.hashes, compared, model, left, right
+        )
+        return people if few and one_person >= MOSTLY else None
 
-    def _score_by_person(self, compared: tuple[Field, ...], model: Model, *, learn: bool) -> Model:
+    def _score_by_person(
+        self, compared: tuple[Field, ...], model: Model, people: Positions, *, learn: bool
+    ) -> Model:
         """Score all pairs again by shares in which a person's records count once."""
         with self._timed("by person"):
-            people = self._namesakes_merged()
             shares = u_probabilities.value_shares(self.hashes, compared, people=people)
             self.shares = replace(shares, dependence=self.shares.dependence)
             scoring.compare_again(
@@ -422,12 +438,48 @@ class _Run:
             if new_links * WORTH_KEEPING >= max(sum(links), 1) or not rule.parts
         ]
 
-    def _measure(self) -> None:
+    def _evidence(self, model: Model) -> list[dict[str, object]]:
+        """Of each field, the share of records that have it, and the mean bits of a match."""
+        share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
+        rows: list[dict[str, object]] = []
+        for position, compared in enumerate(self.compared):
+            used = slice(1, len(compared.levels) + 1)
+            match = share @ model.theta[:HOUSEHOLD, position, used]
+            random = np.maximum(model.theta[RANDOM, position, used], 1e-12)
+            filled = np.count_nonzero(self.hashes.single(compared.known))
+            rows.append(
+                {
+                    "name": compared.name,
+                    "filled": round(filled / max(self.report.records, 1), 3),
+                    "bits": round(float((match * np.log2(match / random)).sum()), 1),
+                }
+            )
+        return rows
+
+    def _count_unlinkable(self, model: Model) -> int:
+        """How many records would not be linked to a record with the same values."""
+        self.connection.execute(
+            """CREATE OR REPLACE TEMP TABLE linkage_selves AS
+            SELECT id AS one, id AS other, 0::UINTEGER AS passes FROM temp.linkage_records"""
+        )
+        compared = (self.hashes, self.shares, self.compared)
+        scoring.compare(self.connection, *compared, "linkage_selves", "linkage_selves_compared")
+        scoring.score(
+            self.connection, self.compared, model, "linkage_selves_compared", "linkage_selves"
+        )
+        unlinkable = count(
+            self.connection, f"SELECT count(*) FROM linkage_selves WHERE weight < {STRONG}"
+        )
+        self.connection.execute("DROP TABLE linkage_selves; DROP TABLE linkage_selves_compared")
+        return unlinkable
+
+    def _measure(self, model: Model) -> None:
         """Add the counts of clusters and of each rule's pairs and links to the report."""
         report = self.report
         sizes = np.bincount(self.first)
         report.clusters = int(np.count_nonzero(sizes))
         report.largest_cluster = int(sizes.max(initial=0))
+        report.fields = self._evidence(model)
         report.two_code_clusters = count(self.connection, clustering.TWO_CODE_CLUSTERS)
         rows = self.connection.execute(
             "SELECT one, other, passes FROM linkage_pairs WHERE passes > 0"

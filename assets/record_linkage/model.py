@@ -14,6 +14,8 @@ from assets.record_linkage.fields import Field
 from assets.storage.safe_errors import PlainError
 
 VERSION = 1
+MIN_RECORDS = 50
+TOLERANCE = 0.01
 KIND_NAMES = ("careful", "moved", "careless", "household", "random")
 
 
@@ -58,6 +60,35 @@ class Model:
                 f"{', '.join(names)}; learn it again without --model"
             )
 
+    def check_numbers(self) -> None:
+        """Raises ValueError unless all numbers are probabilities, or bits."""
+        probabilities = np.concatenate(
+            [
+                self.theta.ravel(),
+                self.priors,
+                np.array([*self.agreement.values(), *self.dependence.values()]),
+            ]
+        )
+        sums = [
+            self.theta[:, position, 1 : len(names) + 1].sum(axis=1)
+            for position, names in enumerate(self.levels)
+        ]
+        if not (
+            ((probabilities >= 0) & (probabilities <= 1 + TOLERANCE)).all()
+            and np.isfinite([self.slope, self.offset]).all()
+            and self.slope > 0
+            and np.allclose(sums, 1, atol=TOLERANCE)
+        ):
+            raise ValueError
+
+    def check_learned(self) -> None:
+        """Raises ModelError if it was learned from so few records that it knows nothing."""
+        if 0 < self.records < MIN_RECORDS:
+            raise ModelError(
+                f"the model was learned from {self.records} records, and {MIN_RECORDS} are needed; "
+                "learn it from more, or link without it"
+            )
+
     def to_json(self) -> str:
         """As JSON; numbers are written in full, so that `from_json` gives the same weights."""
         document = {
@@ -97,7 +128,7 @@ class Model:
             for position, entry in enumerate(fields):
                 for number, level in enumerate(entry["levels"], 1):
                     theta[:, position, number] = [float(level[kind]) for kind in KIND_NAMES]
-            return cls(
+            model = cls(
                 fields=tuple(entry["name"] for entry in fields),
                 levels=tuple(
                     tuple(level["level"] for level in entry["levels"]) for entry in fields
@@ -115,6 +146,8 @@ class Model:
                     name: float(share) for name, share in document.get("dependence", {}).items()
                 },
             )
+            model.check_numbers()
+            return model
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ModelError("this is no model; give a file that --model has written") from error
 

@@ -5,9 +5,9 @@ Exact from the frequency of each value; where levels are fuzzy, from a sample of
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import duckdb
 import numpy as np
@@ -15,8 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.record_linkage.comparison_levels import patterns
-from assets.record_linkage.expectation_maximisation import WIDTH, unpack_levels
+from assets.record_linkage.expectation_maximisation import (
+    HOUSEHOLD,
+    RANDOM,
+    WIDTH,
+    unpack_levels,
+)
 from assets.record_linkage.fields import Field, share_columns
+from assets.record_linkage.model import Model
 from assets.record_linkage.value_hashes import (
     HashArray,
     Positions,
@@ -30,8 +36,8 @@ from assets.storage.relations import Relation, Scope
 
 Floats = NDArray[np.float64]
 
-RANDOM_PAIRS, FEWER_PAIRS, MANY_RECORDS = 300_000, 100_000, 100_000
-"""The size of the sample: fewer pairs of many records, and only of the first of them."""
+RANDOM_PAIRS, MANY_RECORDS = 100_000, 100_000
+"""The size of the sample, of at most so many records."""
 UNIQUE = 0.2
 """The frequency of a unique value, in records: the population has more values than the table."""
 UNIQUE_NUMBER = 0.01
@@ -81,7 +87,7 @@ class ValueShares:
     log2: dict[str, NDArray[np.float32]]
     agreement: dict[str, float]
     rare: dict[str, float]
-    dependence: Mapping[str, float] = MappingProxyType({})
+    dependence: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `linkage_shares(id, <column>_share ...)`."""
@@ -102,7 +108,7 @@ def value_shares(
     prior: Mapping[str, float] | None = None,
     people: Positions | None = None,
 ) -> ValueShares:
-    """The exact shares of the records' values.
+    """The exact shares of the records' values; exact copies count once.
 
     Args:
         prior: The agreement of each column in other data, which smooths the shares of few records.
@@ -119,6 +125,7 @@ def value_shares(
                     hashes.single(column),
                     prior[column] if prior else None,
                     unique_frequency(column),
+                    hashes.distinct,
                     people,
                 ),
                 columns,
@@ -135,11 +142,16 @@ def value_shares(
 
 
 def _shares(
-    values: HashArray, prior: float | None, unique: float, people: Positions | None
+    values: HashArray,
+    prior: float | None,
+    unique: float,
+    distinct: Positions,
+    people: Positions | None,
 ) -> tuple[NDArray[np.float32], float, float]:
     """Log2 of each value's share, the probability that two random values are equal, and log2 of
     the share of a rare value."""
-    counted = np.ones(len(values), np.bool_)
+    counted = np.zeros(len(values), np.bool_)
+    counted[distinct] = True
     if people is not None:
         # Equal values are found by their high bits.
         spread = people.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -221,8 +233,7 @@ def _count_random_pairs(
     may be copies.
     """
     records = min(len(hashes), MANY_RECORDS)
-    sample = FEWER_PAIRS if len(hashes) > MANY_RECORDS else RANDOM_PAIRS
-    partners = max(1, min(records - 1, sample // max(records, 1)))
+    partners = max(1, min(records - 1, RANDOM_PAIRS // max(records, 1)))
     left, step = np.divmod(np.arange(records * partners), partners)
     right = (left + 1 + (records // 3 + step) % max(records - 1, 1)) % max(records, 1)
     if people is not None:
@@ -250,7 +261,8 @@ def estimate_dependence(
     position = {field.name: number for number, field in enumerate(fields)}
     if "family" not in position:
         return {}
-    left, right = _namesakes(hashes)
+    family = hashes.single("family")
+    left, right = equal_pairs(hashes, family, np.flatnonzero(family))
     levels = unpack_levels(
         patterns(connection, hashes, fields, hashes.ids[left], hashes.ids[right]), len(fields)
     )
@@ -275,20 +287,51 @@ def estimate_dependence(
     return dependence
 
 
-def _namesakes(hashes: ValueHashes) -> tuple[Positions, Positions]:
-    """Positions of pairs of records of one surname, at random."""
-    family = hashes.single("family")
-    filled = np.flatnonzero(family)
-    order, starts, sizes = group_repeated(family[filled])
+def equal_pairs(
+    hashes: ValueHashes, values: HashArray, positions: Positions
+) -> tuple[Positions, Positions]:
+    """Positions of pairs of records, of those at `positions`, with one value, at random."""
+    positions = np.intersect1d(positions, hashes.distinct)
+    order, starts, sizes = group_repeated(values[positions])
     run = np.repeat(np.arange(len(starts)), sizes)
     left, right = [], []
     for step in range(1, NEIGHBOURS + 1):
         at = np.flatnonzero(run[:-step] == run[step:])
-        left.append(filled[order[at]])
-        right.append(filled[order[at + step]])
+        left.append(positions[order[at]])
+        right.append(positions[order[at + step]])
     both = np.concatenate(left), np.concatenate(right)
     chosen = np.linspace(0, len(both[0]) - 1, min(NAMESAKES, len(both[0]))).astype(np.int64)
     return both[0][chosen], both[1][chosen]
+
+
+def share_of_matches(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: ValueHashes,
+    fields: Sequence[Field],
+    model: Model,
+    left: Positions,
+    right: Positions,
+) -> float:
+    """How many of these namesakes are one person, as what else is known of them agrees: between the
+    rates of random pairs and of matches.
+
+    Args:
+        left: Positions of one record of each pair; `right` of the other.
+    """
+    levels = unpack_levels(
+        patterns(connection, hashes, fields, hashes.ids[left], hashes.ids[right]), len(fields)
+    )
+    share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
+    more = most = 0.0
+    for number, field in enumerate(fields):
+        if field.group in ("name", "born"):
+            continue
+        known = levels[:, number] > 0
+        match = float(share @ model.theta[:HOUSEHOLD, number, 1])
+        usual = float(model.theta[RANDOM, number, 1])
+        more += float(np.count_nonzero(levels[known, number] == 1)) - known.sum() * usual
+        most += float(known.sum()) * max(match - usual, 0.0)
+    return more / most if most else 0.0
 
 
 def _live_together(fields: Sequence[Field], levels: Positions) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from assets.dagster_support.metadata import (
     without_values,
 )
 from assets.dagster_support.runs import WRITER, Today
+from assets.record_linkage.waterfall import svg
 from assets.register import (
     build_state,
     building,
@@ -25,7 +26,6 @@ from assets.register import (
     no_purpose,
 )
 from assets.register.survivorship import comes_from
-from assets.register.waterfall import svg
 from assets.sources.all_sources import SOURCES
 from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema

@@ -58,13 +58,13 @@ def test_people_whose_names_differ_by_a_letter_and_have_contacts_of_their_own_st
     home = {"street": "Koivukuja 5", "postcode": "33100", "town": "TAMPERE", "born": "1971-06-24"}
     pairs = [("Jani", "Joni"), ("Anna", "Anni"), ("Maria", "Marja"), ("Mika", "Mikko")]
     for number, pair in enumerate(pairs):
-        for first in pair:
+        for place, first in enumerate(pair):
             table.add(
                 f"{number} {first}",
                 first=first,
                 last=("Vesterinen", "Korpinen", "Lampela", "Kantola")[number],
                 email=f"{first}{number}@example.fi".lower(),
-                phone=f"05000{number}{ord(first[1]):04}{ord(first[-1]):04}",
+                phone=f"05000{number}{place}{place + 3}{place + 5}99",
                 **home,
             )
     clusters, _ = table.link(without=("code",))
@@ -184,8 +184,8 @@ def test_a_country_that_follows_from_the_surname_is_rare_once():
     rows = [
         {
             "uid": str(number),
-            "first": f"Nimi{number % 97}",
-            "last": f"Suku{number % 200}",
+            "first": ("Aino", "Eero", "Kerttu", "Saga", "Ilmari")[number % 1000 // 200],
+            "last": f"{chr(97 + number % 200 // 15) * 3}{chr(97 + number % 15) * 4}",
             "country": f"Maa{number % 200 % 40}",
             "sex": "mf"[number % 7 % 2],
         }
