@@ -120,6 +120,7 @@ def average_linkage(
     source: Ints | None = None,
     size: Floats | None = None,
     strong: float = STRONG,
+    least_mean: float = MIN_MEAN,
 ) -> Ints:
     """The smallest member of each node's cluster; the order of the pairs does not matter.
 
@@ -132,6 +133,7 @@ def average_linkage(
         source: The number of each node's source, of which a cluster has one record at most, or -1.
         size: How many records each node is.
         strong: Bits: the least weight of a link that merges two groups.
+        least_mean: Bits: the least mean weight of two groups that merge.
     """
     label = node = np.arange(count, dtype=np.int64)
     size = np.ones(count) if size is None else np.maximum(size, 1.0)
@@ -151,7 +153,7 @@ def average_linkage(
             & (code[edges.left] != code[edges.right])
         )
         edges.vetoed |= (sources[edges.left] & sources[edges.right]).any(axis=1)
-        merged, into = _mutual_best(edges, size, code, vetoes, strong)
+        merged, into = _mutual_best(edges, size, code, vetoes, strong, least_mean)
         if not len(merged):
             return _roots(label)
         # `into` is the smaller of the two; no node is in two pairs.
@@ -181,7 +183,7 @@ def _source_bits(source: Ints) -> NDArray[np.uint64]:
 
 
 def _mutual_best(
-    edges: _Edges, size: Floats, code: Ints, vetoes: Ints, strong: float
+    edges: _Edges, size: Floats, code: Ints, vetoes: Ints, strong: float, least_mean: float
 ) -> tuple[Ints, Ints]:
     """The pairs of groups that are each other's best and may merge: (larger, smaller).
 
@@ -191,7 +193,7 @@ def _mutual_best(
     count = len(size)
     pairs = size[edges.left] * size[edges.right]
     mean = (edges.total + UNCOMPARED * (pairs - edges.known)) / pairs
-    fit = ~edges.vetoed & (mean >= MIN_MEAN) & (edges.best >= strong)
+    fit = ~edges.vetoed & (mean >= least_mean) & (edges.best >= strong)
     contested = _contested(edges.left[fit], edges.right[fit], mean[fit], code, count)
     fit &= ~(contested[edges.left] & (code[edges.right] >= 0)) & ~(
         contested[edges.right] & (code[edges.left] >= 0)

@@ -53,6 +53,9 @@ MAX_UNPROVEN = 1.0
 doubtful."""
 SURE = 4.0
 """Bits: the least weight of a link; odds of sixteen to one."""
+MIN_MEAN = -2.5
+"""Bits: the least mean weight of two groups that merge; lower than for any table, as links are
+surer."""
 LABELLED = 8
 """Of the pairs that both have a code, one in so many is compared all the same, to check the
 weights."""
@@ -302,6 +305,7 @@ class RegisterLinker:
             code,
             size=np.bincount(label[ids], minlength=len(label)).astype(np.float64),
             strong=SURE,
+            least_mean=MIN_MEAN,
         )[label]
 
     def _complete(self, group: Ints, label: Ints) -> None:
