@@ -22,7 +22,7 @@ def export(data_root: DataRoot, out: Path, request_ids: Sequence[str]) -> list[P
     Args:
         data_root: The data root.
         out: A folder that does not exist yet.
-        request_ids: The certificates of these: each can be checked alone. None: all, with the log of
+        request_ids: The certificates of these, each to be checked alone. None: all, with the log of
             heads and the timestamps, for an auditor.
 
     Raises:
