@@ -21,6 +21,7 @@ COMMANDS = {
     "access": "access:access",
     "backup": "backup:backup",
     "certificates": "certificates:certificates",
+    "consents": "access:consents",
     "deliver": "deliver:deliver",
     "erase": "erasure:erase",
     "export": "marts:export",
