@@ -30,10 +30,12 @@ SECTIONS = {
     "RET-": "retention",
     **dict.fromkeys(
         (
-            *("ADDRESS-", "ANSWER-", "CALL-", "COMPANY-", "CONSENT-", "CONTACT-", "CONTRACT-"),
-            *("CONTRACTS-", "CREDIT-", "CRM-", "EVENT-", "IDENTIFIER-", "LOG-", "MAIL-"),
-            *("MATOMO-", "ORDER-", "PERSON-", "POSTI-", "PROHIBITION-", "PROVIDER-", "REC-"),
-            *("SELF-", "SNOWPLOW-", "SOCIAL-", "VTJ-"),
+            *("ADDRESS-", "ADDRESSES-", "ANSWER-", "CALL-", "CALLS-", "COMPANIES-", "COMPANY-"),
+            *("CONSENT-", "CONTACT-", "CONTRACT-", "CONTRACTS-", "CORRECTIONS-", "CORRESPONDENCE-"),
+            *("CREDIT-", "CRM-", "DIETS-", "EVENT-", "IDENTIFIER-", "IDENTIFIERS-", "LOG-"),
+            *("MAIL-", "MARKETING-", "MATOMO-", "NAMES-", "ORDER-", "ORDERS-", "OTHER-"),
+            *("PARTICIPATIONS-", "PERSON-", "PERSONS-", "POSTCODES-", "POSTI-", "PROHIBITION-"),
+            *("PROVIDER-", "REC-", "SELF-", "SNOWPLOW-", "SOCIAL-", "VISIT-", "VISITS-", "VTJ-"),
         ),
         QUARANTINE,
     ),
