@@ -1,4 +1,4 @@
-"""`register quarantine` shows which records failed which rules, and records to the entitled only."""
+"""`register quarantine` shows which records failed which rules; records to the entitled only."""
 
 from __future__ import annotations
 
