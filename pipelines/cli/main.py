@@ -40,6 +40,7 @@ GROUPS = {
         "rectify": "rectification:rectify",
         "erase": "erasure:erase",
         "verify": "verify:verify_command",
+        "certificates": "certificates:certificates",
         "hold": "hold:hold",
         "profile": "profile:profile",
         "recipient-notices": "recipient_notices:recipient_notices_command",
