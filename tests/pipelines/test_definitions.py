@@ -415,3 +415,16 @@ class TestSensors:
             assert not asked.run_requests
             instance.add_dynamic_partitions("requests", [request_id])
             assert not request_sensor.evaluate_tick(context).dynamic_partitions_requests
+
+    def test_before_the_first_erasure_there_is_nothing_to_remove(
+        self, definitions: dg.Definitions, data_root: DataRoot
+    ) -> None:
+        """Else the UI asks at each refresh whether the register may fail without it."""
+        with dg.instance_for_test() as instance:
+            context = dg.build_sensor_context(
+                instance=instance, repository_def=definitions.get_repository_def()
+            )
+            [recorded] = request_sensor.evaluate_tick(context).asset_events
+            assert recorded.asset_key == dg.AssetKey(["erasure", "removed"])
+            instance.report_runless_asset_event(recorded)
+            assert not request_sensor.evaluate_tick(context).asset_events
