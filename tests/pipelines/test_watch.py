@@ -289,7 +289,7 @@ def test_the_sensor_notifies_of_everything_without_a_personal_value(
         ran(watched.instance)
         became(watched.instance, FreshnessState.PASS)
         dg.materialize([staged], instance=watched.instance)
-        ticked(watched.instance, TickStatus.SUCCESS)
+        ticked(watched.instance, TickStatus.SKIPPED)
         watch_sensor(context)
         assert [each["title"] for each in received.posted[1:]] == ["register: 4 recovered"]
     assert message["title"] == "register: 4 new"
