@@ -6,7 +6,6 @@ import io
 import json
 import sys
 import uuid
-from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -43,13 +42,9 @@ def events() -> list[dg.EventLogEntry]:
     return happened
 
 
-@pytest.fixture
-def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Standard error, and no time between two lines."""
+@pytest.fixture(autouse=True)
+def _no_time_between_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", out)
-    return out
 
 
 def show(events: list[dg.EventLogEntry]) -> None:
@@ -59,31 +54,37 @@ def show(events: list[dg.EventLogEntry]) -> None:
 
 
 def test_lines_name_the_step_and_its_counts(
-    events: list[dg.EventLogEntry], printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    events: list[dg.EventLogEntry],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("REGISTER_LOG")
     show(events)
-    assert printed.getvalue().splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "refresh: step 1 of 2, staged, 1,204 rows, 0 s",
         "refresh: step 2 of 2, register, 0 s",
     ]
 
 
 def test_short_work_prints_no_line(
-    events: list[dg.EventLogEntry], printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    events: list[dg.EventLogEntry],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("REGISTER_LOG")
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 10.0)
     show(events)
-    assert printed.getvalue() == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_machines_get_each_step_as_json(
-    events: list[dg.EventLogEntry], printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    events: list[dg.EventLogEntry],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REGISTER_LOG", "json")
     show(events)
-    first, second = map(json.loads, printed.getvalue().splitlines())
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert {key: first[key] for key in ("step", "done", "steps", "rows", "run_id", "level")} == {
         "step": "staged",
         "done": 1,
@@ -96,21 +97,25 @@ def test_machines_get_each_step_as_json(
 
 
 def test_a_terminal_has_a_bar_that_goes_when_it_is_done(
-    events: list[dg.EventLogEntry], printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    events: list[dg.EventLogEntry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REGISTER_LOG")
     monkeypatch.setenv("TERM", "xterm")
-    printed.isatty = lambda: True  # type: ignore[method-assign]
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
     show(events)
-    assert "refresh" in printed.getvalue()
-    assert "2/2" in printed.getvalue()
+    assert "refresh" in terminal.getvalue()
+    assert "2/2" in terminal.getvalue()
 
 
 def test_quiet_prints_errors_only(
-    events: list[dg.EventLogEntry], printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    events: list[dg.EventLogEntry],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REGISTER_LOG", "quiet")
     show(events)
     log("waiting")
     log("failed", "error")
-    assert printed.getvalue() == "failed\n"
+    assert capsys.readouterr().err == "failed\n"

@@ -15,30 +15,30 @@ from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from pipelines.cli import private_views
 from pipelines.cli.quarantine import quarantine
+from tests.support.dated_records import order
 from tests.support.deliveries import csv, put
 from tests.support.made_once import made_once
 from tests.support.registers import TODAY, typed
 
 DAYS = ("2026-11-03", "2026-11-04")
-# The second and third have no number; the third has no party either.
-ORDERS = [
-    {"order_number": "1", "customer_number": "C0000001", "items": "1"},
-    {"order_number": "", "customer_number": "C0000777", "items": "1"},
-    {"order_number": "", "customer_number": "", "items": "1"},
-]
-TIMES = {"ordered_at": "2026-11-02T10:00:00+02:00", "amount": "10.00", "product": "Esimerkki"}
+AT = "2026-11-02T10:00:00+02:00"
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of orders, staged: two of three are in quarantine, each day."""
+    """Two days of orders, staged: the second and third are in quarantine, each day; the third has
+    neither a number nor a party.
+    """
 
     def make(folder: Path) -> None:
         data_root = DataRoot(folder / "data")
         data_root.create()
-        rows = csv([{**order, **TIMES} for order in ORDERS])
-        for day in DAYS:
-            put(data_root, "crm", day, "orders", rows, len(ORDERS))
+        for amount, day in zip(("10.00", "20.00"), DAYS, strict=True):
+            orders = [
+                order(number, customer, AT, amount)
+                for number, customer in (("1", "C0000001"), ("", "C0000777"), ("", ""))
+            ]
+            put(data_root, "crm", day, "orders", csv(orders), len(orders))
         [crm] = [source for source in SOURCES if source.name == "crm"]
         raw.ingest(data_root, crm, None, TODAY)
         staged.stage(data_root, crm, set(DAYS))
@@ -66,7 +66,7 @@ def test_it_lists_place_and_rules_of_each_record_and_what_they_mean(data_root: D
     text = shown(data_root).output
     lines = [line.split() for line in text.splitlines()]
     [delivery] = {line[2] for line in lines if line[:2] == ["crm", DAYS[0]]}
-    assert ["crm", DAYS[0], delivery, "3", "ORDER-NUMBER", "ORDER-PARTY"] in lines
+    assert ["crm", DAYS[0], delivery, "2", "ORDER-NUMBER", "ORDER-PARTY"] in lines
     assert "crm     ORDER-NUMBER        4  the order has no number" in text
     assert "crm     ORDER-PARTY         2  the order names neither" in text
     assert "docs/operators-guide.md#quarantine" in text
@@ -74,11 +74,11 @@ def test_it_lists_place_and_rules_of_each_record_and_what_they_mean(data_root: D
 
 
 def test_rule_day_and_source_choose_among_them(data_root: DataRoot) -> None:
-    assert records(data_root) == [(day, number) for day in DAYS for number in (2, 3)]
-    assert records(data_root, "ORDER-PARTY") == [(day, 3) for day in DAYS]
-    assert records(data_root, "--day", DAYS[1]) == [(DAYS[1], 2), (DAYS[1], 3)]
+    assert records(data_root) == [(day, number) for day in DAYS for number in (1, 2)]
+    assert records(data_root, "ORDER-PARTY") == [(day, 2) for day in DAYS]
+    assert records(data_root, "--day", DAYS[1]) == [(DAYS[1], 1), (DAYS[1], 2)]
     assert records(data_root, "--source", "website") == []
-    assert records(data_root, "--limit", "1") == [(DAYS[0], 2)]
+    assert records(data_root, "--limit", "1") == [(DAYS[0], 1)]
     assert "and 3 more" in shown(data_root, "--limit", "1").output
     assert "No such record" in shown(data_root, "NOSUCH-RULE").output
 
