@@ -68,8 +68,15 @@ def _json_lines(state: State) -> Callable[[Any], None]:
 
     def take(event: Any) -> None:
         if state.take(event):
-            numbers = {"done": state.done, "steps": state.steps, "rows": state.rows}
-            log(state.line, job=state.job, run_id=state.run_id, step=state.step, **numbers)
+            log(
+                state.line,
+                job=state.job,
+                run_id=state.run_id,
+                step=state.step,
+                done=state.done,
+                steps=state.steps,
+                rows=state.rows,
+            )
 
     return take
 

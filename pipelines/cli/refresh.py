@@ -20,6 +20,7 @@ from assets.storage.guide import place
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
+from pipelines.log_lines import log
 
 if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
@@ -146,10 +147,10 @@ def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
 
     last = max((entry.day for entry in deliveries.ledger(data_root)), default="")
     if last > str(today):
-        click.echo(
+        log(
             f"the clock says {today}, but a delivery of {last} has been taken in: check the clock; "
             "retention counts from its day",
-            err=True,
+            "warning",
         )
 
 
@@ -201,7 +202,7 @@ def dagster(*, recorded: bool = False) -> tuple[Any, Any]:
         except DamagedHistoryError as error:
             if recorded:
                 raise
-            click.echo(f"this run is recorded nowhere: {error}", err=True)
+            log(f"this run is recorded nowhere: {error}", "warning")
             instance = DagsterInstance.ephemeral()
         return instance, definitions_under(policy_file()).resolve_job_def
 
