@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,14 +197,16 @@ def schedules_and_sensors(data_root: DataRoot, _now: datetime) -> Iterator[Diagn
     """Look for those that somebody has switched off, in Dagster's storage."""
     if not (data_root.dagster / "dagster.yaml").exists():
         return
-    from dagster import DefaultScheduleStatus, DefaultSensorStatus
-    from dagster._core.scheduler.instigation import InstigatorStatus
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from dagster import DefaultScheduleStatus, DefaultSensorStatus
+        from dagster._core.scheduler.instigation import InstigatorStatus
 
-    from pipelines.dagster_instance import opened
-    from pipelines.definitions import definitions_under
-    from schemas.policy.loader import policy_file
+        from pipelines.dagster_instance import opened
+        from pipelines.definitions import definitions_under
+        from schemas.policy.loader import policy_file
 
-    repository = definitions_under(policy_file()).get_repository_def()
+        repository = definitions_under(policy_file()).get_repository_def()
     meant_to_run = {
         each.name
         for each in repository.schedule_defs

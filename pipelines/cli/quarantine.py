@@ -119,7 +119,8 @@ def _print(
         click.echo(f"and {len(records) - len(listed):,} more: --limit, --day, --source or a rule")
     for record, text in texts.items():
         click.echo(harmless(f"\n{_reference(record)}\n{text}"))
-    click.echo(f"\nWhat to do is in {place(QUARANTINE)}; --private shows the records.")
+    more = "" if texts else "; --private shows the records"
+    click.echo(f"\nWhat to do is in {place(QUARANTINE)}{more}.")
 
 
 def _meaning(source: str, code: str) -> str:

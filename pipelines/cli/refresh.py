@@ -86,7 +86,7 @@ def run(context: click.Context, registrants: int) -> None:
         f"\nThe marts are DuckDB files in {data_root.marts}. What to do next:\n"
         f"  {name} ui            the UI, on http://127.0.0.1:3000 (as `make ui`)\n"
         f'  {name} sql customer_care "SELECT count(*) FROM registrants"\n'
-        f"  {name} quarantine    which {failed:,} records failed rules and are in no mart\n"
+        f"  {name} quarantine    which records failed rules; {failed:,} are in no mart for it\n"
         f"  {name} --help        all commands; {place('the-daily-rhythm')} says what runs when"
     )
 
