@@ -50,7 +50,7 @@ def test_earlier_names_go_on_working(name: str) -> None:
     ("mistyped", "answer"),
     [
         (["nosuch"], "No such command 'nosuch'."),
-        (["reprt"], "No such command 'reprt'. Did you mean 'report'?"),
+        (["janitr"], "No such command 'janitr'. Did you mean 'janitor'?"),
         (["request", "lst"], "No such command 'lst'. Did you mean 'list'?"),
         (["refresh", "--dat", "x"], "No such option '--dat'. Did you mean '--date'?"),
     ],
