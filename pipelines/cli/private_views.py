@@ -18,8 +18,9 @@ FILE = "private_views.jsonl"
 
 
 def actor() -> str:
-    """Return the name of the person who types: of the operating system's user, before `sudo`."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    """Return who types: REGISTER_USER (in a container), else the system's user, before `sudo`."""
+    named = os.environ.get("REGISTER_USER") or os.environ.get("SUDO_USER")
+    return named or getpass.getuser()
 
 
 def record_view(data_root: DataRoot, ids: Iterable[str]) -> None:
