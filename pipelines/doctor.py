@@ -162,9 +162,9 @@ def backups(data_root: DataRoot, now: datetime) -> Iterator[Diagnosis]:
 
 def notification_channels(data_root: DataRoot, _now: datetime) -> Iterator[Diagnosis]:
     """Look for channels that reach a person, and for the heartbeat's URL."""
-    reaching = [each for each in notifications.channels(data_root.root) if each.id != "file"]
-    if reaching:
-        yield Diagnosis("ok", f"notifications go to {', '.join(each.name for each in reaching)}")
+    of_people = [each for each in notifications.channels(data_root.root) if each.id != "file"]
+    if of_people:
+        yield Diagnosis("ok", f"notifications go to {', '.join(each.name for each in of_people)}")
     else:
         yield Diagnosis(
             "warning",

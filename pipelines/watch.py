@@ -67,11 +67,11 @@ def look(watched: Watched) -> Seen:
     seen = Seen()
     for name, looking in LOOKS.items():
         try:
-            found = list(looking(watched))
+            results = list(looking(watched))
         except Exception as error:  # noqa: BLE001  (what it cannot look at is a problem)
             seen.undecided.append(f"{name}/")
-            found = [Problem(f"watch/{name}", f"cannot look at {name}: {describe(error)}")]
-        for each in found:
+            results = [Problem(f"watch/{name}", f"cannot look at {name}: {describe(error)}")]
+        for each in results:
             seen.problems.append(each) if isinstance(each, Problem) else seen.undecided.append(each)
     return seen
 
@@ -116,13 +116,13 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> tuple[list[str], list[str
         event = record.event_log_entry.dagster_event
         if event is not None and event.step_key:
             steps.add(event.step_key)
-            said = event.step_failure_data.user_failure_data
-            codes.update(codes_in(said.description or "") if said else ())
+            failure = event.step_failure_data.user_failure_data
+            codes.update(codes_in(failure.description or "") if failure else ())
     return sorted(steps), sorted(codes)
 
 
 def checks(watched: Watched) -> Iterator[Problem | str]:
-    """Yield the checks whose last result is a failure or a warning, with their counts.
+    """Yield the checks with, as their last result, a failure or a warning, with their counts.
 
     Of one that a run is about to come to nothing is known.
     """
@@ -175,7 +175,7 @@ def freshness(watched: Watched) -> Iterator[Problem]:
 
 
 def ticks(watched: Watched) -> Iterator[Problem]:
-    """Yield the sensors and schedules whose last tick has raised."""
+    """Yield the sensors and schedules that raised in their last tick."""
     repository = watched.repository
     page = {each.name: "sensors" for each in repository.sensor_defs} | {
         each.name: "schedules" for each in repository.schedule_defs

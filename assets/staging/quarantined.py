@@ -37,7 +37,7 @@ def quarantined(
     if not files:
         return []
     recorded_files.check(*files)
-    failing = f"HAVING list_contains(list(code), {literal(code)})" if code else ""
+    having = f"HAVING list_contains(list(code), {literal(code)})" if code else ""
     with connect(data_root) as connection:
         rows = connection.execute(
             f"""SELECT
@@ -48,7 +48,7 @@ def quarantined(
                 list(DISTINCT code ORDER BY code) AS codes
             FROM {parquet(*files, filename=True, union_by_name=True)}
             GROUP BY ALL
-            {failing}
+            {having}
             ORDER BY ALL"""
         ).fetchall()
     return [
@@ -63,7 +63,7 @@ def payloads(data_root: DataRoot, records: list[Quarantined]) -> dict[Quarantine
     for record in records:
         delivery = (record.source, record.day, record.delivery_id)
         by_file.setdefault(delivery, {})[record.record_no] = record
-    found = {}
+    texts = {}
     with connect(data_root) as connection:
         for delivery, of_delivery in by_file.items():
             path = raw_path(data_root, *delivery)
@@ -76,5 +76,5 @@ def payloads(data_root: DataRoot, records: list[Quarantined]) -> dict[Quarantine
                     ORDER BY record_no""",
                     [list(of_delivery)],
                 ).fetchall()
-                found.update({of_delivery[number]: payload for number, payload in rows})
-    return found
+                texts.update({of_delivery[number]: payload for number, payload in rows})
+    return texts

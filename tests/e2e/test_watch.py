@@ -26,7 +26,7 @@ TICKS_WITHIN = 240
 
 @dataclass(frozen=True)
 class Watching:
-    """A UI whose watch has ticked, and where it sends to."""
+    """A UI after the first tick of its watch, and where it sends to."""
 
     root: Path
     ui: Ui

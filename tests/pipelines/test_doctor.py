@@ -22,11 +22,11 @@ def now(data_root: DataRoot) -> datetime:
     return datetime.now(data_root.policy.zone)
 
 
-def found(look: Look, data_root: DataRoot, now: datetime) -> list[tuple[str, str]]:
+def wrong(look: Look, data_root: DataRoot, now: datetime) -> list[tuple[str, str]]:
     """What is not as it should be; each says what to do."""
-    wrong = [each for each in look(data_root, now) if each.level != "ok"]
-    assert all(each.to_do for each in wrong)
-    return [(each.level, each.what) for each in wrong]
+    bad = [each for each in look(data_root, now) if each.level != "ok"]
+    assert all(each.to_do for each in bad)
+    return [(each.level, each.what) for each in bad]
 
 
 def test_a_new_data_root_has_no_problem(data_root: DataRoot, now: datetime) -> None:
@@ -46,7 +46,7 @@ def test_packages_of_other_versions(
     data_root: DataRoot, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "requires", lambda _: ["duckdb>=9", "nosuch>=1", "click>=8"])
-    levels = [what for _, what in found(doctor.installed_versions, data_root, now)]
+    levels = [what for _, what in wrong(doctor.installed_versions, data_root, now)]
     assert len(levels) == 2
     assert levels[0].startswith("duckdb 1.")
     assert levels[1] == "nosuch nothing is installed, needed is >=1"
@@ -62,17 +62,17 @@ def test_a_disk_that_is_nearly_full(
 ) -> None:
     usage = shutil._ntuple_diskusage(1000, 1000 - int(1000 * free), int(1000 * free))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage)
-    levels = [level for level, what in found(doctor.disk, data_root, now) if "bytes" in what]
+    levels = [level for level, what in wrong(doctor.disk, data_root, now) if "bytes" in what]
     assert levels == ([level] if level else [])
 
 
 def test_a_clock_behind_what_has_happened(data_root: DataRoot, now: datetime) -> None:
-    assert found(doctor.clock, data_root, now) == []
+    assert wrong(doctor.clock, data_root, now) == []
     heartbeat.send(data_root.root, now + timedelta(hours=1))
-    assert len(found(doctor.clock, data_root, now)) == 1
+    assert len(wrong(doctor.clock, data_root, now)) == 1
     later = now.date() + timedelta(days=2)
     (data_root.lake / "deliveries" / "crm" / str(later)).mkdir(parents=True)
-    [(level, what)] = found(doctor.clock, data_root, now)
+    [(level, what)] = wrong(doctor.clock, data_root, now)
     assert (level, what) == ("problem", f"the clock says {now.date()}, a delivery is of {later}")
 
 
@@ -89,23 +89,23 @@ def test_an_old_backup(data_root: DataRoot, now: datetime, days: int, count: int
     keys.mkdir()
     made = (now - timedelta(days=days)).astimezone(UTC)
     (keys / f"{made:%Y%m%dT%H%M%SZ}-abcdef.key").write_bytes(b"x" * 32)
-    assert len(found(doctor.backups, data_root, now)) == count
+    assert len(wrong(doctor.backups, data_root, now)) == count
 
 
 def test_a_daemon_that_is_silent(data_root: DataRoot, now: datetime) -> None:
     heartbeat.send(data_root.root, now)
-    assert found(doctor.daemon, data_root, now + timedelta(minutes=9)) == []
-    [(level, _)] = found(doctor.daemon, data_root, now + timedelta(minutes=11))
+    assert wrong(doctor.daemon, data_root, now + timedelta(minutes=9)) == []
+    [(level, _)] = wrong(doctor.daemon, data_root, now + timedelta(minutes=11))
     assert level == "problem"
 
 
 def test_nobody_who_is_notified(
     data_root: DataRoot, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(found(doctor.notification_channels, data_root, now)) == 2
+    assert len(wrong(doctor.notification_channels, data_root, now)) == 2
     (data_root.secrets / "notification-channels").write_text("json://user:hunter2@example.fi")
     monkeypatch.setenv("REGISTER_HEARTBEAT_URL", "https://hc.example.fi/uuid")
-    assert found(doctor.notification_channels, data_root, now) == []
+    assert wrong(doctor.notification_channels, data_root, now) == []
     shown = repr(list(doctor.notification_channels(data_root, now)))
     assert "hunter2" not in shown
     assert "channel 1 (json)" in shown
