@@ -26,7 +26,11 @@ TICKS_WITHIN = 240
 
 @dataclass(frozen=True)
 class Watching:
-    """A UI after the first tick of its watch, and where it sends to."""
+    """A UI after the first tick of its watch, and where it sends to.
+
+    A request is damaged, which the sensor of requests raises on, and a folder in the inbox is none
+    of a source.
+    """
 
     root: Path
     ui: Ui
@@ -38,6 +42,8 @@ def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
     root = tmp_path_factory.mktemp("watch") / "data"
     data_root = DataRoot(root)
     data_root.create()
+    (data_root.requests / "Q01M82TJV9RZ8SFK65D.json").write_text(PERSONAL)
+    put(data_root, PERSONAL, "2026-11-20", "orders", b"x", 1, name=f"{PERSONAL}.csv")
     with webhook() as received:
         (data_root.secrets / "notification-channels").write_text(received.url)
         (data_root.secrets / "heartbeat-url").write_text(received.ping_url)
@@ -59,16 +65,13 @@ def daemon_of(root: Path) -> int:
 def test_a_sensor_that_raises_and_a_stranger_in_the_inbox_are_sent_within_minutes(
     watching: Watching,
 ) -> None:
-    inbox = watching.root / "requests" / "inbox"
-    inbox.rmdir()
-    inbox.write_text(PERSONAL)
-    put(DataRoot(watching.root), PERSONAL, "2026-11-20", "orders", b"x", 1, name=f"{PERSONAL}.csv")
     watching.received.wait_for(lambda hook: "request_sensor" in hook.text, TICKS_WITHIN)
     address = watching.ui.address
     assert (
         f"sensor request_sensor has raised an error {address}/locations" in watching.received.text
     )
     assert "1 deliveries of the inbox refused: DEL-SOURCE" in watching.received.text
+    assert "cannot look at requests: FILE-CHANGED" in watching.received.text
 
 
 def test_a_dead_daemon_is_sent_at_once_and_ends_the_ui(watching: Watching) -> None:
