@@ -15,6 +15,7 @@ from assets.backup import assets as backup_assets
 from assets.connectors import assets as connectors_assets
 from assets.connectors.connector import Connector
 from assets.connectors.web_api import FetchError
+from assets.dagster_support.metadata import with_guide
 from assets.dagster_support.runs import Today
 from assets.documents import assets as documents_assets
 from assets.erasure import assets as erasure_assets
@@ -82,7 +83,7 @@ def build_definitions(first_day: date = FIRST_DAY, **resources: object) -> dg.De
         *backup_assets.ASSETS,
     ]
     return dg.Definitions(
-        assets=assets,
+        assets=list(dg.map_asset_specs(with_guide, assets)),
         asset_checks=[
             *ingest_assets.checks(),
             *register_assets.CHECKS,

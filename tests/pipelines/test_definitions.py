@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.dagster_support.metadata import with_guide
 from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
 from assets.sources import all_sources
@@ -24,6 +25,7 @@ from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unex
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
+from tests.test_docs import headings
 
 SOURCES = {source.name for source in all_sources.SOURCES}
 MARTS = {
@@ -227,6 +229,20 @@ class TestAssets:
         assert [key for key, spec in specs.items() if not spec.description] == []
         assert [key for key, spec in specs.items() if not spec.owners] == []
         assert [key for key, spec in specs.items() if not spec.kinds] == []
+
+    def test_each_description_ends_with_its_place_in_the_guide(
+        self, specs: dict[str, dg.AssetSpec], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        anchors = set(headings(Path(__file__).parents[2] / "docs" / "operators-guide.md"))
+        for key, spec in specs.items():
+            page, _, anchor = str(spec.description).rpartition("#")
+            assert page.endswith("Operator's guide: docs/operators-guide.md"), key
+            assert anchor in anchors, key
+        monkeypatch.setenv("REGISTER_GUIDE", "https://docs.example.fi/register/")
+        linked = with_guide(dg.AssetSpec("marts", group_name="marts", description="Marts."))
+        assert str(linked.description).endswith(
+            "[Operator's guide](https://docs.example.fi/register/operators-guide/#reading-a-mart)"
+        )
 
     def test_each_table_shows_its_columns_with_a_category_of_the_policy(
         self, specs: dict[str, dg.AssetSpec]
