@@ -31,8 +31,9 @@ OUT = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(get_args(Language)),
     help="Default: the registrant's own, as the register knows it.",
 )
+@click.option("--pdf", is_flag=True, help="Also as a PDF; needs the extra `pdf`.")
 @MACHINE
-def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
+def access(request_id: str, out: Path, lang: Any, pdf: bool, machine: bool) -> None:
     """Write all data of the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
     from assets.requests import ledger
     from assets.rights.access import package
@@ -54,6 +55,7 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
             datetime.now(data_root.policy.zone),
             lang,
             released,
+            pdf=pdf,
         )
         ledger.note(
             data_root,

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from assets.documents import notice
+from assets.documents import notice, pages
 from assets.rights.access import archive, labels, page, portable, recipients, spreadsheets
 from assets.rights.access.gathering import Gathered, Row, gather, plain
 from assets.storage.data_root import DataRoot
@@ -45,13 +45,15 @@ def access(
     now: datetime,
     language: Language | None = None,
     released: Collection[str] = (),
+    *,
+    pdf: bool = False,
 ) -> Packed:
-    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV;
-    of what is withheld the items `released`.
+    """Write everything about the registrant to `out`: access.html, also as access.pdf if wanted,
+    access.json, and tables/ as CSV; of what is withheld the items `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises
-    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
-    has the writer's lock.
+    UnknownRegistrantError, ArchiveError or PdfError. Same register, policy and clock: same bytes.
+    The caller has the writer's lock.
     """
     gathered = gather(data_root, registrant_id, released)
     chosen_language = language or labels.chosen(data_root.policy, gathered.language)
@@ -62,10 +64,10 @@ def access(
         "circumstances": circumstances(data_root.policy, chosen_language, now.date()),
         "recipients": recipients.receiving(data_root.policy, gathered, chosen_language, now.date()),
     }
-    files = {
-        "access.html": page.html(data_root.policy, gathered, chosen_language, now),
-        "access.json": archive.as_json(content),
-    }
+    html = page.html(data_root.policy, gathered, chosen_language, now)
+    files = {"access.html": html, "access.json": archive.as_json(content)}
+    if pdf:
+        files["access.pdf"] = pages.pdf(html.decode())
     files |= {
         f"tables/{name}.csv": spreadsheets.table(rows)
         for name, rows in _tables(gathered).items()
