@@ -28,18 +28,20 @@ class ServiceLevel:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def of_erasures(requests: Iterable[Request]) -> ServiceLevel:
-    """Return the service level of requests; those refused, and other rights, are left out.
-
-    A request is closed when its certificate is issued.
+def is_erased(request: Request) -> bool:
+    """Whether the request is an erasure that was carried out: closed as its certificate was
+    issued.
     """
+    carried_out = request.outcome in ("granted", PARTLY_REFUSED)
+    return request.right == "erasure" and bool(request.closed_at) and carried_out
+
+
+def of_erasures(requests: Iterable[Request]) -> ServiceLevel:
+    """Return the service level of requests; those refused, and other rights, are left out."""
     days = sorted(
-        (datetime.fromisoformat(request.closed_at) - datetime.fromisoformat(request.received_at))
-        / _DAY
+        (datetime.fromisoformat(closed) - datetime.fromisoformat(request.received_at)) / _DAY
         for request in requests
-        if request.right == "erasure"
-        and request.closed_at
-        and request.outcome in ("granted", PARTLY_REFUSED)
+        if is_erased(request) and (closed := request.closed_at)
     )
     if not days:
         return ServiceLevel(0, None, None)
