@@ -22,10 +22,11 @@ def per_day(rows: Sequence[tuple[str, str, int]], counted: str) -> str:
         counted: What is counted, for the axis.
     """
     import altair as alt
+    import pandas as pd
 
-    data = [{"series": series, "day": day, "count": count} for series, day, count in rows]
+    data = pd.DataFrame(rows, columns=["series", "day", "count"])
     return _svg(
-        alt.Chart(alt.Data(values=data))
+        alt.Chart(data)
         .mark_bar(color="#4e79a7", width={"band": 0.8})
         .encode(
             x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=-45, labelOverlap=True)),
@@ -50,9 +51,10 @@ def shares(rows: Sequence[tuple[str, str, int]], counted: str) -> str:
         counted: What is counted, for the axis.
     """
     import altair as alt
+    import pandas as pd
 
-    data = [{"series": series, "kind": kind, "count": count} for series, kind, count in rows]
-    base = alt.Chart(alt.Data(values=data)).encode(
+    data = pd.DataFrame(rows, columns=["series", "kind", "count"])
+    base = alt.Chart(data).encode(
         y=alt.Y("series:N", title=None),
         x=alt.X("count:Q", title=counted, stack="zero"),
         order=alt.Order("kind:N"),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
 
-from assets.requests.ledger import PARTLY_REFUSED, Request
+from assets.requests.ledger import Request
+from schemas.requests import PARTLY_REFUSED
 
 _DAY = timedelta(days=1)
 

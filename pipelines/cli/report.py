@@ -175,6 +175,15 @@ def report_dashboard(as_of: datetime | None, out: Path | None) -> None:
     give(dashboard.html(data_root, today), out)
 
 
+@report.command("commands")
+@OUT
+def report_commands(out: Path | None) -> None:
+    """Every command with its options, as Markdown."""
+    from pipelines.cli.command_reference import markdown
+
+    give(markdown(), out)
+
+
 @report.command("rules")
 @click.option(
     "--into",
