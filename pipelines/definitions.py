@@ -29,7 +29,7 @@ from assets.rights import assets as rights_assets
 from assets.sources.all_sources import check_sources
 from assets.staging import assets as staging_assets
 from assets.storage.data_root import DataRoot
-from pipelines import janitor
+from pipelines import janitor, openlineage
 from pipelines.connectors import configured, connectors_file
 from pipelines.days import first_day_offered
 from pipelines.jobs import jobs
@@ -95,7 +95,7 @@ def build_definitions(first_day: date = FIRST_DAY, **resources: object) -> dg.De
         ],
         jobs=jobs(policy, fetching=bool(fetching)),
         schedules=schedules(policy, fetching=bool(fetching)),
-        sensors=SENSORS,
+        sensors=[*SENSORS, *openlineage.sensors()],
         resources={
             "data_root": data_root_resource,
             "fetching": fetching_resource,
