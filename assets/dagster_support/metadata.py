@@ -21,8 +21,8 @@ from schemas.declarations import declared
 from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
 
-# Group of assets -> its place in docs/operators-guide.md.
-GUIDE = {
+# Group of assets -> its section of the operator's guide.
+SECTIONS = {
     "fetched": "connectors",
     "inbox": "delivering-a-file-by-hand",
     "raw": "refused-deliveries",
@@ -72,12 +72,12 @@ def with_guide(spec: dg.AssetSpec) -> dg.AssetSpec:
     A link, if REGISTER_GUIDE is the address at which the site of `make docs` is served; else the
     page's path.
     """
-    place = f"operators-guide/#{GUIDE[str(spec.group_name)]}"
+    section = SECTIONS[str(spec.group_name)]
     served = os.environ.get("REGISTER_GUIDE", "").rstrip("/")
     guide = (
-        f"[Operator's guide]({served}/{place})"
+        f"[Operator's guide]({served}/operators-guide/#{section})"
         if served.startswith(("https://", "http://"))
-        else f"Operator's guide: docs/{place.replace('/#', '.md#')}"
+        else f"Operator's guide: {place(section)}"
     )
     return spec.replace_attributes(description=f"{spec.description}\n\n{guide}")
 
