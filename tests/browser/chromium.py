@@ -46,7 +46,7 @@ class Page:
             assert time.monotonic() < end, (condition, self.value("document.body.innerText"))
             time.sleep(0.2)
 
-    def capture(self, file: Path, width: int = 1280, height: int = 860) -> None:
+    def capture(self, file: Path, width: int = 1440, height: int = 900) -> None:
         """Write what a window of this size shows, as PNG."""
         self._call(
             "Emulation.setDeviceMetricsOverride",
@@ -55,7 +55,7 @@ class Page:
             deviceScaleFactor=1,
             mobile=False,
         )
-        time.sleep(1)  # the page lays itself out again
+        time.sleep(4)  # the page lays itself out again, and fills what it has left grey
         shown = self._call("Page.captureScreenshot", format="png", optimizeForSpeed=False)
         file.write_bytes(base64.b64decode(shown["data"]))
 

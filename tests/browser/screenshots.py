@@ -22,25 +22,23 @@ LARGEST = 200_000
 
 
 class Picture(NamedTuple):
-    """A page of the UI, what must be on it, and the texts of buttons to press in turn."""
+    """A page of the UI, what must be on it, and the button whose dialog is shown."""
 
     path: str
     shows: str
-    press: tuple[str, ...] = ()
+    press: str = ""
 
 
 _REFRESH, _ERASURE = "/locations/register/jobs/refresh", "/locations/register/jobs/erasure_backfill"
 PICTURES = {
-    "asset-graph": Picture("/asset-groups", "register"),
     "automation": Picture("/automation", "nightly_refresh"),
-    "refresh-days": Picture(_REFRESH, "Materialize all", ("Materialize all",)),
-    "backfill-days": Picture("/assets/staged/crm", "Materialize", ("Materialize",)),
+    "refresh-days": Picture(_REFRESH, "Materialize all", "Materialize all"),
+    "backfill-days": Picture("/assets/staged/crm", "Materialize", "Materialize"),
     "columns": Picture("/assets/marts/customer_care", "registrants.given_names"),
     "conservation-check": Picture(
         "/assets/staged/crm?view=checks&checkDetail=conservation", "delivered"
     ),
-    "erasure-launch": Picture(_ERASURE, "Materialize all", ("Materialize all",)),
-    "forecast": Picture("/assets/retention/forecast", "in_24_months"),
+    "erasure-launch": Picture(_ERASURE, "Materialize all", "Materialize all"),
 }
 
 
@@ -71,8 +69,10 @@ def take(root: Path) -> None:
                 f"{ui.address}{picture.path}",
                 f"document.body.innerText.includes({json.dumps(picture.shows)})",
             )
-            for text in picture.press:
-                press(page, text)
+            if picture.press:
+                press(page, picture.press)
+                page.wait("document.body.innerText.includes('Partition selection')")
+            page.wait("!document.body.innerText.includes('Loading')")
             file = IMAGES / f"{name}.png"
             page.capture(file)
             size = file.stat().st_size
