@@ -17,7 +17,7 @@ CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = files("assets.documents").joinpath("page.css").read_text(encoding="utf-8").strip()
 """The style of every document: on a screen, and on paper in A4."""
 # From this many columns on a table is printed across, on pages of its own.
-WIDE = 7
+WIDE = 9
 
 
 class PdfError(PlainError):

@@ -24,6 +24,8 @@ from assets.rights.access.gathering import Gathered, Row
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
+# Words that may be broken anywhere, such as hashes: on paper they would push other columns out.
+_LONG = re.compile(r"\S{25,}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(_DAY.pattern + r"T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -66,6 +68,7 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.tests["long"] = lambda value: bool(_LONG.search(value))
     page = environment.get_template("page.html.jinja").render(
         language=language,
         content_policy=CONTENT_POLICY,
