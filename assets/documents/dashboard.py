@@ -113,13 +113,13 @@ def _intake(entries: Iterable[Entry], today: date, floor: int) -> Part:
     for entry in listed:
         by_day[entry.source, entry.day] += entry.delivered
         counts = by_source.setdefault(entry.source, Counter())
-        for name in ("delivered", "staged", "quarantined"):
+        for name in ("delivered", "staged"):
             counts[name] += getattr(entry, name)
     latest = {entry.source: entry.day for entry in listed}
     shown = over_floor(by_day, floor)
     drawn = [(*key, count) for key, count in sorted(shown.items()) if key[1] >= first]
     rows = tuple(
-        (source, latest[source], *(_few(counts[name], floor) for name in counts))
+        (source, latest[source], _few(counts["delivered"], floor), _staged(counts, floor))
         for source, counts in sorted(by_source.items())
     )
     return Part(
@@ -127,9 +127,15 @@ def _intake(entries: Iterable[Entry], today: date, floor: int) -> Part:
         f"Records delivered by source: the chart by day, of the last {2 * DAYS} days; the table of "
         "all deliveries that the lake still has.",
         charts.per_day(drawn, "records delivered") if drawn else "",
-        ("source", "last delivery", "delivered", "staged", "in quarantine"),
+        ("source", "last delivery", "delivered", "staged"),
         rows,
     )
+
+
+def _staged(counts: Mapping[str, int], floor: int) -> int | str:
+    """Return the number of staged records, unless it would disclose a small number of others."""
+    others = counts["delivered"] - counts["staged"]
+    return f"all but under {floor}" if 0 < others < floor else _few(counts["staged"], floor)
 
 
 def _few(count: int, floor: int) -> int | str:

@@ -51,10 +51,15 @@ def test_a_rule_of_few_failures_is_not_shown() -> None:
     assert "CONTACT-EMAIL-INVALID" not in part.chart
 
 
-def test_intake_says_under_the_floor_instead_of_a_small_number() -> None:
+def test_intake_discloses_no_small_number_by_subtraction() -> None:
     part = dashboard._intake([entry("2026-11-19", 500, {"CRM-DATE": 3})], TODAY, FLOOR)
-    assert part.rows == (("crm", "2026-11-19", 500, 497, "under 20"),)
+    assert part.rows == (("crm", "2026-11-19", 500, "all but under 20"),)
     assert "<svg" in part.chart
+    many = dashboard._intake([entry("2026-11-19", 500, {"CRM-DATE": 30})], TODAY, FLOOR)
+    assert many.rows == (("crm", "2026-11-19", 500, 470),)
+    few = dashboard._intake([entry("2026-11-19", 5, {})], TODAY, FLOOR)
+    assert few.rows == (("crm", "2026-11-19", "under 20", "under 20"),)
+    assert few.chart == ""
 
 
 def test_the_linkage_counts_no_few_registrants() -> None:
