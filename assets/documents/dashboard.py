@@ -179,7 +179,7 @@ def _linkage(state: Mapping[str, Any], floor: int) -> Part:
     links = state.get("counts", {}).get("links", {})
     sizes = over_floor(links.get("sizes", {}), floor)
     named = {
-        "registrants": links.get("clusters", 0),
+        "registrants": sum(sizes.values()),
         "pairs compared": links.get("compared_pairs", 0),
         "pairs in doubt, for a person": links.get("to_review", 0),
         "clusters with two identity codes": links.get("two_code_clusters", 0),

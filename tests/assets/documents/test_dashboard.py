@@ -64,14 +64,13 @@ def test_intake_discloses_no_small_number_by_subtraction() -> None:
 
 def test_the_linkage_counts_no_few_registrants() -> None:
     links = {
-        "clusters": 105,
         "to_review": 3,
         "sizes": {"1": 100, "2": 5},
         "links": {"LINK-SCORE": 44, "LINK-EMAIL-ONLY": 2},
     }
     part = dashboard._linkage({"counts": {"links": links}}, FLOOR)
     assert part.rows == (
-        ("registrants", 105),
+        ("registrants", 100),
         ("links by LINK-SCORE", 44),
         ("registrants of 1 source persons", 100),
     )
