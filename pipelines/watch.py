@@ -79,7 +79,7 @@ def look(watched: Watched) -> Seen:
 def runs(watched: Watched) -> Iterator[Problem]:
     """Yield the last failed run of each job since which none has succeeded, and of the last day."""
     failed = watched.instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=200
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=50
     )
     last = {record.dagster_run.job_name: record for record in reversed(failed)}
     for job, record in last.items():

@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from pipelines.cli.main import COMMANDS, EARLIER, GROUPS, CommandError, register, summary
+from pipelines.cli.main import COMMANDS, EARLIER, GROUPS, CommandError, register
 from pipelines.cli.output import harmless
 
 
@@ -26,11 +26,14 @@ def test_a_listed_command_is_there_under_its_name_and_says_what_it_does(name: st
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_whole_sentences(name: str) -> None:
-    text = summary(register.get_command(click.Context(register), name))
-    assert text[0].isupper()
-    assert text.endswith(".")
-    assert "..." not in text
+def test_lists_of_commands_are_whole_sentences(name: str) -> None:
+    command = register.get_command(click.Context(register), name)
+    parts = command.commands.values() if isinstance(command, click.Group) else ()
+    for each in (command, *parts):
+        text = each.get_short_help_str() if each else ""
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert not text.endswith("..")
 
 
 def test_help_is_grouped_by_what_people_do() -> None:
