@@ -37,6 +37,7 @@ GROUPS = {
         "request": "request_steps:request",
         "access": "access:access",
         "portability": "access:portability",
+        "consents": "access:consents",
         "rectify": "rectification:rectify",
         "erase": "erasure:erase",
         "verify": "verify:verify_command",
