@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from pipelines.cli.main import COMMANDS, EARLIER, GROUPS, CommandError, register
 from pipelines.cli.output import harmless
+from pipelines.cli.refresh import command_name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -117,3 +119,17 @@ def test_linking_a_table_of_people_starts_without_dagster_and_pandas() -> None:
 )
 def test_what_somebody_wrote_does_not_command_the_terminal(written: str, shown: str) -> None:
     assert harmless(written) == shown
+
+
+def test_the_next_commands_are_written_as_this_one_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / ".venv" / "bin" / "register"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script), "run"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command_name() == ".venv/bin/register"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command_name() == "register"
