@@ -167,7 +167,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
 
 
 def _origin(source: Source, column: str) -> str:
-    """Return a sentence of the datasets whose records a column of a frame is parsed from."""
+    """Return a sentence: from the records of which datasets a column of a frame is parsed."""
     table = column.split(".", maxsplit=1)[0]
     filling = [
         dataset.name
