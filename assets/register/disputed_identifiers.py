@@ -15,6 +15,7 @@ from assets.register.linkage_configuration import (
     MANY_PEOPLE,
     PEOPLE_DIFFER,
 )
+from assets.storage.queries import count
 from assets.storage.relations import Relation, Scope
 
 _NUMBERS = ("customer_number", "contact_id", "user_id")
@@ -100,6 +101,13 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
             FROM shared_values WHERE of_several AND reason IS NULL) AS undecided USING (value)
         WHERE type = '{kind}'"""
     )
+    if count(connection, "SELECT count(*) FROM cohorts"):
+        _dispute_cohorts(connection)
+    run("DROP TABLE cohorts")
+
+
+def _dispute_cohorts(connection: duckdb.DuckDBPyConnection) -> None:
+    run = connection.execute
     run(
         f"""CREATE OR REPLACE TEMP TABLE differing_cohorts AS
         WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),
@@ -115,7 +123,6 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
         """UPDATE shared_values SET reason = 'people_differ'
         FROM differing_cohorts WHERE cohort = value"""
     )
-    run("DROP TABLE cohorts")
     run("DROP TABLE differing_cohorts")
 
 
