@@ -101,13 +101,8 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
             FROM shared_values WHERE of_several AND reason IS NULL) AS undecided USING (value)
         WHERE type = '{kind}'"""
     )
-    if count(connection, "SELECT count(*) FROM cohorts"):
-        _dispute_cohorts(connection)
-    run("DROP TABLE cohorts")
-
-
-def _dispute_cohorts(connection: duckdb.DuckDBPyConnection) -> None:
-    run = connection.execute
+    if not count(connection, "SELECT count(*) FROM cohorts"):
+        return
     run(
         f"""CREATE OR REPLACE TEMP TABLE differing_cohorts AS
         WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),
@@ -123,6 +118,7 @@ def _dispute_cohorts(connection: duckdb.DuckDBPyConnection) -> None:
         """UPDATE shared_values SET reason = 'people_differ'
         FROM differing_cohorts WHERE cohort = value"""
     )
+    run("DROP TABLE cohorts")
     run("DROP TABLE differing_cohorts")
 
 
