@@ -23,16 +23,21 @@ from assets.register.clocks import (
     party_ends,
 )
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.activities import ACTIVITIES
 from schemas.policy.model import Policy
 from schemas.retention import Expired, ExpiredRegistrants
 
-EXPIRED_COOKIES = "expired_cookies.parquet"
+EXPIRED_COOKIES = KeptFile(
+    "lake/expired_cookies.parquet",
+    "which cookies have expired",
+    "a cookie whose first visit was deleted counts from the first visit that is left",
+    {"token": "VARCHAR"},
+)
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
 # Each row of these is of one source person alone: without that person, the others' rows are what
 # they would have been.
@@ -149,14 +154,7 @@ columns of the register's `registrants`.
 def load_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `expired_cookie_hashes`, so that a cookie stays expired without its first visit."""
     create_keyed_hash(data_root, connection)
-    path = data_root.lake / EXPIRED_COOKIES
-    connection.execute(
-        EXPIRED_COOKIE_HASHES.create_table(
-            f"SELECT token FROM {parquet(path)}"
-            if path.exists()
-            else "SELECT NULL::VARCHAR AS token WHERE false"
-        )
-    )
+    connection.execute(EXPIRED_COOKIE_HASHES.create_table(EXPIRED_COOKIES.rows(data_root)))
 
 
 def write_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -167,7 +165,7 @@ def write_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnec
         UNION
         SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie'
         ORDER BY token""",
-        data_root.lake / EXPIRED_COOKIES,
+        EXPIRED_COOKIES.place(data_root),
     )
 
 

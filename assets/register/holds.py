@@ -31,7 +31,7 @@ from datetime import date
 import duckdb
 
 from assets.ingest.record_matching import DECISIVE
-from assets.register.published_tables import read_register
+from assets.register.published_tables import LAST_MEMBERSHIP, read_register
 from assets.requests import encrypted_identity, holds, ledger
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
@@ -355,12 +355,9 @@ def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
     nothing = """SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier,
         NULL::VARCHAR AS person_key WHERE false"""
     connection.execute(IDENTIFIED_BEFORE.create_view(" UNION ALL ".join(queries) or nothing))
-    membership = data_root.register("membership")
     connection.execute(
         MEMBERS_BEFORE.create_view(
-            f"SELECT registrant_id, person_key FROM {parquet(membership)}"
-            if membership.exists()
-            else "SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS person_key WHERE false"
+            f"SELECT registrant_id, person_key FROM ({LAST_MEMBERSHIP.rows(data_root)})"
         )
     )
 

@@ -30,6 +30,7 @@ from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import MATCHED_RECORDS, Edit
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import create_staged_view, create_view, write_parquet
 from assets.storage.quoting import parquet
 from assets.storage.recorded_files import forget_replaced, remove, writing
@@ -106,7 +107,11 @@ class Removal:
     rows: int
 
 
-SWEPT = "swept.json"
+SWEPT = KeptFile(
+    "lake/register/swept.json",
+    "what the last sweep removed, by rule",
+    "it is not reported; the next sweep counts its own",
+)
 EXPIRED_COOKIE = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
 EXPIRED_PERSON = "person_key IN (SELECT person_key FROM expired_person_keys)"
 _STAGED: dict[str, type[TableModel]] = {**CANONICAL, "records": Outcome}
@@ -144,7 +149,7 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
     disclosures.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         write_parquet(data_root.register(table), model, [])
-    with writing(data_root.lake / "register" / SWEPT) as unfinished:
+    with writing(SWEPT.place(data_root)) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "gone": [asdict(removal) for removal in removals]})
         )
@@ -155,10 +160,9 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
 
 def last_sweep(data_root: DataRoot) -> list[Removal]:
     """Return what the last sweep removed; nothing if there was none."""
-    path = data_root.lake / "register" / SWEPT
-    if not path.exists():
+    if not SWEPT.exists(data_root):
         return []
-    return [Removal(**entry) for entry in json.loads(path.read_text())["gone"]]
+    return [Removal(**entry) for entry in json.loads(SWEPT.place(data_root).read_text())["gone"]]
 
 
 def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
