@@ -20,6 +20,7 @@ from assets.register.clocks import (
     clocked,
     code,
     due,
+    following_accounts,
     party_ends,
 )
 from assets.storage.data_root import DataRoot
@@ -130,7 +131,7 @@ REGISTRANT_CLOCKS = Relation(
     name="registrant_clocks",
     summary="When the time of each registrant without an open contract began, and when it ends.",
     columns=_CLOCK,
-    reads=("contract_ends", "membership", "registrant_state"),
+    reads=("contract_ends", "membership", "registrant_state", "following_accounts"),
     scope=Scope.COMPONENT,
 )
 EXPIRING_REGISTRANTS = Relation(
@@ -297,8 +298,10 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
 
     A registrant stays while the end of the last contract, or the last active contact, is recent
     enough (for want of both: the first record). Of a deceased person the clock starts at death, or
-    without its date on the day on which the death was first stated.
+    without its date on the day on which the death was first stated. An account of which only the
+    number is known leaves with the registrant that its contracts name.
     """
+    following_accounts(connection)
     customers, prospects = (
         (code(policy, rule), due(policy, rule, "started")) for rule in ("customers", "prospects")
     )
@@ -312,6 +315,7 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                     {STARTED} AS started
                 FROM registrant_state
                 LEFT JOIN customers USING (registrant_id)
+                ANTI JOIN following_accounts USING (registrant_id)
                 WHERE NOT has_open_contract)
             SELECT registrant_id, started,
                 CASE WHEN was_customer THEN '{customers[0]}' ELSE '{prospects[0]}' END AS rule,
