@@ -4,6 +4,7 @@ an undisturbed run leaves.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,15 @@ from assets.storage.data_root import DataRoot
 from tests.support.commands import AS_OF, LAST_DAY, Ended, register
 from tests.support.data_roots import contents, copied, ledger_entries, parquet_rows
 from tests.support.erasing import cleared
+from tests.support.mentions_world import deliver_unreadable
 
 SAMPLE = ("--seed", "16", "--days", "2", "--last-day", LAST_DAY)
-NAMES = ("refresh", "erase", "retention", "backup", "restore")
+NAMES = (
+    *("refresh", "erase", "retention", "backup", "restore"),
+    *("backup-elsewhere", "restore-on-an-empty-disk", "repair", "hold", "deliver"),
+)
+HOLD = ("--ground", "HOLD-CLAIM", "--owner", "legal")
+DELIVERED = ("--source", "crm", "--dataset", "contracts", "--day", LAST_DAY)
 LATER = ("--as-of", "2028-11-20")  # what is past its period by then is swept
 
 
@@ -61,14 +68,21 @@ def prepare(folder: Path, registrants: int, names: Collection[str] = NAMES) -> l
     _run(sampled, "sample", "--registrants", str(registrants), *SAMPLE)
     steps = [_step(folder, "refresh", sampled, "refresh", *AS_OF)]
     if set(names) != {"refresh"}:
-        steps += _after_refresh(folder)
+        steps += _after_refresh(folder, sampled)
     return [step for step in steps if step.name in names]
 
 
-def _after_refresh(folder: Path) -> list[Step]:
-    refreshed = folder / "after-refresh"
+def _after_refresh(folder: Path, sampled: Path) -> list[Step]:
+    refreshed, elsewhere = folder / "after-refresh", folder / "elsewhere"
     generation = str(_run(refreshed, "backup", "--json").data["made"])
-    asked = _asked(copied(refreshed, folder / "asked"))
+    code, other = _codes(refreshed)[:2]
+    asked = _asked(copied(refreshed, folder / "asked"), code, other)
+    damaged = _damaged(copied(refreshed, folder / "damaged"))
+    empty = folder / "empty"
+    for name in ("secrets", "backups"):
+        copied(refreshed / name, empty / name)
+    file = next(path for path in sorted((sampled / "inbox" / "crm").glob("*/contracts*.csv")))
+    delivered = Path(shutil.copy(file, folder))
     erasure = _step(folder, "erase", asked, "erase", *AS_OF)
     restored = copied(folder / "after-erase", folder / "erased")
     return [
@@ -76,6 +90,11 @@ def _after_refresh(folder: Path) -> list[Step]:
         _step(folder, "retention", refreshed, "retention", *LATER),
         _step(folder, "backup", refreshed, "backup"),
         _step(folder, "restore", restored, "restore", generation, *AS_OF),
+        _step(folder, "backup-elsewhere", refreshed, "backup", "--to", str(elsewhere)),
+        _step(folder, "restore-on-an-empty-disk", empty, "restore", generation, *AS_OF),
+        _step(folder, "repair", damaged, "repair", "--yes"),
+        _step(folder, "hold", refreshed, "hold", "add", *HOLD, "--identity-code", code),
+        _step(folder, "deliver", refreshed, "deliver", str(delivered), *DELIVERED),
     ]
 
 
@@ -86,10 +105,27 @@ def _step(folder: Path, name: str, ready: Path, *arguments: str) -> Step:
     return Step(name, ready, arguments, ended.seconds, size(root) - before, outcome(root))
 
 
-def _asked(root: Path) -> Path:
-    """The data root with a request for erasure that nothing holds up."""
+def _codes(root: Path) -> list[str]:
     rows = parquet_rows(root / "lake" / "register" / "identifiers.parquet")
-    code = next(row[2] for row in rows if row[1] == "identity_code")
+    return sorted({row[2] for row in rows if row[1] == "identity_code"})
+
+
+def _damaged(root: Path) -> Path:
+    """The data root without a table, a staged file and a file that only the backup has."""
+    data_root = DataRoot(root)
+    staged = data_root.files("staged", "crm", name="*/identifiers")[0]
+    for path in (staged, data_root.register("registrants"), data_root.register("membership")):
+        path.unlink()
+    return root
+
+
+def _asked(root: Path, code: str, other: str) -> Path:
+    """The data root with a request for erasure that nothing holds up, and unreadable records that
+    mention who is erased: one of theirs, one of somebody else.
+    """
+    texts = {"theirs0code": code, "redacted0code": f"{other} {code}"}
+    deliver_unreadable(DataRoot(root), LAST_DAY, texts)
+    _run(root, "refresh", *AS_OF)
     asked = _run(root, "request", "erasure", "--channel", "written", "--identity-code", code)
     cleared(DataRoot(root), [asked.out.strip()])
     return root
