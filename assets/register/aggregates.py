@@ -64,7 +64,7 @@ def _aggregate(
     columns, name = duckdb_types(model), table_name(model)
     kept = KeptFile(
         f"lake/register/{name}.parquet",
-        f"the {counted} of months whose {counted} have been deleted",
+        f"the {counted} of months of which all {counted} have been deleted",
         f"only {counted} that are still staged are counted",
         columns,
     )

@@ -309,7 +309,7 @@ def following_accounts(
     Args:
         connection: Has what `party_ends` makes, and `membership`.
         contracts: The table of contracts by registrant.
-        described: A query of the registrants of whom more is known than a number.
+        described: A query of the registrants that are known by more than a number.
     """
     connection.execute(
         FOLLOWING_ACCOUNTS.create_table(

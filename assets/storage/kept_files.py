@@ -1,7 +1,7 @@
 """Files that remember: what is staged is not enough to make them again.
 
 A build of the register reads back what an earlier one has left in them, or a sweep has counted what
-it removed. A file that is lost is never taken for one without rows: whoever reads it compares it
+it removed. A file that is lost is never taken for one without rows: each reading compares it
 with what is recorded, and `register repair` puts the recorded copy back from a backup.
 """
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--accept-losses",
-    "remembered",
+    "copies",
     metavar="GENERATION",
     help="Go on with this backup's older copies of files that remember, or with `none`.",
 )
@@ -46,7 +46,7 @@ def repair(
     write: bool,
     folder: Path | None,
     place: str | None,
-    remembered: str | None,
+    copies: str | None,
     by: str | None,
     why: str | None,
     machine: bool,
@@ -68,7 +68,7 @@ def repair(
     from pipelines.writer_lock import check_suppressions, writer
 
     data_root = existing_data_root()
-    decided = [option for option in (place, remembered) if option]
+    decided = [option for option in (place, copies) if option]
     if len(decided) > 1 or {bool(decided)} != {bool(by), bool(why)}:
         raise click.UsageError(
             "--accept-suppressions or --accept-losses, --by and --why go together"
@@ -80,9 +80,9 @@ def repair(
         as_of = _last_build(data_root)
         steps = repairing.plan(data_root, examine(data_root).damages, folder)
         recorded = 0
-        if remembered and by and why:
+        if copies and by and why:
             now = datetime.now(data_root.policy.zone)
-            accepted_losses.accept(data_root, folder, steps, remembered, by, why, now)
+            accepted_losses.accept(data_root, folder, steps, copies, by, why, now)
             steps = repairing.plan(data_root, examine(data_root).damages, folder)
             write = True
         if write:

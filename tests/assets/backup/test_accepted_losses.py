@@ -44,7 +44,7 @@ REMEMBERING = (
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A register after a sweep: it remembers a month whose visits have been deleted."""
+    """A register after a sweep: it remembers a month of which all visits have been deleted."""
 
     def make(folder: Path) -> None:
         data_root = DataRoot(folder / "data")
@@ -153,7 +153,9 @@ def test_nothing_is_built_while_no_backup_has_it(
     }
     result = repaired(data_root, monkeypatch, "--yes")
     assert result.exit_code == 1
-    assert "it remembers the visits of months whose visits have been deleted" in result.output
+    assert (
+        "it remembers the visits of months of which all visits have been deleted" in result.output
+    )
     assert "--accept-losses none --by NAME --why TEXT" in result.output
     assert len(examine(data_root).damages) == 2
 

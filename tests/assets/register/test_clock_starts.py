@@ -308,7 +308,7 @@ def test_an_ended_contract_leaves_no_earlier_than_the_other_of_the_same_person(
 
 
 def test_the_sweep_leaves_a_contract_to_the_person_that_it_names(data_root: DataRoot) -> None:
-    """The account is a spouse's, whose time is over: nothing of them is left in the contract."""
+    """The account is that of a spouse who expires: nothing of them is left in the contract."""
     contacts(data_root, {**named("661", "Lähtijä", "2019-01-01 10:00")})
     contracts(
         data_root,

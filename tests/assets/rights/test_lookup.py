@@ -68,9 +68,9 @@ def test_a_request_without_its_key_is_named_and_stops_no_other(
     key.unlink() if damage == "lost" else key.write_bytes(b"x" * 32)
     result = typed(data_root, request_lookup.find, "--json")
     assert result.exit_code == 0, result.output
-    found = {row["request_id"]: row for row in json.loads(result.output)}
-    assert (found[without]["state"], without in found[without]["why"]) == ("unclear", True)
-    assert (found[other]["state"], len(found[other]["registrants"])) == ("received", 1)
+    listed = {row["request_id"]: row for row in json.loads(result.output)}
+    assert (listed[without]["state"], without in listed[without]["why"]) == ("unclear", True)
+    assert (listed[other]["state"], len(listed[other]["registrants"])) == ("received", 1)
     assert without in typed(data_root, request_lookup.find).output
     cleared(data_root, [other])
     assert erasing.find(data_root, [without, other])[without] == 0
