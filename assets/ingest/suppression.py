@@ -81,8 +81,7 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     """Make the views `known_to_register(identifier)`, the strong identifiers of registrants, and
     `known_browsers(cookie)`, the cookies of those who have an account on the website.
     """
-    known = data_root.register("identifiers")
-    recorded_files.check(known, once=True)
+    recorded_files.check(known := data_root.register("identifiers"), once=True)
     query = (
         f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
         if known.exists()

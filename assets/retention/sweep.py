@@ -70,6 +70,7 @@ STRIPPED_RECORDS = Relation(
     reads=(
         *("expired", "expired_person_keys", "persons_on_hold", "swept", "expired_records"),
         *("staged_orders", "staged_visits", "staged_credit_marks", "staged_credit_reports"),
+        *("staged_contracts", "staged_identifiers"),
         *(f"staged_{activity.table}" for activity in ACTIVITIES if not activity.whole),
     ),
     amended_from=("staged_records",),
