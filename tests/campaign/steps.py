@@ -23,7 +23,10 @@ NAMES = (
     *("backup-elsewhere", "restore-on-an-empty-disk", "repair", "hold", "deliver"),
 )
 HOLD = ("--ground", "HOLD-CLAIM", "--owner", "legal")
-DELIVERED = ("--source", "crm", "--dataset", "contracts", "--day", LAST_DAY)
+DELIVERED = (
+    *("--source", "crm", "--dataset", "contracts"),
+    *("--day", LAST_DAY, "--encoding", "utf-8"),
+)
 LATER = ("--as-of", "2028-11-20")  # what is past its period by then is swept
 
 
