@@ -4,8 +4,9 @@ an undisturbed run leaves.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,6 @@ NAMES = (
     *("backup-elsewhere", "restore-on-an-empty-disk", "repair", "hold", "deliver"),
 )
 HOLD = ("--ground", "HOLD-CLAIM", "--owner", "legal")
-DELIVERED = (
-    *("--source", "crm", "--dataset", "contracts"),
-    *("--day", LAST_DAY, "--encoding", "utf-8"),
-)
 LATER = ("--as-of", "2028-11-20")  # what is past its period by then is swept
 
 
@@ -69,39 +66,42 @@ def prepare(folder: Path, registrants: int, names: Collection[str] = NAMES) -> l
     """Make the data roots of the steps so named in the folder, by the commands themselves."""
     sampled = folder / "sampled"
     _run(sampled, "sample", "--registrants", str(registrants), *SAMPLE)
-    steps = [_step(folder, "refresh", sampled, "refresh", *AS_OF)]
+    steps = [_step(folder, "refresh", sampled, ("refresh", *AS_OF))]
     if set(names) != {"refresh"}:
-        steps += _after_refresh(folder, sampled)
+        steps += _after_refresh(folder, sampled, names)
     return [step for step in steps if step.name in names]
 
 
-def _after_refresh(folder: Path, sampled: Path) -> list[Step]:
-    refreshed, elsewhere = folder / "after-refresh", folder / "elsewhere"
+def _after_refresh(folder: Path, sampled: Path, names: Collection[str]) -> list[Step]:
+    refreshed = folder / "after-refresh"
     generation = str(_run(refreshed, "backup", "--json").data["made"])
     code, other = _codes(refreshed)[:2]
-    asked = _asked(copied(refreshed, folder / "asked"), code, other)
-    damaged = _damaged(copied(refreshed, folder / "damaged"))
-    empty = folder / "empty"
-    for name in ("secrets", "backups"):
-        copied(refreshed / name, empty / name)
-    file = next(path for path in sorted((sampled / "inbox" / "crm").glob("*/contracts*.csv")))
-    delivered = Path(shutil.copy(file, folder))
-    erasure = _step(folder, "erase", asked, "erase", *AS_OF)
-    restored = copied(folder / "after-erase", folder / "erased")
-    return [
-        erasure,
-        _step(folder, "retention", refreshed, "retention", *LATER),
-        _step(folder, "backup", refreshed, "backup"),
-        _step(folder, "restore", restored, "restore", generation, *AS_OF),
-        _step(folder, "backup-elsewhere", refreshed, "backup", "--to", str(elsewhere)),
-        _step(folder, "restore-on-an-empty-disk", empty, "restore", generation, *AS_OF),
-        _step(folder, "repair", damaged, "repair", "--yes"),
-        _step(folder, "hold", refreshed, "hold", "add", *HOLD, "--identity-code", code),
-        _step(folder, "deliver", refreshed, "deliver", str(delivered), *DELIVERED),
-    ]
+
+    def restored() -> Path:
+        root = folder / "after-erase"
+        return copied(root if root.exists() else refreshed, folder / "to-restore")
+
+    steps: dict[str, Callable[[], tuple[Path, tuple[str, ...]]]] = {
+        "erase": lambda: (
+            _asked(copied(refreshed, folder / "asked"), code, other),
+            ("erase", *AS_OF),
+        ),
+        "retention": lambda: (refreshed, ("retention", *LATER)),
+        "backup": lambda: (refreshed, ("backup",)),
+        "restore": lambda: (restored(), ("restore", generation, *AS_OF)),
+        "backup-elsewhere": lambda: (refreshed, ("backup", "--to", str(folder / "elsewhere"))),
+        "restore-on-an-empty-disk": lambda: (
+            _empty(refreshed, folder / "empty"),
+            ("restore", generation, *AS_OF),
+        ),
+        "repair": lambda: (_damaged(copied(refreshed, folder / "damaged")), ("repair", "--yes")),
+        "hold": lambda: (refreshed, ("hold", "add", *HOLD, "--identity-code", code)),
+        "deliver": lambda: (refreshed, _delivered(sampled, folder)),
+    }
+    return [_step(folder, name, *make()) for name, make in steps.items() if name in names]
 
 
-def _step(folder: Path, name: str, ready: Path, *arguments: str) -> Step:
+def _step(folder: Path, name: str, ready: Path, arguments: tuple[str, ...]) -> Step:
     root = copied(ready, folder / f"after-{name}")
     before = size(root)
     ended = _run(root, *arguments)
@@ -111,6 +111,22 @@ def _step(folder: Path, name: str, ready: Path, *arguments: str) -> Step:
 def _codes(root: Path) -> list[str]:
     rows = parquet_rows(root / "lake" / "register" / "identifiers.parquet")
     return sorted({row[2] for row in rows if row[1] == "identity_code"})
+
+
+def _empty(refreshed: Path, root: Path) -> Path:
+    """A new disk with backups and secrets."""
+    for name in ("secrets", "backups"):
+        copied(refreshed / name, root / name)
+    return root
+
+
+def _delivered(sampled: Path, folder: Path) -> tuple[str, ...]:
+    """The command that delivers a file of the sample again."""
+    file = sorted((sampled / "inbox" / "crm").glob("*/contracts*.csv"))[0]
+    encoding = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())["encoding"]
+    delivered = shutil.copy(file, folder)
+    named = ("--source", "crm", "--dataset", "contracts", "--encoding", encoding)
+    return ("deliver", str(delivered), *named, "--day", LAST_DAY)
 
 
 def _damaged(root: Path) -> Path:
