@@ -106,6 +106,7 @@ STAGES = (
     "rights",
     "erasure",
     "backup",
+    "supervision",
 )
 
 
@@ -158,9 +159,11 @@ UNRECORDED = {
     "assets/storage/secrets.py": "secrets/",
     "assets/storage/suppression_state.py": "the suppression list, which has a record of its own",
     "pipelines/cli/link.py": "a file that the user names",
-    "pipelines/cli/notices.py": "a file that the user names",
+    "pipelines/cli/recipient_notices.py": "a file that the user names",
     "pipelines/cli/review.py": "a file that the user names",
     "pipelines/dagster_home.py": "dagster/",
+    "pipelines/heartbeat.py": "dagster/",
+    "pipelines/notifications.py": "dagster/",
 }
 
 
