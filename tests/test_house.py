@@ -162,8 +162,8 @@ UNRECORDED = {
     "pipelines/cli/recipient_notices.py": "a file that the user names",
     "pipelines/cli/review.py": "a file that the user names",
     "pipelines/dagster_home.py": "dagster/",
-    "pipelines/heartbeat.py": "dagster/",
-    "pipelines/notifications.py": "dagster/",
+    "pipelines/heartbeat.py": "watch/",
+    "pipelines/notifications.py": "watch/",
 }
 
 
