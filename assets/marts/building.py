@@ -23,7 +23,6 @@ from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
 from assets.storage import recorded_files
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
@@ -32,6 +31,7 @@ from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.eligibility import channels
 from schemas.marts import MARTS, REIDENTIFIES, About
+from schemas.meanings import meanings_of
 from schemas.policy.legal_constraints import PSEUDONYMOUS
 from schemas.validation import failures
 
@@ -57,7 +57,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with (
         connect(data_root) as connection,
-        writing(candidate_path(data_root, purpose)) as unfinished,
+        recorded_files.writing(candidate_path(data_root, purpose)) as unfinished,
     ):
         create_keyed_hash(data_root, connection)
         over_register(data_root, connection, purpose, today)
@@ -70,7 +70,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
                 connection, model, QUERIES[purpose][table_name(model)]
             )
         _describe(data_root, connection, purpose, today)
-        connection.execute("DETACH mart")
+        connection.execute("DETACH mart; RESET checkpoint_threshold")
     build_state.note_mart_made(data_root, purpose)
     return filled
 
@@ -104,7 +104,17 @@ def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query:
     connection.execute(
         f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL"
     )
+    _comment(connection, model)
     return count(connection, f"SELECT count(*) FROM mart.{name}")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
+    """Put into the file what the table and each of its columns mean."""
+    name = table_name(model)
+    sentence = " ".join((model.__doc__ or name).split("\n\n")[0].split())
+    connection.execute(f"COMMENT ON TABLE mart.{name} IS {literal(sentence)}")
+    for column, meaning in meanings_of(model).items():
+        connection.execute(f'COMMENT ON COLUMN mart.{name}."{column}" IS {literal(meaning)}')
 
 
 def _describe(
@@ -123,6 +133,7 @@ def _describe(
             today,
         ],
     )
+    _comment(connection, About)
 
 
 def check(data_root: DataRoot, purpose: str) -> dict[str, int]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+import altair as alt
 import duckdb
-import leather
+import vl_convert
 
 from assets.record_linkage import waterfall
 from assets.record_linkage.expectation_maximisation import HOUSEHOLD, RANDOM
@@ -77,10 +78,14 @@ def _columns(rows: Sequence[tuple[float, float]], x: str, y: str) -> str:
     """A chart of columns."""
     if not rows:
         return "<p>None.</p>"
-    chart = leather.Chart(f"{y} by {x}")
-    chart.add_columns([(str(int(at)), float(count)) for at, count in rows])
-    # The first line declares XML, which HTML does not know.
-    return str(chart.to_svg(width=900, height=320)).split("?>", 1)[-1]
+    data = alt.Data(values=[{"at": int(at), "count": int(count)} for at, count in rows])
+    chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(x=alt.X("at:O", title=x), y=alt.Y("count:Q", title=y))
+        .properties(width=800, height=240)
+    )
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
 
 def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:

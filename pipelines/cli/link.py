@@ -142,7 +142,6 @@ def link_command(
     """
     import duckdb
 
-    from assets.record_linkage import linkage_report
     from assets.record_linkage.incremental_linking import link_incrementally
     from assets.record_linkage.linkage_state import LinkageStateError
     from assets.record_linkage.model import ModelError
@@ -228,6 +227,9 @@ def link_command(
             if path:
                 write_table(connection, query, path, unfinished[option])
         if report:
+            # The charts take a second to load.
+            from assets.record_linkage import linkage_report
+
             page = linkage_report.page(connection, linked, values=show_values)
             unfinished["--report"].write_text(page, encoding="utf-8")
         if "--model" in unfinished:
