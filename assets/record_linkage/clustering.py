@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 MAX_COMPLETE = 150
 """Components of at most so many records are scored pair by pair."""
-MORE_PAIRS, MORE_PAIRS_PER_RECORD = 3_000_000, 5
+MORE_PAIRS, MORE_PAIRS_PER_RECORD = 1_000_000, 5
 """So many pairs of larger components are scored as well, of the smallest first; the largest may
 have uncompared pairs."""
 CERTAIN = 60.0

@@ -367,12 +367,13 @@ class _Run:
         order, starts, sizes = group_equal(key[known])
         first = known[order[np.repeat(starts, sizes)]]
         people = components(len(key), self.first[first], self.first[known[order]])[self.first]
-        few = self.report.records >= MANY_EACH * len(np.unique(people))
+        if self.report.records < MANY_EACH * len(np.unique(people)):
+            return None
         left, right = u_probabilities.equal_pairs(self.hashes, key, known)
         one_person = u_probabilities.share_of_matches(
             self.connection, self.hashes, compared, model, left, right
         )
-        return people if few and one_person >= MOSTLY else None
+        return people if one_person >= MOSTLY else None
 
     def _score_by_person(
         self, compared: tuple[Field, ...], model: Model, people: Positions, *, learn: bool

@@ -47,7 +47,7 @@ MIN_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 ones look rarer in random pairs than they are."""
 PRIOR_RECORDS = 1000.0
 """The weight of a model's earlier frequencies, in records."""
-NAMESAKES, NEIGHBOURS = 50_000, 5
+NAMESAKES, NEIGHBOURS = 20_000, 5
 """So many pairs of one surname are compared, at most so many of a record."""
 PRIOR_PAIRS = 100.0
 """The weight of no dependence, in pairs."""
@@ -259,7 +259,17 @@ def estimate_dependence(
         agreement: By column, the probability that two random records have the same value.
     """
     position = {field.name: number for number, field in enumerate(fields)}
-    if "family" not in position:
+    # The parts of an address depend on each other: people of one home are a kind of pair.
+    home = position.keys() & {"street", "postcode"}
+    dependent = [
+        field
+        for field in fields
+        if field.shared
+        and field.levels[0].share
+        and field.name != "family"
+        and not (home and field.group == "place")
+    ]
+    if "family" not in position or not dependent:
         return {}
     family = hashes.single("family")
     left, right = equal_pairs(hashes, family, np.flatnonzero(family))
@@ -272,12 +282,8 @@ def estimate_dependence(
     two_people = np.logical_and.reduce(differs) if own else np.zeros(len(left), np.bool_)
     two_people &= ~_live_together(fields, levels)
     dependence = {}
-    for number, field in enumerate(fields):
-        column = field.levels[0].share
-        # The parts of an address depend on each other: people of one home are a kind of pair.
-        home = field.group == "place" and position.keys() & {"street", "postcode"}
-        if not column or not field.shared or field.name == "family" or home:
-            continue
+    for field in dependent:
+        number, column = position[field.name], field.levels[0].share
         known = two_people & (levels[:, number] > 0)
         usual, pairs = agreement[column], float(np.count_nonzero(known))
         equal = float(np.count_nonzero(levels[known, number] == 1))

@@ -449,7 +449,10 @@ class TestFormats:
         assert page.count("<svg") >= 3
         assert "example.fi" not in page
         assert "<script" not in page
-        assert set(re.findall(r"https?://[^\"' ]+", page)) <= {"http://www.w3.org/2000/svg"}
+        assert set(re.findall(r"https?://[^\"' ]+", page)) <= {
+            "http://www.w3.org/2000/svg",
+            "http://www.w3.org/1999/xlink",
+        }
         header = (people / "pairs.csv").read_text().splitlines()[0]
         assert header == "one,other,weight,probability,linked"
 

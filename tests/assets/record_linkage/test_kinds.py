@@ -185,7 +185,7 @@ def test_a_country_that_follows_from_the_surname_is_rare_once():
         {
             "uid": str(number),
             "first": ("Aino", "Eero", "Kerttu", "Saga", "Ilmari")[number % 1000 // 200],
-            "last": f"{chr(97 + number % 200 // 15) * 3}{chr(97 + number % 15) * 4}",
+            "last": chr(97 + number % 200 // 15) * 3 + chr(97 + number % 200 % 15) * 4,
             "country": f"Maa{number % 200 % 40}",
             "sex": "mf"[number % 7 % 2],
         }
