@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 import duckdb
+import pyarrow as pa
 import vl_convert
 
 from assets.record_linkage import waterfall
@@ -78,7 +79,7 @@ def _columns(rows: Sequence[tuple[float, float]], x: str, y: str) -> str:
     """A chart of columns."""
     if not rows:
         return "<p>None.</p>"
-    data = alt.Data(values=[{"at": int(at), "count": int(count)} for at, count in rows])
+    data = pa.table({"at": [int(at) for at, _ in rows], "count": [int(n) for _, n in rows]})
     chart = (
         alt.Chart(data)
         .mark_bar()

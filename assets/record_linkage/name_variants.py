@@ -13,6 +13,7 @@ import pyarrow as pa
 from assets.record_linkage.roles import Role, Roles
 from assets.record_linkage.text_standardisation import folded, words
 from assets.storage.quoting import name as quoted
+from assets.storage.relations import Relation, Scope
 from schemas.reference.tables import read_reference
 
 TEXTS = (
@@ -26,8 +27,22 @@ TEXTS = (
     Role.ORGANISATION,
     Role.FREE_TEXT,
 )
+VARIANTS = Relation(
+    name="name_variants",
+    summary="The full names of each nickname.",
+    columns={"variant": "VARCHAR", "forms": "VARCHAR[]"},
+    reads=(),
+    scope=Scope.BROADCAST,
+)
+LATIN_ROWS = Relation(
+    name="rows_in_latin",
+    summary="The rows of a table with their texts in Latin letters, where any has another script.",
+    columns={},
+    reads=("people",),
+    scope=Scope.RECORD,
+    external=True,
+)
 OTHER_SCRIPT = r"[^\p{Latin}\p{Common}\p{Inherited}]"
-LATIN_ROWS = "rows_in_latin"
 SOUNDS = (
     ("tsch|tch|sch|dzh|zh|sz|sh|ch|cz|dj|ts|tz|z|j", "s"),
     ("kh|gh|ck|q|x|c|g|h", "k"),
@@ -37,7 +52,6 @@ SOUNDS = (
     *((f"{letter}+", letter) for letter in "kstvlmnpr"),
 )
 """Letters and groups of letters, and the consonant that stands for them, once."""
-VARIANTS = "name_variants"
 MIN_MIDDLE_NAMES = 0.01
 """Middle names are compared where so many records have one."""
 
@@ -63,7 +77,9 @@ def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Rol
         ]
         if not values:
             continue
-        _register_in_latin(connection, f"latin_{number}", values)
+        connection.register("latin_values", _in_latin(values))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE latin_{number} AS FROM latin_values")
+        connection.unregister("latin_values")
         replaced.append(f"coalesce(l{number}.latin, t.{quoted(column)}) AS {quoted(column)}")
         joins.append(
             f"LEFT JOIN latin_{number} AS l{number} ON l{number}.value = t.{quoted(column)}"
@@ -71,24 +87,21 @@ def write_in_latin(connection: duckdb.DuckDBPyConnection, table: str, roles: Rol
     if not replaced:
         return None
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {LATIN_ROWS} AS
+        f"""{LATIN_ROWS.create} AS
         SELECT t.* EXCLUDE (place_in_table) REPLACE ({", ".join(replaced)})
         FROM (SELECT *, row_number() OVER () AS place_in_table FROM {table}) AS t
         {" ".join(joins)}
         ORDER BY place_in_table"""
     )
-    return LATIN_ROWS
+    return LATIN_ROWS.name
 
 
-def _register_in_latin(connection: duckdb.DuckDBPyConnection, name: str, values: list[str]) -> None:
-    """Make the temporary table `name(value, latin)`."""
+def _in_latin(values: list[str]) -> pa.Table:
+    """The table (value, latin)."""
     # Most tables have no other script: the package's tables are not loaded for them.
     from anyascii import anyascii
 
-    latin = pa.table({"value": values, "latin": [anyascii(value) for value in values]})
-    connection.register("latin_values", latin)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM latin_values")
-    connection.unregister("latin_values")
+    return pa.table({"value": values, "latin": [anyascii(value) for value in values]})
 
 
 def sound(name: str) -> str:
@@ -111,7 +124,7 @@ def make_variants(connection: duckdb.DuckDBPyConnection) -> str:
     listed = pa.table({"variant": [row[0] for row in rows], "name": [row[1] for row in rows]})
     connection.register("listed_variants", listed)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {VARIANTS} AS
+        f"""{VARIANTS.create} AS
         SELECT variant, list_sort(list_distinct(list(name))) AS forms
         FROM (
             SELECT ({words(folded("variant"))})[1] AS variant, ({words(folded("name"))})[1] AS name
@@ -120,7 +133,7 @@ def make_variants(connection: duckdb.DuckDBPyConnection) -> str:
         GROUP BY variant"""
     )
     connection.unregister("listed_variants")
-    return VARIANTS
+    return VARIANTS.name
 
 
 def with_variants(

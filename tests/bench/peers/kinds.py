@@ -361,7 +361,7 @@ def nicknames(draw: Draw, records: int) -> Iterator[Row]:
         born = draw.date()
         for given, short in draw.sample(NICKNAMES, draw.choice((1, 1, 2, 3))):
             person += 1
-            born = born if draw.chance(0.1) else draw.date()
+            born = born if draw.chance(0.03) else draw.date()
             row: Row = {"family": family, "born": born, "street": home["street"],
                         "town": home["town"]}  # fmt: skip
             for _ in range(draw.choice((1, 1, 2))):
