@@ -51,8 +51,8 @@ NEIGHBOURS = 8
 """Each record of an oversized block is compared with so many others of it."""
 
 MANY_EACH, MOSTLY = 2.5, 0.5
-"""With so many records of a person or more, on average, values are counted again by person, if so
-many pairs of namesakes are one person."""
+"""With so many records of a person, and so many pairs of namesakes that are one, values are counted
+again by person."""
 
 WORTH_KEEPING = 2000
 """A rule that is the first to find less than one link in so many is not kept in the model."""
@@ -355,7 +355,7 @@ class _Run:
 
     def _people(self, compared: tuple[Field, ...], model: Model) -> Positions | None:
         """(records,): the clusters, those of one name and birth date as one, if people have many
-        records, and what else is known of such namesakes shows that they are mostly one person."""
+        records, and what else is known of these shows that they are mostly one person."""
         names = ("given", "family", "born")
         own = [self.hashes.single(name) for name in names if name in self.record_format.columns]
         if len(own) < 2:
@@ -442,7 +442,7 @@ class _Run:
     def _evidence(self, model: Model) -> list[dict[str, object]]:
         """Of each field, the share of records that have it, and the mean bits of a match."""
         share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
-        rows: list[dict[str, object]] = []
+        rows = list[dict[str, object]]()
         for position, compared in enumerate(self.compared):
             used = slice(1, len(compared.levels) + 1)
             match = share @ model.theta[:HOUSEHOLD, position, used]
@@ -471,7 +471,6 @@ class _Run:
         unlinkable = count(
             self.connection, f"SELECT count(*) FROM linkage_selves WHERE weight < {STRONG}"
         )
-        self.connection.execute("DROP TABLE linkage_selves; DROP TABLE linkage_selves_compared")
         return unlinkable
 
     def _measure(self, model: Model) -> None:
