@@ -225,7 +225,8 @@ def _prove(new: DataRoot) -> None:
         if identifiers.prepare(new, connection):
             findings += identifiers.in_lake(new, connection)
             for purpose in MARTS:
-                findings += identifiers.in_mart(connection, purpose, marts.mart_path(new, purpose))
+                path = marts.mart_path(new, purpose)
+                findings += identifiers.in_mart(new, connection, purpose, path)
     for purpose in MARTS:
         findings += mart_files.check(new, marts.mart_path(new, purpose), f"marts.{purpose}")
     if findings:

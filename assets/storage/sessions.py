@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import duckdb
 
+from assets.storage import mart_encryption
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import pepper
@@ -58,6 +59,9 @@ def connect(
         )
     ) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        if mart_encryption.is_on(data_root):
+            mart_encryption.load_cipher(connection)
+            connection.execute("SET temp_file_encryption = true")
         policy = data_root.policy
         install(connection, policy.country, policy.time_zone, policy.own_contacts)
         yield connection

@@ -29,6 +29,8 @@ COMMANDS = {
     "inform": "report:inform",
     "janitor": "janitor:janitor",
     "link": "link:link_command",
+    "mart": "mart:mart",
+    "migrate": "migrate:migrate",
     "notice": "notice:notice",
     "notices": "notices:notices_command",
     "policy": "policy:policy",
@@ -47,6 +49,7 @@ COMMANDS = {
     "sql": "sql:sql",
     "ui": "ui:ui",
     "verify": "verify:verify_command",
+    "webserver": "webserver:webserver",
     "why": "marts:why",
     "withdraw": "withdrawal:withdraw",
 }
