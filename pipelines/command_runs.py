@@ -22,7 +22,8 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import CODE_LOCATION_TAG
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-from pipelines.users import USER_TAG, operating_system_user
+from assets.storage.actor import operating_system_user
+from pipelines.users import USER_TAG
 
 WORKSPACE = Path(str(files("pipelines"))).parent / "workspace.yaml"
 LOCATION = "register"

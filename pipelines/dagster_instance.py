@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster_shared.check import CheckError
 from sqlalchemy.exc import DatabaseError
 
 from assets.storage.safe_errors import DAMAGED_HISTORY, PlainError, describe
@@ -67,7 +68,7 @@ def _opened_teams(folder: Path) -> dg.DagsterInstance:
         prepare_dagster()
         try:
             instance = dg.DagsterInstance.get()
-        except (dg.DagsterError, yaml.YAMLError) as error:
+        except (dg.DagsterError, CheckError, yaml.YAMLError) as error:
             raise TeamInstanceError(
                 f"the Dagster instance in DAGSTER_HOME cannot be opened ({type(error).__name__}): "
                 f"compare its {SETTINGS} with deploy/dagster.yaml, and install the extra `postgres`"

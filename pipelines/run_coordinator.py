@@ -10,7 +10,8 @@ from dagster import DagsterRun
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 from dagster._core.workspace.context import WorkspaceRequestContext
 
-from pipelines.users import USER_TAG, operating_system_user, user_of
+from assets.storage.actor import operating_system_user
+from pipelines.users import USER_TAG, user_of
 
 
 class AttributingRunCoordinator(QueuedRunCoordinator):

@@ -29,12 +29,13 @@ from dagster_webserver.version import __version__
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from assets.storage.actor import operating_system_user
 from assets.storage.safe_errors import PlainError
 from pipelines.dagster_home import dagster_home
 from pipelines.dagster_instance import opened
 from pipelines.proxied_ui import ProxiedGuard
 from pipelines.ui_guard import Guard
-from pipelines.users import ACTIONS, USER_TAG, operating_system_user, user_of
+from pipelines.users import ACTIONS, USER_TAG, user_of
 
 HOST = "127.0.0.1"
 # Milliseconds between two looks of the UI at what is on its page; Dagster's own default.

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 NONE = "none"
-PLAIN_FORMAT, ENCRYPTED_FORMAT = "v1.0.0", "v1.4.0"
+PLAIN_FORMAT, ENCRYPTED_FORMAT = "v1.0.0", "v1.5.0"
 """The oldest DuckDB that reads a mart, whichever writes it: by default 2.0 writes what only 2.0
-reads. Encryption came with 1.4.
+reads. 1.4 has encryption too, and takes our keys for wrong ones.
 """
 # In DuckDB's main header, behind checksum, magic bytes and version: the flags, of which this is
 # the first (https://duckdb.org/docs/stable/internals/storage).

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from assets.storage.actor import operating_system_user
 from pipelines.proxied_ui import UNREADABLE, mutations_of
-from pipelines.users import USER_HEADER, operating_system_user, user_of
+from pipelines.users import USER_HEADER, user_of
 
 
 @pytest.mark.parametrize(

@@ -237,3 +237,11 @@ class TestReaders:
         data_root.readers.write_text(text)
         with pytest.raises(ReadersError, match=why):
             encrypting.share(data_root)
+
+
+def test_marts_are_written_for_duckdbs_of_years(data_root: DataRoot) -> None:
+    """The version in a file's header: 64 is read by 1.0 and later, 68 by 1.5 and later."""
+    path = publish(data_root)
+    assert path.read_bytes()[12] == 64
+    encrypting.encrypt(data_root, [MART])
+    assert path.read_bytes()[12] == 68
