@@ -82,6 +82,13 @@ def launch(team: Team, user: str, tag: str = "") -> Any:
     return team.graphql(LAUNCH, user, params=of_job(tag))["launchRun"]
 
 
+def launched(team: Team, user: str, tag: str = "") -> str:
+    """The id of the run."""
+    result = launch(team, user, tag)
+    assert result["__typename"] == "LaunchRunSuccess", result
+    return str(result["run"]["runId"])
+
+
 def run(team: Team, run_id: str) -> dict[str, Any]:
     (found,) = team.graphql(RUNS, "veikko", filter={"runIds": [run_id]})["runsOrError"]["results"]
     return {**found, "tags": {tag["key"]: tag["value"] for tag in found["tags"]}}
@@ -116,7 +123,9 @@ class TestAccounts:
             body={"query": LAUNCH, "variables": {"params": of_job()}},
             **{"X-Register-User": "anna"},
         )
-        run_id = answer.data["launchRun"]["run"]["runId"]
+        result = answer.data["launchRun"]
+        assert result["__typename"] == "LaunchRunSuccess", result
+        run_id = result["run"]["runId"]
         assert ended(team, run_id)["tags"]["register/user"] == "bertil"
 
     def test_pages_of_other_origins_change_nothing(self, team: Team) -> None:
@@ -138,7 +147,7 @@ class TestAccounts:
 class TestRuns:
     @pytest.mark.clause("P8.1")
     def test_the_runs_of_two_people_are_told_apart_and_run(self, team: Team) -> None:
-        ids = {user: launch(team, user)["run"]["runId"] for user in ("anna", "bertil")}
+        ids = {user: launched(team, user) for user in ("anna", "bertil")}
         for user, run_id in ids.items():
             done = ended(team, run_id)
             assert (done["status"], done["tags"]["register/user"]) == ("SUCCESS", user)
@@ -149,13 +158,13 @@ class TestRuns:
     @pytest.mark.clause("P8.1")
     def test_a_backfill_and_its_runs_carry_who_launched_it(self, team: Team) -> None:
         params = {
-            "assetSelection": [{"path": ["policy", "conflicts"]}],
-            "title": "again",
+            "assetSelection": [{"path": ["raw", "population_register"]}],
+            "partitionNames": ["2026-11-01"],
             "tags": [],
         }
-        launched = team.graphql(BACKFILL, "bertil", params=params)["launchPartitionBackfill"]
-        assert launched["__typename"] == "LaunchBackfillSuccess", launched
-        of_it = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}
+        result = team.graphql(BACKFILL, "bertil", params=params)["launchPartitionBackfill"]
+        assert result["__typename"] == "LaunchBackfillSuccess", result
+        of_it = {"tags": [{"key": "dagster/backfill", "value": result["backfillId"]}]}
         end = time.monotonic() + 120
         while not (made := team.graphql(RUNS, "veikko", filter=of_it)["runsOrError"]["results"]):
             assert time.monotonic() < end
@@ -199,7 +208,7 @@ def test_nothing_personal_is_in_postgresql_or_in_what_the_processes_print(team: 
 
 
 def test_what_was_typed_by_hand_goes_out_of_postgresql_s_tables(team: Team) -> None:
-    ended(team, launch(team, "anna", TYPED)["run"]["runId"])
+    ended(team, launched(team, "anna", TYPED))
     assert TYPED in team.postgres.dump()
     done = json.loads(team.register("janitor", "--older-than", "0", "--json"))
     assert (done["vacuumed"], done.get("busy", 0)) == (3, 0), done
