@@ -82,8 +82,25 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     known = set(context.instance.get_dynamic_partitions("requests"))
     new = [request_id for request_id in ledger.pending(data_root) if request_id not in known]
     return dg.SensorResult(
-        dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else []
+        dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else [],
+        asset_events=_nobody_erased_yet(context.instance),
     )
+
+
+def _nobody_erased_yet(instance: dg.DagsterInstance) -> list[dg.AssetMaterialization]:
+    """Return the record that there was nothing to remove, before the first erasure.
+
+    The register is built after removals. While none is recorded, the UI asks at each launch of a
+    refresh whether its assets "may fail".
+    """
+    removed = dg.AssetKey(["erasure", "removed"])
+    if instance.get_latest_materialization_event(removed):
+        return []
+    return [
+        dg.AssetMaterialization(
+            removed, description="nobody has been erased yet", metadata={"rows_removed": 0}
+        )
+    ]
 
 
 @dg.sensor(

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-from sqlglot import exp
-from sqlglot.lineage import lineage
 
 from assets.storage.safe_errors import describe, interruption, places
 from schemas.columns import TableModel, duckdb_types
@@ -22,50 +20,30 @@ from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
 
 
-def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.TableSchema:
-    """Return the columns of tables, each tagged with its declaration.
+def column_schema(
+    models: Mapping[str, type[TableModel]], layer: str, origin: Callable[[str], str]
+) -> dg.TableSchema:
+    """Return the columns of tables: what each means and comes from, tagged with its declaration.
 
     Args:
         models: Prefix of the column names (empty: none) -> the table's model.
         layer: The layer that the tables belong to.
+        origin: The shown name of a column -> a sentence of where it comes from.
     """
     columns = []
     for prefix, model in models.items():
         declarations, texts = declared(load_policy(), model, layer), meanings_of(model)
-        for name, kind in duckdb_types(model).items():
+        for column, kind in duckdb_types(model).items():
+            name = f"{prefix}.{column}" if prefix else column
             columns.append(
                 dg.TableColumn(
-                    name=f"{prefix}.{name}" if prefix else name,
+                    name=name,
                     type=kind,
-                    description=texts[name] or None,
-                    tags=declarations[name].tags(),
+                    description=f"{texts[column]}. {origin(name)}",
+                    tags=declarations[column].tags(),
                 )
             )
     return dg.TableSchema(columns=columns)
-
-
-def column_lineage(
-    query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]
-) -> dg.TableColumnLineage:
-    """Return where each column of a DuckDB query comes from, by parsing the SQL.
-
-    Args:
-        tables: Table -> column -> type.
-        keys: Table -> the asset that makes it; other tables are left out.
-    """
-    schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
-    nodes: Any = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
-    dependencies: dict[str, list[dg.TableColumnDep]] = {}
-    for column, whole in nodes.items():
-        deps = set()
-        for node in whole.walk():
-            if isinstance(node.expression, exp.Table) and node.expression.name in keys:
-                deps.add((node.expression.name, node.name.split(".")[-1].strip('"')))
-        if deps:
-            dependencies[column] = [
-                dg.TableColumnDep(keys[table], name) for table, name in sorted(deps)
-            ]
-    return dg.TableColumnLineage(dependencies)
 
 
 def counts_table(

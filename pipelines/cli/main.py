@@ -20,6 +20,7 @@ from assets.storage.safe_errors import describe, interruption
 COMMANDS = {
     "access": "access:access",
     "backup": "backup:backup",
+    "certificates": "certificates:certificates",
     "deliver": "deliver:deliver",
     "erase": "erasure:erase",
     "export": "marts:export",
