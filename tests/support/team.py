@@ -107,14 +107,15 @@ class Team:
         return ssl.create_default_context(cafile=str(self.folder / "nginx" / "certificate.pem"))
 
 
-def commands() -> dict[str, list[str]]:
-    """The command of each systemd unit, as it stands there."""
+def commands(setting: str = "ExecStart") -> dict[str, list[str]]:
+    """The command of each systemd unit that has such a setting, as it stands there."""
     every = {}
     for path in sorted((DEPLOY / "systemd").glob("*.service")):
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
         parser.read(path)
-        every[path.stem.removeprefix("register-")] = shlex.split(parser["Service"]["ExecStart"])
+        if command := parser["Service"].get(setting):
+            every[path.stem.removeprefix("register-")] = shlex.split(command)
     return every
 
 
@@ -149,6 +150,9 @@ def running_team(folder: Path, root: Path) -> Iterator[Team]:
         for unit, command in commands().items():
             here = [_here(part, folder, home) for part in command]
             stack.enter_context(_process(here, variables, folder / "log" / unit))
+            if after := commands("ExecStartPost").get(unit):
+                waiting = [_here(part, folder, home) for part in after]
+                subprocess.run(waiting, env=variables, check=True, timeout=STARTS_WITHIN)
         port = free_port()
         stack.enter_context(_proxy(folder, port))
         team = Team(folder, root, postgres, variables, port)
@@ -237,12 +241,16 @@ def _proxy(folder: Path, port: int) -> Iterator[None]:
 
 def _wait_for(team: Team, user: str) -> None:
     """Wait until the webserver of a user has loaded the code location."""
-    query = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
+    query = """{
+        workspaceOrError {
+            ... on Workspace { locationEntries { locationOrLoadError { __typename } } }
+        }
+    }"""
     end = time.monotonic() + STARTS_WITHIN
     while True:
         try:
             answer = team.ask("/graphql", user, body={"query": query})
-            if answer.status == 200 and '"LOADED"' in answer.body:
+            if answer.status == 200 and '"RepositoryLocation"' in answer.body:
                 return
         except OSError:
             answer = None
