@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.storage.guide import place, to_do, with_place
 from assets.storage.safe_errors import describe, interruption, places
 from schemas.columns import TableModel, duckdb_types
 from schemas.declarations import declared
@@ -65,10 +66,36 @@ def stops(check: str, count: int) -> str | None:
     """Return the description of a blocking check with `count` findings; None when it passed."""
     if not count:
         return None
-    return (
-        f"{count} found; the published marts stay as they are; what to do is in "
-        f"docs/operators-guide.md#{check}"
-    )
+    return f"{count} found; the published marts stay as they are; what to do is in {place(check)}"
+
+
+def explained(event: Any, function: str) -> Any:
+    """Return what an asset or check yields; check results that did not pass say what to do.
+
+    Args:
+        function: The name of the function that yields it: a check's, where its result has none.
+    """
+    if isinstance(event, dg.MaterializeResult) and event.check_results:
+        results = [_explained_result(result, function) for result in event.check_results]
+        return event._replace(check_results=results)
+    return _explained_result(event, function) if isinstance(event, dg.AssetCheckResult) else event
+
+
+def _explained_result(result: dg.AssetCheckResult, function: str) -> dg.AssetCheckResult:
+    """Return a check's result with its counts, the way to what was counted and the guide's place.
+
+    One that has a description of its own keeps it.
+    """
+    if result.passed or result.description:
+        return result
+    counts = [
+        f"{name} {value.value}"
+        for name, value in (result.metadata or {}).items()
+        if isinstance(value, dg.IntMetadataValue)
+    ]
+    asset = result.asset_key.path[-1] if result.asset_key else ""
+    what = to_do(result.check_name or function, asset)
+    return result._replace(description="; ".join([*([", ".join(counts)] * bool(counts)), what]))
 
 
 def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +112,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             return interrupt
         where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
         return dg.Failure(
-            describe(error),
+            with_place(describe(error), otherwise="looking-at-a-run"),
             metadata={"error": type(error).__name__, "where": where},
             allow_retries=False,
         )
@@ -93,7 +120,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            return explained(function(*args, **kwargs), function.__name__)
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001  (its message must not be logged)
@@ -102,7 +129,8 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded_generator(*args: Any, **kwargs: Any) -> Any:
         try:
-            yield from function(*args, **kwargs)
+            for event in function(*args, **kwargs):
+                yield explained(event, function.__name__)
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001  (its message must not be logged)

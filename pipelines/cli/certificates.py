@@ -41,7 +41,7 @@ def export_command(request_ids: tuple[str, ...], out: Path) -> None:
 @certificates.command("key")
 def key() -> None:
     """Print the public key and its fingerprint, to be published where people can find them."""
-    from assets.erasure.proof import signing_key
+    from assets.storage import signing_key
 
     data_root = existing_data_root()
     click.echo(signing_key.public_key(data_root).decode(), nl=False)

@@ -4,10 +4,7 @@ has as metadata.
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-import types
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +15,8 @@ from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
 from assets.sources import all_sources
 from assets.storage.data_root import DataRoot
-from pipelines import notifications
 from pipelines.definitions import build_definitions
-from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
+from pipelines.sensors import inbox_sensor, request_sensor, watch_sensor
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
@@ -99,9 +95,8 @@ SENSORS = {
     "inbox_sensor",
     "request_sensor",
     "rights_sensor",
-    "deadline_sensor",
     "failure_sensor",
-    "unexpected_sensor",
+    "watch_sensor",
 }
 
 
@@ -337,12 +332,12 @@ class TestSensors:
     def test_only_the_inbox_is_left_to_be_switched_on(self) -> None:
         status = {
             sensor.name: sensor.default_status
-            for sensor in (inbox_sensor, request_sensor, failure_sensor)
+            for sensor in (inbox_sensor, request_sensor, watch_sensor)
         }
         assert status == {
             "inbox_sensor": dg.DefaultSensorStatus.STOPPED,
             "request_sensor": dg.DefaultSensorStatus.RUNNING,
-            "failure_sensor": dg.DefaultSensorStatus.RUNNING,
+            "watch_sensor": dg.DefaultSensorStatus.RUNNING,
         }
 
     def look(self, definitions: dg.Definitions) -> list[dg.RunRequest]:
@@ -433,94 +428,3 @@ class TestSensors:
             assert recorded.asset_key == dg.AssetKey(["erasure", "removed"])
             instance.report_runless_asset_event(recorded)
             assert not request_sensor.evaluate_tick(context).asset_events
-
-
-@dg.op
-def breaks() -> None:
-    raise dg.Failure("broken")
-
-
-@dg.job
-def broken() -> None:
-    breaks()
-
-
-@dg.multi_asset(
-    specs=[dg.AssetSpec(["staged", "crm"])],
-    check_specs=[dg.AssetCheckSpec("nothing_unexpected", asset=["staged", "crm"])],
-)
-def staged_crm(context):  # type: ignore[no-untyped-def]
-    records = int(context.run.tags["records"])
-    yield dg.MaterializeResult(asset_key=["staged", "crm"])
-    yield dg.AssetCheckResult(
-        asset_key=["staged", "crm"],
-        check_name="nothing_unexpected",
-        severity=dg.AssetCheckSeverity.WARN,
-        passed=not records,
-        metadata={"records": records},
-    )
-
-
-@pytest.mark.parametrize(
-    ("records", "steps"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
-)
-def test_the_notifier_hears_of_records_that_our_code_failed_on(
-    records: int, steps: list[str], data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
-    with dg.instance_for_test() as instance:
-        result = dg.materialize([staged_crm], instance=instance, tags={"records": str(records)})
-        context = dg.build_run_status_sensor_context(
-            sensor_name="unexpected_sensor",
-            dagster_instance=instance,
-            dagster_run=result.dagster_run,
-            dagster_event=result.get_run_success_event(),
-        )
-        unexpected_sensor(context)
-    path = data_root.root / "notifications.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    assert [json.loads(line)["steps"] for line in lines] == ([steps] if steps else [])
-
-
-class TestNotifier:
-    def fail(self) -> None:
-        """Let the failure sensor see one failed run."""
-        with dg.instance_for_test() as instance:
-            result = broken.execute_in_process(instance=instance, raise_on_error=False)
-            context = dg.build_run_status_sensor_context(
-                sensor_name="failure_sensor",
-                dagster_instance=instance,
-                dagster_run=result.dagster_run,
-                dagster_event=result.get_run_failure_event(),
-            )
-            failure_sensor(context.for_run_failure())
-
-    def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(
-        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
-        self.fail()
-        path = data_root.root / "notifications.jsonl"
-        assert '"job": "broken"' in path.read_text()
-        assert '"steps": ["breaks"]' in path.read_text()
-        assert path.stat().st_mode & 0o777 == 0o600
-
-    def test_another_is_named_in_the_environment(
-        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        heard: list[notifications.Failure] = []
-        module = types.ModuleType("our_pager")
-        module.page = heard.append  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "our_pager", module)
-        monkeypatch.setenv("REGISTER_NOTIFIER", "our_pager:page")
-        self.fail()
-        assert [(failure.job, failure.steps) for failure in heard] == [("broken", ("breaks",))]
-        assert not (data_root.root / "notifications.jsonl").exists()
-
-    @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])
-    def test_one_that_is_not_there_is_an_error(
-        self, named: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("REGISTER_NOTIFIER", named)
-        with pytest.raises((ImportError, AttributeError)):
-            notifications.notifier()

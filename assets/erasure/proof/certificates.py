@@ -32,13 +32,13 @@ from assets.erasure.proof import (
     merkle_tree,
     receipts,
     remaining,
-    signing_key,
 )
 from assets.erasure.proof.chain_heads import Head, folder
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
 from assets.requests.ledger import Request
 from assets.staging.rules_fingerprint import rules_fingerprint
+from assets.storage import signing_key
 from assets.storage.canonical_json import canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import write_all

@@ -18,8 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.erasure.proof import signing_key
-from assets.storage import recorded_files
+from assets.storage import recorded_files, signing_key
 from assets.storage.atomic_files import write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot

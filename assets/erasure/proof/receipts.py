@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assets.erasure.proof import merkle_tree, signing_key
+from assets.erasure.proof import merkle_tree
 from assets.erasure.proof.chain_heads import folder
 from assets.erasure.proof.findings import Finding
+from assets.storage import signing_key
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import write_all

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from assets.erasure.proof import certificates, merkle_tree, receipts, signing_key
+from assets.erasure.proof import certificates, merkle_tree, receipts
 from assets.erasure.proof.chain_heads import folder
+from assets.storage import signing_key
 from assets.storage.canonical_json import canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import write_all
