@@ -1,7 +1,7 @@
 """The queue of runs, which tags each run that somebody launches in the UI with who that is.
 
-`AttributingRunCoordinator` is named in `dagster.yaml`, Dagster's extension point for this
-(https://docs.dagster.io/deployment/execution/customizing-run-queue-priority).
+`AttributingRunCoordinator` is named in `dagster.yaml`, Dagster's extension point for a queue of
+one's own (https://dagster.io/docs/deployment/execution/run-coordinators).
 """
 
 from __future__ import annotations

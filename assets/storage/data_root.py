@@ -74,14 +74,24 @@ class DataRoot:
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_owner(self.root)
-        passed = (self.root, self.marts, self.secrets, self.secrets / "mart-keys")
-        for folder in (*folders, *(each for each in passed if each.is_dir())):
-            mode = 0o711 if self.readers.exists() and folder in passed else 0o700
+        for folder in {*folders, *self.passed_through()}:
+            mode = self.mode_of(folder)
             if folder != self.inbox and stat.S_IMODE(folder.stat().st_mode) & 0o077 != mode & 0o077:
                 folder.chmod(mode)
         if create_pepper(self):
             suppression_state.begin(self)
             self.note_recorded()
+
+    def passed_through(self) -> list[Path]:
+        """Return the folders that others may pass through to the marts that they may read."""
+        if not self.readers.exists():
+            return []
+        passed = (self.root, self.marts, self.secrets, self.secrets / "mart-keys")
+        return [folder for folder in passed if folder.is_dir()]
+
+    def mode_of(self, folder: Path) -> int:
+        """Return what others may do with a folder, as the system's mode."""
+        return 0o711 if folder in self.passed_through() else 0o700
 
     def note_recorded(self) -> None:
         """Note the current layout, in which every file of the layers is recorded: from now on, one
