@@ -74,7 +74,8 @@ class DataRoot:
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_owner(self.root)
-        for folder in {*folders, *self.passed_through()}:
+        keys = self.secrets / "mart-keys"
+        for folder in (*folders, keys) if keys.is_dir() else folders:
             mode = self.mode_of(folder)
             if folder != self.inbox and stat.S_IMODE(folder.stat().st_mode) & 0o077 != mode & 0o077:
                 folder.chmod(mode)
