@@ -3,7 +3,7 @@
 The proxy signs people in and passes on their names in a header; who reaches the server past the
 proxy has none, and sees nothing. Every GraphQL mutation is recorded before it is carried out: user,
 mutation, ids of runs and requests, and nothing else of what was sent. Plain ASGI around Dagster's
-application, as `ui_guard`, whose other rules hold here too.
+application, as `ui_guard`; its other rules hold here too.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _reports(scope: Scope) -> Refusal | None:
 
 
 def _again(body: bytes) -> Receive:
-    """Return a `receive` that gives a body that has been read, then that the client is gone."""
+    """Return a `receive` that gives a body that has been read, then that the client has disconnected."""
     messages: Iterator[Message] = iter(
         [
             {"type": "http.request", "body": body, "more_body": False},

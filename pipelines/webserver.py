@@ -105,7 +105,7 @@ def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
 def serve_team(
     workspace: Path, listen: str, hosts: Collection[str], *, read_only: bool, actions: Path | None
 ) -> None:
-    """Serve the UI of the team's instance to those whom the proxy has signed in.
+    """Serve the UI of the team's instance to those who have signed in at the proxy.
 
     Args:
         workspace: The file that names the code location.
@@ -129,7 +129,7 @@ def serve_team(
 
 
 class AttributedContext(WorkspaceProcessContext):
-    """Dagster's workspace, whose backfills carry who launched them as a tag of their runs."""
+    """Dagster's workspace; runs of a backfill carry who launched it as a tag."""
 
     def create_request_context(self, source: object | None = None) -> WorkspaceRequestContext:
         """Return the workspace of a request."""

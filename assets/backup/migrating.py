@@ -38,10 +38,10 @@ def plan(data_root: DataRoot) -> list[Step]:
     Raises:
         LayoutError: The data root is newer than this version.
     """
-    found = layout.version(data_root.lake)
-    if found > layout.CURRENT:
+    present = layout.version(data_root.lake)
+    if present > layout.CURRENT:
         layout.check(data_root.lake)
-    return [STEPS[number] for number in range(found, layout.CURRENT)]
+    return [STEPS[number] for number in range(present, layout.CURRENT)]
 
 
 def migrate(data_root: DataRoot) -> list[tuple[Step, int]]:

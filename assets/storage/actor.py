@@ -1,6 +1,6 @@
-"""Who does something: whom the run is tagged with, or the user of the operating system.
+"""Who does something: the user in the run's tag, or the user of the operating system.
 
-The policy promises personal user names (P8): what changes a request notes whose.
+The policy promises personal user names (P8): what changes a request records the actor.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The version of a data root's layout, and the refusal of one that this code would misread.
 
-`lake/recorded.json` has the version. Data roots from before it had one are told apart by it, too:
+`lake/recorded.json` has the version. Data roots from before it had one are distinguished by it, too:
 
     1   no such file: files of the layers are not recorded in `.sums`
     2   `{}`, or `{"layout": 2}`
@@ -50,15 +50,15 @@ def check(lake: Path, *, migrating: bool = False) -> None:
     Raises:
         LayoutError: The message says what to do. Nothing has been read or written.
     """
-    found = version(lake)
-    if found > CURRENT:
+    present = version(lake)
+    if present > CURRENT:
         raise LayoutError(
-            f"the data root has layout {found}, and this version of the register knows {CURRENT}: "
+            f"the data root has layout {present}, and this version of the register knows {CURRENT}: "
             "install the version that wrote it, or a newer one"
         )
-    if found < OLDEST_READ and not migrating:
+    if present < OLDEST_READ and not migrating:
         raise LayoutError(
-            f"the data root has layout {found}, and this version of the register works with "
+            f"the data root has layout {present}, and this version of the register works with "
             f"{OLDEST_READ} to {CURRENT}: back it up, then run `register migrate`"
         )
 

@@ -109,7 +109,7 @@ def attach(
         connection: The session that reads it.
         path: The file.
         alias: What the session calls it.
-        purpose: Whose keys; default: the file's name without ending.
+        purpose: The mart that the keys belong to; default: the file's name without ending.
 
     Raises:
         MartKeyError: No key opens it.

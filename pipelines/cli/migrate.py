@@ -25,7 +25,7 @@ def migrate(write: bool, machine: bool) -> None:
     data_root = DataRoot(data_root_path())
     if not data_root.lake.is_dir():
         raise CommandError(f"no data root at {data_root.root}: set REGISTER_HOME")
-    found = layout.version(data_root.lake)
+    present = layout.version(data_root.lake)
     steps = migrating.plan(data_root)
     done = []
     if write and steps:
@@ -40,7 +40,7 @@ def migrate(write: bool, machine: bool) -> None:
             }
         )
         return
-    click.echo(f"layout {found} of {layout.CURRENT}")
+    click.echo(f"layout {present} of {layout.CURRENT}")
     for step in steps:
         click.echo(f"  {step.what}")
     for step, count in done:

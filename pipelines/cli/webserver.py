@@ -42,7 +42,7 @@ def webserver(
     workspace: Path | None,
     actions: Path | None,
 ) -> None:
-    """Serve Dagster's UI to people whom a proxy has signed in; see docs/deployment.md.
+    """Serve Dagster's UI to people who have signed in at a proxy; see docs/deployment.md.
 
     Needs a Dagster instance of its own (DAGSTER_HOME), and no data root. Schedules and sensors need
     `dagster-daemon run` beside it.

@@ -90,8 +90,8 @@ def launched(team: Team, user: str, tag: str = "") -> str:
 
 
 def run(team: Team, run_id: str) -> dict[str, Any]:
-    (found,) = team.graphql(RUNS, "veikko", filter={"runIds": [run_id]})["runsOrError"]["results"]
-    return {**found, "tags": {tag["key"]: tag["value"] for tag in found["tags"]}}
+    (entry,) = team.graphql(RUNS, "veikko", filter={"runIds": [run_id]})["runsOrError"]["results"]
+    return {**entry, "tags": {tag["key"]: tag["value"] for tag in entry["tags"]}}
 
 
 def ended(team: Team, run_id: str) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class TestAccounts:
 
 class TestRuns:
     @pytest.mark.clause("P8.1")
-    def test_the_runs_of_two_people_are_told_apart_and_run(self, team: Team) -> None:
+    def test_the_runs_of_two_people_are_distinguished_and_run(self, team: Team) -> None:
         ids = {user: launched(team, user) for user in ("anna", "bertil")}
         for user, run_id in ids.items():
             done = ended(team, run_id)

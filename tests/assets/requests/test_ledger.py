@@ -106,7 +106,7 @@ def test_the_history_is_append_only_and_contains_no_value(data_root: DataRoot) -
         ledger.with_event(ledger.load(data_root, request_id), "invented", NOW)
 
 
-def test_each_event_says_by_whom(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_event_says_who_did_it(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REGISTER_USER", raising=False)
     monkeypatch.setenv("SUDO_USER", "anna")
     request_id = received(data_root)

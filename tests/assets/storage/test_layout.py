@@ -101,5 +101,5 @@ def test_every_layout_has_a_step_to_the_next() -> None:
     assert list(migrating.STEPS) == list(range(1, layout.CURRENT))
 
 
-def test_a_folder_that_is_no_data_root_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_data_root_is_refused(tmp_path: Path) -> None:
     assert "no data root" in str(typed(DataRoot(tmp_path / "none"), migrate).output)
