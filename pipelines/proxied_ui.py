@@ -94,7 +94,7 @@ def _reports(scope: Scope) -> Refusal | None:
 
 
 def _again(body: bytes) -> Receive:
-    """Return a `receive` that gives a body that has been read, then that the client has disconnected."""
+    """Return a `receive` that gives a body once more, then that the client has disconnected."""
     messages: Iterator[Message] = iter(
         [
             {"type": "http.request", "body": body, "more_body": False},

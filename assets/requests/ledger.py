@@ -204,7 +204,7 @@ def changing(data_root: DataRoot) -> Iterator[None]:
 
 
 def with_event(request: Request, what: str, now: datetime, detail: str = "") -> Request:
-    """Return the request with an event added, and its actor; `detail` is a code, count or day, never
+    """Return the request with an event and its actor added; `detail` is a code, count or day, never
     a value.
     """
     if what not in EVENTS:

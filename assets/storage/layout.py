@@ -1,6 +1,6 @@
 """The version of a data root's layout, and the refusal of one that this code would misread.
 
-`lake/recorded.json` has the version. Data roots from before it had one are distinguished by it, too:
+`lake/recorded.json` has the version. Older data roots are distinguished by it, too:
 
     1   no such file: files of the layers are not recorded in `.sums`
     2   `{}`, or `{"layout": 2}`
@@ -53,8 +53,8 @@ def check(lake: Path, *, migrating: bool = False) -> None:
     present = version(lake)
     if present > CURRENT:
         raise LayoutError(
-            f"the data root has layout {present}, and this version of the register knows {CURRENT}: "
-            "install the version that wrote it, or a newer one"
+            f"the data root has layout {present}, and this version of the register knows "
+            f"{CURRENT}: install the version that wrote it, or a newer one"
         )
     if present < OLDEST_READ and not migrating:
         raise LayoutError(
