@@ -42,6 +42,7 @@ class MartKeyError(PlainError):
 
 
 def keys_folder(data_root: DataRoot) -> Path:
+    """Return the folder with a file of keys for each encrypted mart."""
     return data_root.secrets / "mart-keys"
 
 
