@@ -294,7 +294,7 @@ def report_supervisory(
 def report_breach(
     paths: tuple[Path, ...], aware: datetime | None, ids: Path | None, form: str, out: Path | None
 ) -> None:
-    """The worksheet of a breach: whose data, which categories and how many are in PATHS (GDPR 33).
+    """The worksheet of a breach: registrants, categories and counts of what is in PATHS (GDPR 33).
 
     PATHS are files or folders of the data root, such as marts/customer_care.duckdb or
     lake/staged/crm. What happened, what follows and what was done is OPEN.
