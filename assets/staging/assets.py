@@ -168,7 +168,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
 
 
 def _origin(source: Source, column: str) -> str:
-    """Return a sentence of the datasets whose records a column of a frame is parsed from."""
+    """Return a sentence of the datasets that a column of a frame is parsed from."""
     table, _, stated = column.partition(".")
     if not stated:
         return f"From {source.name}; in every table."
