@@ -23,7 +23,6 @@ from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
 from assets.storage import recorded_files
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
@@ -58,7 +57,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with (
         connect(data_root) as connection,
-        writing(candidate_path(data_root, purpose)) as unfinished,
+        recorded_files.writing(candidate_path(data_root, purpose)) as unfinished,
     ):
         create_keyed_hash(data_root, connection)
         over_register(data_root, connection, purpose, today)

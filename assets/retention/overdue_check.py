@@ -23,6 +23,7 @@ from assets.register.clocks import (
     orders_are_over,
     over,
     party_ends,
+    published_following_accounts,
     visits_are_over,
 )
 from assets.register.expired_registrants import STARTED
@@ -102,6 +103,7 @@ def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, tod
         read_register(data_root, connection, table, model)
     holds.read_identifiers(data_root, connection)
     holds.find_registrants(connection)
+    published_following_accounts(data_root, connection)
     policy = data_root.policy
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::TIMESTAMPTZ")
     bound, free = due(policy, "customers", STARTED), due(policy, "prospects", STARTED)
@@ -118,7 +120,8 @@ def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, tod
                 for activity in ACTIVITIES
                 if not activity.rows
             ),
-            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()}",
+            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()} "
+            "AND registrant_id NOT IN (FROM following_accounts)",
             f"segregated_orders WHERE {orders_are_over(policy, today)}",
             f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} "
             f"<= DATE '{today}'",

@@ -50,12 +50,11 @@ LOCATION_REDACTIONS = Relation(
 
 def redact_locations(data_root: DataRoot) -> None:
     """Redact the listed records that are not done. Cost: rewriting each file with one of them."""
-    path = data_root.lake / WITHHELD
-    if not path.exists():
+    if not WITHHELD.exists(data_root):
         return
     with connect(data_root) as connection:
         statement_macros.create(connection)
-        connection.execute(f"{LOCATION_REDACTIONS.create} AS SELECT * FROM {parquet(path)}")
+        connection.execute(f"{LOCATION_REDACTIONS.create} AS {WITHHELD.rows(data_root)}")
         concerned = {
             delivery_id
             for (delivery_id,) in connection.execute(
@@ -73,7 +72,7 @@ def redact_locations(data_root: DataRoot) -> None:
         copy_parquet(
             connection,
             "SELECT delivery_id, record_no, true AS done FROM location_redactions ORDER BY ALL",
-            path,
+            WITHHELD.place(data_root),
         )
 
 

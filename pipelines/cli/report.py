@@ -13,7 +13,7 @@ import click
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.document_output import give
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY, MACHINE
+from pipelines.cli.options import DAY, MACHINE, MINUTE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import Language
 
@@ -281,7 +281,7 @@ def report_supervisory(
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--aware",
-    type=click.DateTime(["%Y-%m-%dT%H:%M"]),
+    type=MINUTE,
     help="When you became aware of it (local time); default: now.",
 )
 @click.option(
@@ -294,7 +294,7 @@ def report_supervisory(
 def report_breach(
     paths: tuple[Path, ...], aware: datetime | None, ids: Path | None, form: str, out: Path | None
 ) -> None:
-    """The worksheet of a breach: whose data, which categories and how many are in PATHS (GDPR 33).
+    """The worksheet of a breach: registrants, categories and counts of what is in PATHS (GDPR 33).
 
     PATHS are files or folders of the data root, such as marts/customer_care.duckdb or
     lake/staged/crm. What happened, what follows and what was done is OPEN.
