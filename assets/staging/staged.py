@@ -12,7 +12,7 @@ delivery; finding the previous records takes one scan of the keys of earlier del
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,9 @@ from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
 BATCH_ROWS = 25_000
+BATCH_BYTES = 16 << 20
+# Rows that are read at once: a record has 4 MiB at most, so even those fit into memory.
+PIECE_ROWS = 256
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
@@ -131,7 +134,7 @@ def _stage_delivery(
         find_duplicates(data_root, connection, parquet(raw), earlier)
         find_shared(connection, dataset, parquet(raw))
         writers = FrameWriters(folder)
-        batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
+        batches = bounded(pq.ParquetFile(raw).iter_batches(PIECE_ROWS))
         for frames, failed in in_turn(
             connection, batches, partial(canonical_frames, data_root, dataset, entry)
         ):
@@ -156,6 +159,20 @@ def _stage_delivery(
     )
     deliveries.enter(data_root, staged)
     return staged
+
+
+def bounded(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield rows of raw in batches that are small in rows and in bytes."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for piece in pieces:
+        if waiting and (rows + piece.num_rows > BATCH_ROWS or size + piece.nbytes > BATCH_BYTES):
+            yield pa.Table.from_batches(waiting)
+            waiting, rows, size = [], 0, 0
+        waiting.append(piece)
+        rows, size = rows + piece.num_rows, size + piece.nbytes
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def _flagged(data_root: DataRoot, dataset: Dataset, entry: Entry) -> dict[str, int]:
@@ -250,14 +267,13 @@ def canonical_frames(
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
-    batch: pa.RecordBatch,
+    rows: pa.Table,
 ) -> tuple[Frames, pa.Table]:
     """Return a batch's valid canonical rows, the records' outcomes last; and its failures.
 
     Records on which our code raises are quarantined. `find_duplicates` and `find_shared` come
     first.
     """
-    rows = pa.Table.from_batches([batch])
     if "place" not in rows.column_names:
         rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
     pieces = isolate(
