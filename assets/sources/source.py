@@ -147,6 +147,10 @@ CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) A
         THEN md5(concat_ws('|', lower(split_part(trim(given_names), ' ', 1)),
             lower(trim(family_name)), regexp_replace(lower(street), '[^\pL\pN]+', '', 'g'),
             finnish_postcode(trim(postcode)))) END;
+-- The key of somebody who has no number: given names, family name and day of birth, without
+-- capitals and blanks around; null unless all are given.
+CREATE OR REPLACE MACRO birth_key(given_names, family_name, born) AS
+    md5(lower(filled(given_names)) || '|' || lower(filled(family_name)) || '|' || filled(born));
 -- The e-mail addresses or telephone numbers of a field that may have several.
 CREATE OR REPLACE MACRO several_addresses(text) AS
     CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')
