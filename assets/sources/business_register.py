@@ -178,5 +178,9 @@ def _dataset(name: str, *keys: str) -> Dataset:
 SOURCE = Source(
     name="authorities",
     description="Companies of the business register",
+    about={
+        "companies": "JSON array, in PRH's `.zip` or alone: one company",
+        "companies_found": 'JSON `{"totalResults": N, "companies": [...]}`: one company',
+    },
     datasets=(_dataset("companies"), _dataset("companies_found", "companies")),
 )

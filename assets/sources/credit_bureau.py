@@ -196,6 +196,10 @@ def _dataset(name: str, form: Format, minimise: str) -> Dataset:
 SOURCE = Source(
     name="credit_bureau",
     description="Credit classes and payment remarks from credit bureaus",
+    about={
+        "credit_reports": "JSON lines: one report about one person or company",
+        "uc_reports": "UC's `ucReply`, XML in ISO-8859-1: one report",
+    },
     purpose="credit_decision",
     datasets=(
         _dataset("credit_reports", JsonLines(), _MINIMISE),

@@ -111,6 +111,9 @@ class Source:
         authority: It is a register of persons that a state keeps: it decides who is under protected
             identity and until when, so what it delivers is stored unredacted; and it speaks of each
             person under one identity code.
+        provider: It sells contact information about anybody: that it states an address shows no
+            relationship with the controller.
+        about: Dataset -> what its file is, and one record in it (docs/deliveries.md).
     """
 
     name: str
@@ -118,6 +121,8 @@ class Source:
     datasets: tuple[Dataset, ...]
     purpose: str = "customer_care"
     authority: bool = False
+    provider: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> Dataset | None:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
