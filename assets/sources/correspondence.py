@@ -214,7 +214,7 @@ _CALL_IDENTIFY = f"""
         list_transform(parties, lambda party: identifier('email', {_MAILTO}))),
         lambda identifier: identifier IS NOT NULL)) AS identifiers
     FROM read"""
-# Who calls us, and not whom we call: the first to be named of a part, unless they are of ours.
+# Who calls us, not who is called: the first to be named of a part, unless they are of ours.
 _CALLER = f"""from_json(payload, '{_CALL}').parties[1 + TRY_CAST(
     regexp_extract(coalesce(part.originator, part.parties::VARCHAR), '[0-9]{{1,4}}') AS BIGINT)]"""
 _CALL_GIVEN = f"""list_min(list_transform(from_json(payload, '{_CALL}').dialog, lambda part:
