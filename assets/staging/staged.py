@@ -12,7 +12,7 @@ delivery; finding the previous records takes one scan of the keys of earlier del
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.staging.batches import PIECE_ROWS, bounded
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
@@ -45,10 +46,6 @@ from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
 from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
-BATCH_ROWS = 25_000
-BATCH_BYTES = 16 << 20
-# Rows that are read at once: a record has 4 MiB at most, so even those fit into memory.
-PIECE_ROWS = 256
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
@@ -159,20 +156,6 @@ def _stage_delivery(
     )
     deliveries.enter(data_root, staged)
     return staged
-
-
-def bounded(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield rows of raw in batches that are small in rows and in bytes."""
-    waiting: list[pa.RecordBatch] = []
-    rows = size = 0
-    for piece in pieces:
-        if waiting and (rows + piece.num_rows > BATCH_ROWS or size + piece.nbytes > BATCH_BYTES):
-            yield pa.Table.from_batches(waiting)
-            waiting, rows, size = [], 0, 0
-        waiting.append(piece)
-        rows, size = rows + piece.num_rows, size + piece.nbytes
-    if waiting:
-        yield pa.Table.from_batches(waiting)
 
 
 def _flagged(data_root: DataRoot, dataset: Dataset, entry: Entry) -> dict[str, int]:

@@ -21,8 +21,9 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.file_formats import reading
 from assets.ingest.intake import Intake
 from assets.sources.source import Dataset, Source
+from assets.staging.batches import PIECE_ROWS, bounded
 from assets.staging.shared_keys import find_shared
-from assets.staging.staged import PIECE_ROWS, bounded, canonical_frames, find_duplicates
+from assets.staging.staged import canonical_frames, find_duplicates
 from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope

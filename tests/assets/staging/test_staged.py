@@ -1,10 +1,7 @@
-"""Raw to staged: in batches that fit into memory; what was staged by other rules is staged again,
-and nothing else.
-"""
+"""Raw to staged: what was staged by other rules is staged again, and nothing else."""
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
 from assets.sources.crm import crm
@@ -37,18 +34,3 @@ def test_a_delivery_is_staged_again_once_its_rules_have_changed(
     assert staged_again(data_root, "2026-11-18") == 0
     assert staged_again(data_root) == 1
     assert staged_again(data_root) == 0
-
-
-def test_batches_of_large_records_have_few_rows_and_lose_none() -> None:
-    large = "x" * (2 * staged.BATCH_BYTES // 5)
-    payloads = ["small", large, large, "small", large, large, large, "small"]
-    pieces = [pa.record_batch({"payload": [payload]}) for payload in payloads]
-    batches = list(staged.bounded(pieces))
-    assert pa.concat_tables(batches)["payload"].to_pylist() == payloads
-    assert [batch.num_rows for batch in batches] == [4, 2, 2]
-    assert all(batch.nbytes <= staged.BATCH_BYTES for batch in batches)
-
-
-def test_batches_of_small_records_are_limited_by_their_rows() -> None:
-    pieces = [pa.record_batch({"payload": ["small"] * 10_000})] * 5
-    assert [batch.num_rows for batch in staged.bounded(pieces)] == [20_000, 20_000, 10_000]
