@@ -113,6 +113,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
             metadata={
                 "dagster/row_count": total["staged"],
                 **numbers(total),
+                **numbers(codes, "failures_"),
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
                 "flagged": counts_table(["rule", "rows used"], sorted(flagged.items())),
                 "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),

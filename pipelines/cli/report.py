@@ -170,6 +170,27 @@ def report_data_model(out: Path | None) -> None:
     give(data_model.markdown(load_policy()), out)
 
 
+@report.command("dashboard")
+@AS_OF
+@OUT
+def report_dashboard(as_of: datetime | None, out: Path | None) -> None:
+    """The register at a glance, as one page of HTML: intake, quarantine, linkage, consents,
+    retention, requests and erasures."""
+    from assets.documents import dashboard
+
+    data_root, today = existing_data_root(), _today(as_of)
+    give(dashboard.html(data_root, today), out)
+
+
+@report.command("commands")
+@OUT
+def report_commands(out: Path | None) -> None:
+    """Every command with its options, as Markdown."""
+    from pipelines.cli.command_reference import markdown
+
+    give(markdown(), out)
+
+
 @report.command("rules")
 @INTO
 def report_rules(page: Path | None) -> None:
