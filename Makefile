@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
 ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run check test thorough seconds campaign browser bench ui lint documents docs screenshots lock clean
+.PHONY: run check test deployment thorough seconds campaign browser bench ui lint documents docs screenshots lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -17,6 +17,10 @@ check: lint
 
 test: $(READY)
 	$(BIN)/pytest $(ON_TWO)
+
+# A team's deployment for real; needs PostgreSQL, nginx and OpenSSL of the operating system.
+deployment: $(READY)
+	$(BIN)/pytest -m deployment tests/deployment
 
 # Properties on twenty times as many examples.
 thorough: $(READY)
