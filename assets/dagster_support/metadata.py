@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,24 @@ from schemas.columns import TableModel, duckdb_types
 from schemas.declarations import declared
 from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
+
+# Group of assets -> its section of the operator's guide.
+SECTIONS = {
+    "fetched": "connectors",
+    "inbox": "delivering-a-file-by-hand",
+    "raw": "refused-deliveries",
+    "staged": "quarantine",
+    "register": "who-is-who",
+    "built": "checks-and-what-to-do-when-one-fails",
+    "marts": "reading-a-mart",
+    "retention": "retention",
+    "policy": "notices-record-of-processing-conflicts",
+    "requests": "requests-of-registrants",
+    "erasure": "erasure",
+    "erased": "proof-and-certificates",
+    "upkeep": "the-daily-rhythm",
+    "reports": "the-dashboard",
+}
 
 
 def column_schema(
@@ -45,6 +64,22 @@ def column_schema(
                 )
             )
     return dg.TableSchema(columns=columns)
+
+
+def with_guide(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Return the spec with its place in the operator's guide at the end of its description.
+
+    A link, if REGISTER_GUIDE is the address at which the site of `make docs` is served; else the
+    page's path.
+    """
+    section = SECTIONS[str(spec.group_name)]
+    served = os.environ.get("REGISTER_GUIDE", "").rstrip("/")
+    guide = (
+        f"[Operator's guide]({served}/operators-guide/#{section})"
+        if served.startswith(("https://", "http://"))
+        else f"Operator's guide: {place(section)}"
+    )
+    return spec.replace_attributes(description=f"{spec.description}\n\n{guide}")
 
 
 def counts_table(

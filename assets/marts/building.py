@@ -70,7 +70,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
                 connection, model, QUERIES[purpose][table_name(model)]
             )
         _describe(data_root, connection, purpose, today)
-        connection.execute("DETACH mart")
+        connection.execute("DETACH mart; RESET checkpoint_threshold")
     build_state.note_mart_made(data_root, purpose)
     return filled
 

@@ -33,7 +33,7 @@ import duckdb
 from assets.ingest.record_matching import DECISIVE
 from assets.register.published_tables import LAST_MEMBERSHIP, read_register
 from assets.requests import holds, ledger
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
@@ -386,7 +386,7 @@ def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
 
 def find_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `persons_on_hold` and `registrants_on_hold`, by the register as last built."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     read_register(data_root, connection, "membership", Membership)
     create_staged_view(data_root, connection, MarketingChoices)
     load(data_root, connection, today)

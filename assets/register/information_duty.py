@@ -24,7 +24,7 @@ from datetime import date
 import duckdb
 
 from assets.ingest import deliveries
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
 from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet, create_view
@@ -219,7 +219,7 @@ def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefix: st
 def _decide(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `informing(registrant_id, obtained_on, due_on, sources, state)`: every registrant with
     data from a third party."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     _read(data_root, connection)
     _sources_of_registrants(data_root, connection)
     period = data_root.policy.article_14.informed_within

@@ -28,7 +28,7 @@ from assets.register.clocks import (
 )
 from assets.register.expired_registrants import STARTED
 from assets.register.published_tables import read_register
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
@@ -53,7 +53,7 @@ _CLOCKED = (
 def overdue(data_root: DataRoot, today: date) -> dict[str, int]:
     """Count per layer what is overdue on `today`; a mart not built for the day counts as one."""
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         for table, model in CANONICAL.items():
             if table in _CLOCKED:
                 create_staged_view(data_root, connection, model)

@@ -18,8 +18,8 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register.corrections import LOCATION
 from assets.register.protected_identity import WITHHELD
+from assets.sources import statement_macros
 from assets.sources.all_sources import SOURCES
-from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -53,7 +53,7 @@ def redact_locations(data_root: DataRoot) -> None:
     if not WITHHELD.exists(data_root):
         return
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         connection.execute(f"{LOCATION_REDACTIONS.create} AS {WITHHELD.rows(data_root)}")
         concerned = {
             delivery_id

@@ -25,7 +25,7 @@ from assets.register.forecast_counts import OF_THE_REGISTER
 from assets.requests import holds as hold_ledger
 from assets.requests import ledger, notice_ledger
 from assets.retention import corrected_values, protected_identity, stripping
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import quarantine_path
@@ -174,7 +174,7 @@ def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
 
 def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Read the decisions that the register was built with, and everything staged."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         path = data_root.register(table)
         connection.execute(

@@ -113,6 +113,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
             metadata={
                 "dagster/row_count": total["staged"],
                 **numbers(total),
+                **numbers(codes, "failures_"),
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
                 "flagged": counts_table(["rule", "rows used"], sorted(flagged.items())),
                 "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
@@ -166,7 +167,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
 
 
 def _origin(source: Source, column: str) -> str:
-    """Return a sentence of the datasets whose records a column of a frame is parsed from."""
+    """Return a sentence: from the records of which datasets a column of a frame is parsed."""
     table = column.split(".", maxsplit=1)[0]
     filling = [
         dataset.name

@@ -27,7 +27,8 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
-from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.sources import statement_macros
+from assets.sources.source import Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
@@ -127,7 +128,7 @@ def _stage_delivery(
         connect(data_root, side_by_side=True) as connection,
         replacing(staged_folder(data_root, entry)) as folder,
     ):
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         find_duplicates(data_root, connection, parquet(raw), earlier)
         find_shared(connection, dataset, parquet(raw))
         writers = FrameWriters(folder)

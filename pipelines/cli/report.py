@@ -13,7 +13,7 @@ import click
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.document_output import give
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY, MACHINE
+from pipelines.cli.options import DAY, MACHINE, MINUTE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import Language
 
@@ -163,6 +163,27 @@ def report_data_model(out: Path | None) -> None:
     give(data_model.markdown(load_policy()), out)
 
 
+@report.command("dashboard")
+@AS_OF
+@OUT
+def report_dashboard(as_of: datetime | None, out: Path | None) -> None:
+    """The register at a glance, as one page of HTML: intake, quarantine, linkage, consents,
+    retention, requests and erasures."""
+    from assets.documents import dashboard
+
+    data_root, today = existing_data_root(), _today(as_of)
+    give(dashboard.html(data_root, today), out)
+
+
+@report.command("commands")
+@OUT
+def report_commands(out: Path | None) -> None:
+    """Every command with its options, as Markdown."""
+    from pipelines.cli.command_reference import markdown
+
+    give(markdown(), out)
+
+
 @report.command("rules")
 @click.option(
     "--into",
@@ -260,7 +281,7 @@ def report_supervisory(
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--aware",
-    type=click.DateTime(["%Y-%m-%dT%H:%M"]),
+    type=MINUTE,
     help="When you became aware of it (local time); default: now.",
 )
 @click.option(
