@@ -258,8 +258,7 @@ class LinkageRound:
         )
         run(ACCEPTED_LINKS.create_empty())
         two_code_people = count(self.connection, "SELECT count(*) FROM two_code_persons")
-        run("DROP TABLE coded_persons")
-        run("DROP TABLE two_code_persons")
+        run("DROP TABLE coded_persons; DROP TABLE two_code_persons")
         return two_code_people
 
     def _decided(self) -> tuple[Ints, Ints]:
