@@ -70,6 +70,7 @@ documents: $(READY)
 	$(BIN)/register report traceability --out docs/traceability.md
 	$(BIN)/register report data-model --out docs/data-model.md
 	$(BIN)/register report rules --into docs/rules.md
+	$(BIN)/register report datasets --into docs/deliveries.md
 	$(BIN)/register graph --into docs/architecture.md --into docs/relations.md
 
 # The documentation as a site in site/; its tools have an environment of their own.

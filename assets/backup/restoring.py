@@ -39,7 +39,7 @@ from schemas.marts import MARTS
 # All statements by registrants themselves, and the records removed from raw because of them.
 _CORRECTIONS = (
     *(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")),
-    f"lake/{LET_GO}",
+    LET_GO.path,
 )
 
 
@@ -166,7 +166,7 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
 def _record_let_go(new: DataRoot) -> None:
     """Record what was taken from elsewhere into a folder with files of the generation."""
     if (new.lake / recorded_files.SUMS).exists():
-        recorded_files.record(new.lake, [LET_GO])
+        recorded_files.record(new.lake, [LET_GO.place(new).name])
 
 
 def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:

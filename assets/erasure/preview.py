@@ -22,7 +22,7 @@ from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.rights.recipient_notices import KEYS, REACHED
 from assets.rights.registrant_identifiers import MEANT
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
@@ -77,7 +77,7 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
     effects.active_contracts = guarded.active_contracts
     effects.warnings, effects.undecided = guarded.warnings(), list(guarded.undecided)
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         create_keyed_hash(data_root, connection)
         bystanders.prepare(data_root, connection, [request])
         connection.execute(

@@ -23,7 +23,6 @@ from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
 from assets.storage import recorded_files
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.mart_encryption import attach_new, opened
 from assets.storage.mart_readers import give
@@ -60,7 +59,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with (
         connect(data_root) as connection,
-        writing(candidate_path(data_root, purpose)) as unfinished,
+        recorded_files.writing(candidate_path(data_root, purpose)) as unfinished,
     ):
         create_keyed_hash(data_root, connection)
         over_register(data_root, connection, purpose, today)
@@ -73,7 +72,7 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
                 connection, model, QUERIES[purpose][table_name(model)]
             )
         _describe(data_root, connection, purpose, today)
-        connection.execute("DETACH mart")
+        connection.execute("DETACH mart; RESET checkpoint_threshold")
     build_state.note_mart_made(data_root, purpose)
     return filled
 

@@ -114,7 +114,7 @@ def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
         connection.execute(f"ATTACH {literal(copy)} AS plain")
         connection.execute("COPY FROM DATABASE published TO plain")
         connection.execute("DETACH plain")
-        connection.execute("DETACH published")
+        connection.execute("DETACH published; RESET force_compression")
         yield copy
 
 

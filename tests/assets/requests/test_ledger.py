@@ -145,7 +145,8 @@ def test_an_open_request_without_its_key_is_recognised_and_not_overwritten(
     request_id = received(data_root)
     encrypted_identity.destroy(data_root, [request_id])
     request = ledger.load(data_root, request_id)
-    assert request.without_key
+    assert (request.without_key, request.state) == (True, "unclear")
+    assert request_id in request.why
     before = (data_root.requests / f"{request_id}.json").read_bytes()
     with pytest.raises(RequestError, match="key"):
         ledger.save(data_root, request)
