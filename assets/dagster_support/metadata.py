@@ -41,7 +41,10 @@ SECTIONS = {
 
 
 def column_schema(
-    models: Mapping[str, type[TableModel]], layer: str, origin: Callable[[str], str]
+    models: Mapping[str, type[TableModel]],
+    layer: str,
+    origin: Callable[[str], str],
+    shared: type[TableModel] | None = None,
 ) -> dg.TableSchema:
     """Return the columns of tables: what each means and comes from, tagged with its declaration.
 
@@ -49,11 +52,16 @@ def column_schema(
         models: Prefix of the column names (empty: none) -> the table's model.
         layer: The layer that the tables belong to.
         origin: The shown name of a column -> a sentence of where it comes from.
+        shared: The columns that every table has, shown once and without a prefix.
     """
     columns = []
-    for prefix, model in models.items():
-        declarations, texts = declared(load_policy(), model, layer), meanings_of(model)
+    once = duckdb_types(shared) if shared else {}
+    for prefix, model in {**({"": shared} if shared else {}), **models}.items():
+        declarations = declared(load_policy(), model, layer)
+        texts = meanings_of(next(iter(models.values())) if model is shared else model)
         for column, kind in duckdb_types(model).items():
+            if model is not shared and column in once:
+                continue
             name = f"{prefix}.{column}" if prefix else column
             columns.append(
                 dg.TableColumn(

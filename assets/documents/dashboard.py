@@ -28,7 +28,7 @@ from assets.storage.sessions import connect
 from schemas.requests import RIGHTS
 
 DAYS = 30
-"""Days of a trend, held against as many before."""
+"""Days of a trend, compared with as many before."""
 Key = TypeVar("Key")
 _CHOICES = """SELECT channel, choice, count(DISTINCT registrant_id)
 FROM choices

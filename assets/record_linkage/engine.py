@@ -468,10 +468,9 @@ class _Run:
         scoring.score(
             self.connection, self.compared, model, "linkage_selves_compared", "linkage_selves"
         )
-        unlinkable = count(
+        return count(
             self.connection, f"SELECT count(*) FROM linkage_selves WHERE weight < {STRONG}"
         )
-        return unlinkable
 
     def _measure(self, model: Model) -> None:
         """Add the counts of clusters and of each rule's pairs and links to the report."""

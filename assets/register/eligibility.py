@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from assets.sources.all_sources import AUTHORITIES, is_authority
+from assets.sources.all_sources import AUTHORITIES, is_authority, is_provider
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import BOUNCED, FROM_LIST, REFUSED, RULES, STATUSES, concerned
@@ -61,9 +61,9 @@ _REFUSAL_CODE = f"""CASE
 _OF_COOKIES = f"""subject_type IS NOT DISTINCT FROM 'visitor_id'
     OR regexp_matches(lower(origin), '^consents:.*({BANNERS})')"""
 # An address that only a provider of contact information states is no relationship.
-_RELATED = """customer_number IS NOT NULL
-    OR (email IS NOT NULL AND email_source IS DISTINCT FROM 'contact_provider')
-    OR (phone IS NOT NULL AND phone_source IS DISTINCT FROM 'contact_provider')
+_RELATED = f"""customer_number IS NOT NULL
+    OR (email IS NOT NULL AND {is_provider("email_source")} IS DISTINCT FROM true)
+    OR (phone IS NOT NULL AND {is_provider("phone_source")} IS DISTINCT FROM true)
     OR party_since IS NOT NULL OR ordered_on IS NOT NULL"""
 _NO_NAME = "coalesce(given_names, family_name, call_name) IS NULL"
 

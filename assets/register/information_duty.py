@@ -27,9 +27,10 @@ from assets.ingest import deliveries
 from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
 from assets.storage.kept_files import KeptFile
+from assets.storage.mart_encryption import attach
 from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.queries import count
-from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect
@@ -308,7 +309,7 @@ def _reachable_by_marketing(data_root: DataRoot, connection: duckdb.DuckDBPyConn
     mart = data_root.marts / "direct_marketing.duckdb"
     if not mart.exists():
         return
-    connection.execute(f"ATTACH {literal(mart)} AS mart (READ_ONLY)")
+    attach(data_root, connection, mart, "mart")
     for model in MARTS["direct_marketing"]:
         if "registrant_id" in categories(model):
             connection.execute(

@@ -258,8 +258,7 @@ class LinkageRound:
         )
         run(ACCEPTED_LINKS.create_empty())
         two_code_people = count(self.connection, "SELECT count(*) FROM two_code_persons")
-        run("DROP TABLE coded_persons")
-        run("DROP TABLE two_code_persons")
+        run("DROP TABLE coded_persons; DROP TABLE two_code_persons")
         return two_code_people
 
     def _decided(self) -> tuple[Ints, Ints]:
@@ -485,23 +484,17 @@ class LinkageRound:
         disputed_identifiers.apply_decisions(self.connection)
 
     def _write_clusters(self) -> None:
-        self.connection.execute(
-            CLUSTERS.create_table(
-                """SELECT member.person_key, first.person_key AS cluster
-                FROM bases
-                JOIN linked_records AS member USING (id)
-                JOIN linked_records AS first ON first.id = bases.base
-                ORDER BY member.id"""
-            )
-        )
+        clusters = """SELECT member.person_key, first.person_key AS cluster
+            FROM bases
+            JOIN linked_records AS member USING (id)
+            JOIN linked_records AS first ON first.id = bases.base
+            ORDER BY member.id"""
+        self.connection.execute(CLUSTERS.create_table(clusters))
 
     def _write_links(self) -> None:
-        self.connection.execute(
-            LINKS.create_table(
-                """SELECT l.person_key AS one, r.person_key AS other, pass, max(weight) AS weight
-                FROM accepted_links
-                JOIN linked_records AS l ON l.id = accepted_links.one
-                JOIN linked_records AS r ON r.id = accepted_links.other
-                GROUP BY ALL ORDER BY ALL"""
-            )
-        )
+        links = """SELECT l.person_key AS one, r.person_key AS other, pass, max(weight) AS weight
+            FROM accepted_links
+            JOIN linked_records AS l ON l.id = accepted_links.one
+            JOIN linked_records AS r ON r.id = accepted_links.other
+            GROUP BY ALL ORDER BY ALL"""
+        self.connection.execute(LINKS.create_table(links))

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from assets.requests import encrypted_identity
 from assets.requests.deadlines import due_on
+from assets.storage.actor import actor
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import DamagedFileError, write_all
 from assets.storage.safe_errors import PlainError
@@ -204,12 +205,15 @@ def changing(data_root: DataRoot) -> Iterator[None]:
 
 
 def with_event(request: Request, what: str, now: datetime, detail: str = "") -> Request:
-    """Return the request with an event added; `detail` is a code, count or day, never a value."""
+    """Return the request with an event and its actor added; `detail` is a code, count or day, never
+    a value.
+    """
     if what not in EVENTS:
         raise ValueError(what)
     entry = {
         "at": now.isoformat(timespec="seconds"),
         "what": what,
+        "by": actor(),
         **({"told": detail} if detail else {}),
     }
     return replace(request, events=(*request.events, entry))

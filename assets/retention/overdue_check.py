@@ -31,6 +31,7 @@ from assets.register.published_tables import read_register
 from assets.sources import statement_macros
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import opened
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.sessions import connect
@@ -142,7 +143,7 @@ def _marts(data_root: DataRoot, today: date) -> int:
     for purpose in MARTS:
         path = data_root.marts / f"{purpose}.duckdb"
         if path.exists():
-            with duckdb.connect(str(path), read_only=True) as connection:
+            with opened(data_root, path) as connection:
                 stale += count(
                     connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
                 )

@@ -40,6 +40,7 @@ from assets.requests.notice_ledger import Notice
 from assets.rights.registrant_identifiers import MEANT
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.quoting import literal
 from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
@@ -182,7 +183,7 @@ def _in_marts(
     for mart, models in MARTS.items():
         if not mart_path(data_root, mart).exists():
             continue
-        connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
+        attach(data_root, connection, mart_path(data_root, mart), "published")
         connection.execute("SET VARIABLE today = (SELECT as_of FROM published.about)")
         try:
             for column, mine in KEYS.items():

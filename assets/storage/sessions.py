@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import duckdb
 
+from assets.storage import mart_encryption
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import name as quoted
 from assets.storage.safe_errors import PlainError
@@ -59,7 +60,7 @@ def connect(
     spill.mkdir(mode=0o700, parents=True, exist_ok=True)
     policy = data_root.policy
     made_with = (
-        *(str(spill), memory_limit(), side_by_side),
+        *(str(spill), memory_limit(), side_by_side, mart_encryption.is_on(data_root)),
         *(policy.country, policy.time_zone, tuple(policy.own_contacts)),
     )
     database = _IDLE.take(made_with) or _made(*made_with)
@@ -94,6 +95,7 @@ def _made(
     spill: str,
     memory: str,
     side_by_side: bool,
+    is_encrypted: bool,
     country: str,
     time_zone: str,
     own_contacts: tuple[str, ...],
@@ -108,6 +110,9 @@ def _made(
         }
     )
     database.execute("SET GLOBAL TimeZone = 'UTC'")
+    if is_encrypted:
+        mart_encryption.load_cipher(database)
+        database.execute("SET GLOBAL temp_file_encryption = true")
     install(database, country, time_zone, own_contacts)
     return database
 

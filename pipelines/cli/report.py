@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO, get_args
 
 import click
@@ -21,6 +22,12 @@ OUT = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write; default: print it.",
+)
+INTO = click.option(
+    "--into",
+    "page",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put it into this Markdown page, between its markers; default: print it.",
 )
 AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: today.")
 
@@ -185,20 +192,29 @@ def report_commands(out: Path | None) -> None:
 
 
 @report.command("rules")
-@click.option(
-    "--into",
-    "page",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put it into this Markdown page, between its markers; default: print it.",
-)
+@INTO
 def report_rules(page: Path | None) -> None:
     """The rules of each source's records: code and meaning."""
     from assets.documents import source_rules
 
+    _give_part(source_rules, page)
+
+
+@report.command("datasets")
+@INTO
+def report_datasets(page: Path | None) -> None:
+    """The datasets of each source, and what their files and records are."""
+    from assets.documents import datasets
+
+    _give_part(datasets, page)
+
+
+def _give_part(document: ModuleType, page: Path | None) -> None:
+    """Print a generated part, or put it into its page."""
     if page:
-        page.write_text(source_rules.in_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(document.in_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     else:
-        click.echo(source_rules.markdown())
+        click.echo(document.markdown())
 
 
 @report.command("informing")
@@ -294,7 +310,7 @@ def report_supervisory(
 def report_breach(
     paths: tuple[Path, ...], aware: datetime | None, ids: Path | None, form: str, out: Path | None
 ) -> None:
-    """The worksheet of a breach: whose data, which categories and how many are in PATHS (GDPR 33).
+    """The worksheet of a breach: registrants, categories and counts of what is in PATHS (GDPR 33).
 
     PATHS are files or folders of the data root, such as marts/customer_care.duckdb or
     lake/staged/crm. What happened, what follows and what was done is OPEN.

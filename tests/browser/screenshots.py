@@ -22,7 +22,7 @@ LARGEST = 200_000
 
 
 class Picture(NamedTuple):
-    """A page of the UI, what must be on it, and the button whose dialog is shown."""
+    """A page of the UI, what must be on it, and the button that opens the dialog to show."""
 
     path: str
     shows: str
@@ -43,7 +43,7 @@ PICTURES = {
 
 
 def press(page: Page, text: str) -> None:
-    """Press the first button whose text begins so."""
+    """Press the first button with a text that begins so."""
     find = (
         "[...document.querySelectorAll('button')]"
         f".find(button => button.innerText.trim().startsWith({json.dumps(text)}))"

@@ -392,4 +392,4 @@ def test_what_cannot_be_corrected_is_refused_without_its_value(
             known, aino(known)["registrant_id"], REQUEST, values, datetime(2026, 11, 20, tzinfo=UTC)
         )
     assert not any(value in str(refused.value) for value in values.values() if len(value) > 2)
-    assert not list((known.inbox / "self").rglob("*.jsonl"))
+    assert not list((known.inbox / "self").rglob("*.dat"))
