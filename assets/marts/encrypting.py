@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from assets.marts.building import candidate_path, mart_path
-from assets.storage import atomic_files, mart_encryption, recorded_files
+from assets.storage import mart_encryption, recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.mart_encryption import attach, attach_new, keys_folder
 from assets.storage.mart_readers import give
@@ -62,13 +62,10 @@ def statement(data_root: DataRoot, purpose: str) -> str:
 def _rewrite(data_root: DataRoot, purpose: str) -> bool:
     """Write the published mart, and one that waits, again; return whether one is published."""
     published, candidate = mart_path(data_root, purpose), candidate_path(data_root, purpose)
-    for path, writing in (
-        (candidate, atomic_files.writing),
-        (published, recorded_files.writing),
-    ):
+    for path in (candidate, published):
         if not path.exists():
             continue
-        with connect(data_root) as connection, writing(path) as unfinished:
+        with connect(data_root) as connection, recorded_files.writing(path) as unfinished:
             attach(data_root, connection, path, "before", purpose)
             # One checkpoint, at the end, as in `building`.
             connection.execute("SET checkpoint_threshold = '1TB'")

@@ -22,9 +22,25 @@ from assets.record_linkage.expectation_maximisation import (
 from assets.record_linkage.fields import LEVEL_BITS, Field, share_columns
 from assets.record_linkage.model import Model
 from assets.record_linkage.scoring import BOTH_SHARES
+from assets.storage.relations import Relation, Scope
 
 MIN_BITS = -10.0
 """Pairs of a lower weight are explained only if they are in one cluster."""
+LINKAGE_EXPLAINED = Relation(
+    name="linkage_explained",
+    summary="Why a pair has its weight; with <field> and <field>_bits for each field as well.",
+    columns={
+        "one": "VARCHAR",
+        "other": "VARCHAR",
+        "weight": "DOUBLE",
+        "linked": "BOOLEAN",
+        "found_by": "VARCHAR[]",
+        "start": "DOUBLE",
+    },
+    reads=("linkage_keys", "linkage_clusters", "linkage_pairs"),
+    scope=Scope.GLOBAL,
+    merge="made of the whole table by `register link`, in no build",
+)
 
 
 def explain(
@@ -50,7 +66,7 @@ def explain(
     )
     names = ", ".join(f"'{name}'" for name in rules) or "NULL"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_explained AS
+        f"""{LINKAGE_EXPLAINED.create} AS
         SELECT
             least(lk.key, rk.key) AS one,
             greatest(lk.key, rk.key) AS other,

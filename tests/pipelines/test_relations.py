@@ -45,7 +45,7 @@ FOLDERS = tuple(folder for folder in relations.FOLDERS if folder != "register")
 # is limited, where the proof reads texts, and where a file is tried before it is delivered.
 MADE_ELSEWHERE = {
     *("refused_use", "known_codes", "queried_identifiers", "text_tokens"),
-    *("wrong", "let_go", "here", "tried_rows"),
+    *("wrong", "let_go", "here", "tried_rows", "linkage_explained"),
 }
 # Functions that are given the name of a table, or a part of a query: it is their caller's. A view
 # of a mart's table and its columns follow from the mart's model (`reidentification`).

@@ -144,9 +144,10 @@ def parsed(
     for statement in distinct.values():
         for tree in sqlglot.parse(_FROM_START.sub("[1:", statement.sql), dialect="duckdb"):
             assert isinstance(tree, exp.Expression), statement
-            assert not isinstance(tree, exp.Command), statement
-            if isinstance(tree, NO_QUERY):
+            is_reset = isinstance(tree, exp.Command) and tree.this == "RESET"
+            if isinstance(tree, NO_QUERY) or is_reset:
                 continue
+            assert not isinstance(tree, exp.Command), statement
             written = tree.find(exp.Table) if isinstance(tree, WRITES) else None
             target = written.name if written is not None and _is_here(written) else ""
             reads = _tables(tree, target) - statement.registered - CATALOGUE
