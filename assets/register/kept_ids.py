@@ -86,8 +86,8 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(BEFORE_ERASURE.create_empty())
-    erasing, membership = _erasing(data_root), data_root.register("membership")
-    if erasing and membership.exists():
+    erased, membership = erasing(data_root), data_root.register("membership")
+    if erased and membership.exists():
         connection.execute(
             f"""INSERT INTO before_erasure
             WITH old AS (FROM {parquet(membership)})
@@ -99,11 +99,11 @@ def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnect
                 = coalesce(renamed_persons.current_key, old.person_key)
             WHERE EXISTS (FROM old WHERE list_contains($1::VARCHAR[], registrant_id))
                 AND NOT list_contains($1::VARCHAR[], registrant_id)""",
-            [erasing],
+            [erased],
         )
 
 
-def _erasing(data_root: DataRoot) -> list[str]:
+def erasing(data_root: DataRoot) -> list[str]:
     """Return the ids of the registrants who are being erased."""
     ids = [
         request.request_id
