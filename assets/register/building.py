@@ -81,6 +81,8 @@ class Built:
     eligible: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     incremental: bool = False
+    touched_records: int = 0
+    missed: dict[str, int] = field(default_factory=dict)
 
     def timed(self, name: str, step: Callable[[], Result]) -> Result:
         """Run a step, and add its time to `seconds`."""
@@ -88,6 +90,14 @@ class Built:
         answer = step()
         self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
         return answer
+
+
+class _TouchedMoreError(Exception):
+    """Linkage has changed components that were not touched; the linkage still holds, if given."""
+
+    def __init__(self, linkage: Linkage | None) -> None:
+        super().__init__()
+        self.linkage = linkage
 
 
 WRITTEN: dict[str, type[TableModel]] = {
@@ -165,7 +175,8 @@ def build(data_root: DataRoot, today: date) -> Built:
     build_state.note_built(
         data_root, inputs=inputs(data_root, today), as_of=str(today), counts=asdict(built)
     )
-    incremental.note(data_root, today, full_on)
+    if not built.missed:
+        incremental.note(data_root, today, full_on)
     return built
 
 
@@ -179,20 +190,23 @@ def _find_components(
     components.find(connection)
     next_changes.find(connection, data_root.policy, today)
     if built.incremental:
-        incremental.complete(data_root, connection, _completed(data_root))
+        built.touched_records = count(connection, "SELECT count(*) FROM touched_records")
+        built.missed = incremental.complete(data_root, connection, _completed(data_root))
         source_statements.make_staged(data_root, connection)
 
 
 def _completed(data_root: DataRoot) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Relation -> file and columns of each table that has rows of components."""
+    models: dict[str, type[TableModel]] = {**WRITTEN, "admission": tables.Eligibility}
     return {
         relation: (data_root.register(table_name(model)), tuple(duckdb_types(model)))
-        for relation, model in {**WRITTEN, "admission": tables.Eligibility}.items()
+        for relation, model in models.items()
         if relation in incremental.OF_NOBODY or "registrant_id" in duckdb_types(model)
     }
 
 
-def _files(data_root: DataRoot) -> list[Path]:
+def table_files(data_root: DataRoot) -> list[Path]:
+    """Return the register's files that an incremental build goes on from."""
     return [path for path, _ in _completed(data_root).values()]
 
 
@@ -247,15 +261,18 @@ def resolve(
     built = built or Built()
     source_statements.make_staged(data_root, connection)
     holds.load(data_root, connection, today)
+    files = table_files(data_root)
     built.incremental = incrementally and built.timed(
-        "components", lambda: incremental.begin(data_root, connection, _files(data_root), today)
+        "components", lambda: incremental.begin(data_root, connection, files, today)
     )
+    linkage = None
     some_left = True
     while some_left:
         try:
-            _resolve_once(data_root, connection, today, built)
-            some_left = holds.widen(connection)
-        except incremental.TouchedMoreError:
+            _resolve_once(data_root, connection, today, built, linkage)
+            some_left, linkage = holds.widen(connection), None
+        except _TouchedMoreError as error:
+            linkage = error.linkage
             source_statements.make_staged(data_root, connection)
             built.timed("components", lambda: incremental.touch_more(data_root, connection, today))
     built.expired = dict(
@@ -267,8 +284,17 @@ def resolve(
 
 
 def _resolve_once(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date, built: Built
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    today: date,
+    built: Built,
+    linked: Linkage | None,
 ) -> None:
+    """Resolve what is staged.
+
+    Raises:
+        _TouchedMoreError: In an incremental build, more components are touched.
+    """
     built.timed(
         "facts",
         lambda: source_statements.gather(
@@ -282,10 +308,11 @@ def _resolve_once(
     if built.incremental:
         components.tie_records(connection)
         built.timed("people", lambda: incremental.add_people(data_root, connection))
-    linkage = built.timed("linkage", lambda: membership.prepare(data_root, connection))
+    linkage = linked or built.timed("linkage", lambda: membership.prepare(data_root, connection))
     some_left = True
     while some_left:
-        _link(data_root, connection, linkage, today, built)
+        _link(data_root, connection, linkage, today, built, is_linked=linked is not None)
+        linked = None
         _gather(data_root, connection, today, built)
         built.timed("eligibility", lambda: _evaluate(connection, data_root.policy, today))
         some_left = built.timed(
@@ -301,19 +328,28 @@ def _link(
     linkage: Linkage,
     today: date,
     built: Built,
+    *,
+    is_linked: bool,
 ) -> None:
-    """Link in rounds until no registrant's time is over."""
+    """Link in rounds until no registrant's time is over; `is_linked`: the first round is done."""
+    everybody = not count(connection, "SELECT count(*) FROM excluded_persons WHERE NOT by_cookie")
     some_left = True
     while some_left:
-        built.timed("linkage", lambda: membership.resolve(connection, linkage))
-        if built.incremental:
-            incremental.check_others(connection, data_root.register("membership"))
+        if not is_linked:
+            built.timed("linkage", linkage.link)
+        built.timed("linkage", lambda: membership.resolve(connection))
+        if built.incremental and incremental.have_others_changed(
+            connection, data_root.register("membership")
+        ):
+            # While nobody has been removed, the same people are linked again.
+            raise _TouchedMoreError(linkage if everybody else None)
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
         built.timed("survivorship", lambda: registrant_state.gather(connection))
         some_left = built.timed(
             "expiry",
             lambda: expired_registrants.remove_expired(connection, data_root.policy, today),
         )
+        is_linked = everybody = False
 
 
 def inputs(data_root: DataRoot, today: date) -> str:
@@ -340,7 +376,7 @@ def still_up_to_date(data_root: DataRoot, today: date) -> None:
     For the sweep, which removes only what the register has left out.
     """
     build_state.change(data_root, inputs=inputs(data_root, today))
-    incremental.note_swept(data_root, _files(data_root))
+    incremental.note_swept(data_root, table_files(data_root))
 
 
 def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built) -> None:

@@ -9,7 +9,8 @@ register; what a component outside was last linked from is kept beside the regis
 
 Touched are the components of new records, of whatever shares a value with them, of those that time
 changes by today (`next_changes`), and of persons on hold; and what linkage then ties to them or
-unties. Everything is made again (`begin`) where something else has changed: the policy, the code, a
+unties. A sample that changes every day is made again as well, and compared with what was kept.
+Everything is made again (`begin`) where something else has changed: the policy, the code, a
 decision about a pair, an erasure, a record that is not new, reference data; and once a week.
 """
 
@@ -50,6 +51,8 @@ from schemas.staged import CANONICAL
 
 FULL_EVERY = 7
 """Days after which everything is made again whatever has changed."""
+BUCKETS = 64
+"""Each build makes one of so many parts of all components again, whether or not it must."""
 STATE = "state.json"
 KEPT: tuple[Relation, ...] = (
     entity_resolution.PEOPLE,
@@ -89,16 +92,13 @@ CHANGED_TIES = Relation(
 )
 TOUCHED_RECORDS = Relation(
     name="touched_records",
-    summary="The records that an incremental build reads: components that changed, whole.",
-    columns={"record": "UBIGINT"},
+    summary="The records that an incremental build reads: components that changed, whole, and a "
+    "sample of the others.",
+    columns={"record": "UBIGINT", "sampled": "BOOLEAN"},
     reads=("changed_ties", "new_records"),
     scope=Scope.COMPONENT,
     external=True,
 )
-
-
-class TouchedMoreError(Exception):
-    """Linkage has changed components that were not touched: what was made is to be made again."""
 
 
 def folder(data_root: DataRoot) -> Path:
@@ -163,16 +163,20 @@ _REFERENCE_RECORDS = " UNION ALL ".join(
 def _touch(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `touched_records` of `changed_ties`, of the views of everything staged."""
     known = f"(FROM {parquet(_path(data_root, 'next_changes'))})"
+    due = f"coalesce(next_change_on <= DATE '{today}', false)"
     connection.execute(
         TOUCHED_RECORDS.create_table(
             f"""WITH tied AS (
                 SELECT DISTINCT record FROM ({EVERY_TIE}) SEMI JOIN changed_ties USING (tie)),
             touched AS (
-                SELECT component FROM {known} SEMI JOIN tied USING (record)
-                UNION
-                SELECT component FROM {known} WHERE next_change_on <= DATE '{today}')
-            SELECT record FROM {known} SEMI JOIN touched USING (component)
-            UNION SELECT record FROM new_records"""
+                SELECT component, bool_and(sampled) AS sampled FROM (
+                    SELECT component, false AS sampled FROM {known} SEMI JOIN tied USING (record)
+                    UNION ALL
+                    SELECT component, NOT {due} FROM {known}
+                    WHERE {due} OR component % {BUCKETS} = {today.toordinal() % BUCKETS})
+                GROUP BY component)
+            SELECT record, sampled FROM {known} JOIN touched USING (component)
+            UNION SELECT record, false FROM new_records"""
         )
     )
 
@@ -211,7 +215,7 @@ def _relation(name: str) -> Relation:
     return next(relation for relation in KEPT if relation.name == name)
 
 
-def check_others(connection: duckdb.DuckDBPyConnection, membership: Path) -> None:
+def have_others_changed(connection: duckdb.DuckDBPyConnection, membership: Path) -> bool:
     """Add to `changed_ties` the persons outside who are linked otherwise than they were.
 
     After each round of linkage.
@@ -220,8 +224,8 @@ def check_others(connection: duckdb.DuckDBPyConnection, membership: Path) -> Non
         connection: Has `clusters` and `record_ties`.
         membership: The register's file of the last build.
 
-    Raises:
-        TouchedMoreError: There are some; `touch_more` makes `touched_records` of them, too.
+    Returns:
+        Whether there are any, so that `touch_more` is to make `touched_records` of them, too.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linked_otherwise AS
@@ -241,13 +245,12 @@ def check_others(connection: duckdb.DuckDBPyConnection, membership: Path) -> Non
         SELECT person_key FROM placed
         WHERE NOT touched AND (cluster IN (FROM changed) OR registrant_id IN (FROM parted))"""
     )
-    if count(connection, "SELECT count(*) FROM linked_otherwise"):
-        connection.execute("INSERT INTO changed_ties SELECT hash(person_key) FROM linked_otherwise")
-        raise TouchedMoreError
+    connection.execute("INSERT INTO changed_ties SELECT hash(person_key) FROM linked_otherwise")
+    return count(connection, "SELECT count(*) FROM linked_otherwise") > 0
 
 
 def touch_more(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make `touched_records` again after `check_others`, of the views of everything staged."""
+    """Make `touched_records` after `have_others_changed`, of the views of everything staged."""
     _touch(data_root, connection, today)
 
 
@@ -255,13 +258,16 @@ def complete(
     data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[str, tuple[Path, tuple[str, ...]]],
-) -> None:
+) -> dict[str, int]:
     """Put what was kept of the components that are not touched behind what was made of the others.
 
     Args:
         data_root: The data root.
         connection: After `building.resolve` of an incremental build.
         tables: Relation -> the register's file of it, and its columns.
+
+    Returns:
+        Relation -> rows of the sample that are not what was kept: what an earlier build has missed.
     """
     files = dict(tables)
     files |= {
@@ -282,6 +288,7 @@ def complete(
         )
     for relation in files:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE made_{relation} AS FROM {relation}")
+    missed = _missed(connection, files)
     views = {
         name for (name,) in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()
     }
@@ -294,6 +301,38 @@ def complete(
             UNION ALL
             SELECT {named} FROM {parquet(path)} WHERE {_kept(relation, columns)}"""
         )
+    return missed
+
+
+def _missed(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[str, tuple[Path, tuple[str, ...]]]
+) -> dict[str, int]:
+    """Count the rows in which registrants of the sample, that nothing touches, have changed."""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE sampled_registrants AS
+        WITH untouched AS (
+            SELECT component FROM record_components LEFT JOIN touched_records USING (record)
+            GROUP BY component HAVING bool_and(coalesce(sampled, false)))
+        SELECT DISTINCT registrant_id FROM (
+            SELECT person_key, registrant_id FROM membership
+            UNION
+            SELECT person_key, registrant_id FROM {parquet(files["membership"][0])})
+        JOIN tied_persons ON tie = hash(person_key)
+        SEMI JOIN untouched USING (component)"""
+    )
+    missed = {}
+    for relation, (path, columns) in files.items():
+        if "registrant_id" in columns:
+            now, before = (
+                f"""SELECT {", ".join(columns)} FROM {rows}
+                WHERE registrant_id IN (FROM sampled_registrants)"""
+                for rows in (f"made_{relation}", parquet(path))
+            )
+            missed[relation] = count(
+                connection,
+                f"SELECT count(*) FROM (({now} EXCEPT {before}) UNION ALL ({before} EXCEPT {now}))",
+            )
+    return {relation: rows for relation, rows in missed.items() if rows}
 
 
 def _kept(relation: str, columns: tuple[str, ...]) -> str:

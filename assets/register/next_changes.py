@@ -35,6 +35,7 @@ NEXT_CHANGES = Relation(
         "registrant_clocks",
         "without_purpose",
         "register_messages",
+        "delivery_ledger",
         "contract_ends",
         "persons_on_hold",
         "registrants_on_hold",
@@ -108,7 +109,12 @@ def _of_persons(policy: Policy, tomorrow: date) -> Iterator[str]:
     for relation in ("registrant_clocks", "without_purpose"):
         yield _tied("registrant_id", "due", relation)
     confirmed = after(policy.protection.confirmed_within, "max(day)")
-    yield _tied("person_key", confirmed, "register_messages GROUP BY person_key")
+    yield _tied(
+        "person_key",
+        confirmed,
+        """register_messages JOIN delivery_ledger USING (delivery_id)
+        GROUP BY person_key HAVING NOT bool_or(confirms)""",
+    )
     always = f"DATE '{tomorrow}'"
     yield _tied("person_key", always, f"contract_ends WHERE ends_on >= {always}")
     for relation in (
