@@ -49,9 +49,11 @@ lint: $(READY)
 	$(BIN)/mypy
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installing what the lock lists into $(VENV), once; this takes a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installed. The command is $(BIN)/register; \`. $(BIN)/activate\` puts it on the PATH."
 	@touch $(READY)
 
 # After a change of the policy, of a table, a source or a test's clauses: the pages that are made of them.

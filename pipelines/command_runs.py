@@ -8,7 +8,7 @@ document: `PRIVATE` lists them, and a test compares the installed Dagster with t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,14 @@ def execute_as_location(
     run_id: str,
     tags: Mapping[str, str],
     run_config: Mapping[str, Any],
+    listen: Callable[[dg.EventLogEntry], None] | None = None,
 ) -> JobExecutionResult:
     """Run a job in this process as a run of the code location, and return how it ended.
 
     What a step raises ends the run as failed and is among the result's events.
+
+    Args:
+        listen: Called with each event of the run when it has been stored.
     """
     run = instance.create_run_for_job(
         job_def=job,
@@ -46,6 +50,8 @@ def execute_as_location(
         tags={**job.run_tags, **tags},
         remote_job_origin=_origin(job.name),
     )
+    if listen is not None:
+        instance.add_event_listener(run_id, listen)
     return execute_run(InMemoryJob(job), run, instance)
 
 

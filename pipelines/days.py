@@ -13,11 +13,18 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # A day without deliveries costs a run next to nothing; a further run has the cost of a run.
 BRIDGED = timedelta(days=7)
+# How many days the UI offers while nothing has been delivered.
+_NOTHING_DELIVERED = timedelta(days=60)
 
 
 def last_day(data_root: DataRoot) -> date:
     """Return the last possible delivery day: today, by the clock, in the policy's time zone."""
     return datetime.now(data_root.policy.zone).date()
+
+
+def first_day_offered(data_root: DataRoot) -> date:
+    """Return the day from which on the UI offers days: that of the earliest delivery."""
+    return deliveries.earliest_day(data_root) or last_day(data_root) - _NOTHING_DELIVERED
 
 
 def waiting_days(data_root: DataRoot) -> set[str]:

@@ -1,4 +1,4 @@
-"""Sensors of the inbox, of requests and their deadlines, and of failures."""
+"""Sensors of the inbox, of requests, and the watch that notifies of what is wrong."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from assets.dagster_support.metadata import without_values
 from assets.erasure.assets import REQUESTS
 from assets.ingest import deliveries
 from assets.requests import ledger
-from assets.rights import request_inbox, restriction_and_objection, workflow
+from assets.rights import request_inbox, restriction_and_objection
 from assets.sources.all_sources import SOURCES
 from assets.storage.data_root import DataRoot
-from pipelines import attempts
+from pipelines import attempts, heartbeat, watch
 from pipelines.attempts import Ask
 from pipelines.days import days_with_work, ranges
 from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import FETCH, JOBS, REFRESH
-from pipelines.jobs import REQUESTS as REQUESTS_JOB
-from pipelines.notifications import Failure, notifier
+from pipelines.notifications import notify
 from pipelines.writer_lock import data_root_path, report_died
 
 
@@ -82,8 +81,25 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     known = set(context.instance.get_dynamic_partitions("requests"))
     new = [request_id for request_id in ledger.pending(data_root) if request_id not in known]
     return dg.SensorResult(
-        dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else []
+        dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else [],
+        asset_events=_nobody_erased_yet(context.instance),
     )
+
+
+def _nobody_erased_yet(instance: dg.DagsterInstance) -> list[dg.AssetMaterialization]:
+    """Return the record that there was nothing to remove, before the first erasure.
+
+    The register is built after removals. While none is recorded, the UI asks at each launch of a
+    refresh whether its assets "may fail".
+    """
+    removed = dg.AssetKey(["erasure", "removed"])
+    if instance.get_latest_materialization_event(removed):
+        return []
+    return [
+        dg.AssetMaterialization(
+            removed, description="nobody has been erased yet", metadata={"rows_removed": 0}
+        )
+    ]
 
 
 @dg.sensor(
@@ -118,87 +134,47 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     return attempts.requests(context, [Ask(f"rights/{key}", today, today)] if delivered else [])
 
 
-@dg.sensor(
-    job_name=REQUESTS_JOB.name,
-    minimum_interval_seconds=3600,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Notifies (REGISTER_NOTIFIER) once a day of overdue requests and unacknowledged notices "
-        "to recipients; starts nothing."
-    ),
-)
-@without_values
-def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Notify of overdue requests and recipients; the cursor has the day and what was notified."""
-    data_root = DataRoot(data_root_path())
-    today = datetime.now(data_root.policy.zone).date()
-    owed = workflow.owed(data_root, today)
-    unmet = {
-        "nothing_overdue": owed.overdue,
-        "nothing_due_soon": owed.due_soon,
-        "recipients_have_acknowledged": owed.notified_again,
-    }
-    steps = tuple(f"{name} ({len(ids)})" for name, ids in unmet.items() if ids)
-    cursor = f"{today} {steps}"
-    if steps and context.cursor != cursor:
-        notifier()(Failure(job="requests", run_id="", steps=steps))
-    return dg.SensorResult(cursor=cursor)
-
-
 @dg.run_failure_sensor(
     monitored_jobs=[*JOBS, FETCH],
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Notifies (REGISTER_NOTIFIER) of every failed run: job, run and steps, no data.",
+    description="Checks that a failed run did not come to are not shown as failed.",
 )
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """Notify of a failed run; checks that it did not come to are not shown as failed."""
+    """Remove the plans of checks that a failed run did not come to."""
     forget_checks_not_run(context.instance, context.dagster_run.run_id)
-    steps = tuple(
-        sorted(event.step_key for event in context.get_step_failure_events() if event.step_key)
-    )
-    notifier()(
-        Failure(job=context.dagster_run.job_name, run_id=context.dagster_run.run_id, steps=steps)
-    )
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[*JOBS, FETCH],
+@dg.sensor(
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=30,
-    description="Notifies (REGISTER_NOTIFIER) of records that our code failed on in a run.",
+    description=(
+        "Notifies of failed runs and checks, stale assets and sources, sensors and schedules that "
+        "raise, refused deliveries and requests near their day, and once of what is over. Sends "
+        "the heartbeat."
+    ),
 )
-def unexpected_sensor(context: dg.RunStatusSensorContext) -> None:
-    """Notify of each source with a failed check `nothing_unexpected` in the run, with the number of
-    records.
-    """
-    run = context.dagster_run
-    records = context.instance.get_records_for_run(
-        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ).records
-    checks = [
-        record.event_log_entry.dagster_event.asset_check_evaluation_data
-        for record in records
-        if record.event_log_entry.dagster_event
-    ]
-    steps = tuple(
-        (
-            f"{check.check_name} of {check.asset_key.to_user_string()} ("
-            f"{check.metadata['records'].value})"
-        )
-        for check in checks
-        if check.check_name == "nothing_unexpected" and not check.passed
+@without_values
+def watch_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Notify of what is wrong; the heartbeat is last, so that a watch that raises sends none."""
+    if context.repository_def is None:
+        raise dg.DagsterInvariantViolationError("the watch is evaluated without its repository")
+    data_root = DataRoot(data_root_path())
+    now = datetime.now(data_root.policy.zone)
+    seen = watch.look(watch.Watched(data_root, context.instance, context.repository_def, now))
+    failed = notify(data_root.root, seen.problems, now, seen.undecided)
+    heartbeat.send(data_root.root, now)
+    open_problems = sum(not problem.is_over for problem in seen.problems)
+    return dg.SkipReason(
+        f"{open_problems} problems; "
+        + (f"not notified: {', '.join(failed)}" if failed else "all channels are notified")
     )
-    if steps:
-        notifier()(Failure(job=run.job_name, run_id=run.run_id, steps=steps))
 
 
 SENSORS = [
     inbox_sensor,
     request_sensor,
     rights_sensor,
-    deadline_sensor,
     failure_sensor,
-    unexpected_sensor,
+    watch_sensor,
 ]

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -27,16 +28,26 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from assets.storage.safe_errors import PlainError
+from pipelines import heartbeat
 from pipelines.dagster_instance import opened
+from pipelines.log_lines import is_json
+from pipelines.notifications import report
 from pipelines.ui_guard import Guard
+from pipelines.writer_lock import data_root_path
 
 HOST = "127.0.0.1"
 # Milliseconds between two looks of the UI at what is on its page; Dagster's own default.
 POLLED_EVERY = 2000
 SECONDS_TO_END = 20
+SECONDS_BETWEEN_LOOKS = 60
 # What Dagster calls them by, with the parameters that are given here.
 PRIVATE: Mapping[str, tuple[str, ...]] = {
-    "WorkspaceProcessContext": ("instance", "workspace_load_target", "version"),
+    "WorkspaceProcessContext": (
+        "instance",
+        "workspace_load_target",
+        "version",
+        "code_server_log_level",
+    ),
     "create_app_from_workspace_process_context": (
         "workspace_process_context",
         "path_prefix",
@@ -68,6 +79,7 @@ def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
             instance,
             workspace_load_target=WorkspaceFileTarget([str(workspace)]),
             version=__version__,
+            code_server_log_level="warning",
         ) as context,
     ):
         app = create_app_from_workspace_process_context(context, "", POLLED_EVERY)
@@ -80,17 +92,23 @@ def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
         guard.print_link()
         asyncio.run(_serve(server, listening, daemon))
         if daemon.poll() is not None:
+            report_silence()
             raise UiError("Dagster's daemon has ended; schedules and sensors need it: start again")
 
 
 async def _serve(
     server: uvicorn.Server, listening: socket.socket, daemon: subprocess.Popen[bytes]
 ) -> None:
-    """Serve until the server is interrupted or the daemon ends."""
+    """Serve until the server is interrupted or the daemon ends; report one that is silent."""
+    started = datetime.now(UTC)
 
     async def watch() -> None:
+        seconds = 0
         while daemon.poll() is None:
             await asyncio.sleep(1)
+            seconds += 1
+            if seconds % SECONDS_BETWEEN_LOOKS == 0:
+                await asyncio.to_thread(look_for_silence, started)
         server.should_exit = True
 
     watching = asyncio.create_task(watch())
@@ -98,6 +116,21 @@ async def _serve(
         await server.serve(sockets=[listening])
     finally:
         watching.cancel()
+
+
+def look_for_silence(started: datetime) -> bool:
+    """Report the daemon if the watch has not ticked for long; return whether it has not."""
+    now = datetime.now(UTC)
+    last = max(heartbeat.last(data_root_path()) or started, started)
+    if now - last <= heartbeat.SILENT_AFTER:
+        return False
+    report_silence()
+    return True
+
+
+def report_silence() -> None:
+    """Notify that the daemon has ended or hangs, once until the watch ticks again."""
+    report(data_root_path(), heartbeat.SILENT, datetime.now(UTC))
 
 
 def _print_link(port: int, link: str) -> None:
@@ -126,9 +159,11 @@ def _daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run Dagster's daemon in a process group of its own, and end the group: the daemon, the code
     server that it starts, and the runs that this one starts.
     """
-    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "--workspace"]
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
+    form = "json" if is_json() else "colored"
+    options = ["--log-level", "warning", "--log-format", form, "--workspace", str(workspace)]
     with subprocess.Popen(  # noqa: S603
-        [*command, str(workspace)], start_new_session=True
+        [*command, *options], start_new_session=True
     ) as daemon:
         try:
             yield daemon

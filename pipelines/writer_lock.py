@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,6 +19,7 @@ from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError, describe
 from assets.storage.secrets import PepperError
 from assets.storage.suppression_state import PEPPER_PATH, SuppressionStateError
+from pipelines.log_lines import log
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -184,7 +184,7 @@ def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | Non
             end_dead_runs(reported, died)
     except (DatabaseError, PlainError) as error:
         _MARKED.add(data_root.root)
-        print(f"a run that died cannot be ended: {describe(error)}", file=sys.stderr)
+        log(f"a run that died cannot be ended: {describe(error)}", "warning")
 
 
 def _wait_for(descriptor: int, wait: float) -> None:
@@ -199,7 +199,7 @@ def _wait_for(descriptor: int, wait: float) -> None:
                     "another run is writing to this data root; try again when it has ended"
                 ) from None
             if not announced:
-                print("waiting: another run is writing to this data root", file=sys.stderr)
+                log("waiting: another run is writing to this data root", "warning")
                 announced = True
             time.sleep(0.2)
         else:

@@ -34,13 +34,11 @@ class Declaration:
     clause: str
 
     def tags(self) -> dict[str, str]:
-        """As tags in the UI: one for each purpose, basis and retention rule."""
-        several = {"purpose": self.purposes, "basis": self.bases, "retention": self.retention}
-        return {
-            "category": self.category,
-            "clause": self.clause,
-            **{f"{kind}/{name}": "" for kind, names in several.items() for name in names},
-        }
+        """As tags in the UI: category and clause, by which the policy decides all else; none for a
+        technical column, which shares its row's."""
+        if self.category == "technical":
+            return {}
+        return {"category": self.category, "clause": self.clause}
 
 
 def _register_tables() -> tuple[type[TableModel], ...]:

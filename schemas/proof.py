@@ -49,6 +49,9 @@ CODES = {
         "the signed log of the chain's heads, its public key, or a copy of its last head was "
         "changed, cut or removed"
     ),
+    "CERT-RECEIPT": (
+        "a certificate's receipt, by which anybody can check it, was changed, exchanged or removed"
+    ),
     "CERT-PEPPER": (
         "the pepper is not the one under which the certificate was issued: nobody on the "
         "suppression list is known again"

@@ -21,6 +21,14 @@ BUILT_IN = {
     "str_matches": "FORMAT",
     "field_uniqueness": "REPEATED",
 }
+MEANINGS = {
+    "MISSING": "the column must have a value",
+    "UNKNOWN": "the value is none of those that the column may have",
+    "RANGE": "the number is too small or too large",
+    "FORMAT": "the text has not the column's form",
+    "REPEATED": "the value occurs twice where it may occur once",
+}
+"""The end of a column's rule code -> what it means."""
 
 
 # Its name of a flag's check; the code is the column's.

@@ -27,6 +27,9 @@ ROOM = 4_000_000_000
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
+# Lines that only tell how far something is would be among what a command prints.
+os.environ.setdefault("REGISTER_LOG", "quiet")
+
 use_one_thread()
 
 

@@ -106,6 +106,7 @@ STAGES = (
     "rights",
     "erasure",
     "backup",
+    "supervision",
 )
 
 

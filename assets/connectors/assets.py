@@ -9,11 +9,13 @@ from assets.connectors.connector import Connector, Fetching
 from assets.connectors.web_api import FetchError
 from assets.dagster_support.metadata import numbers, without_values
 from assets.dagster_support.runs import ONE_RUN
-from assets.ingest.assets import days
+from assets.ingest.assets import DeliveryDays
 from schemas.policy.model import Policy
 
 
-def fetched_asset(name: str, connector: Connector, policy: Policy) -> dg.AssetsDefinition:
+def fetched_asset(
+    name: str, connector: Connector, policy: Policy, days: DeliveryDays
+) -> dg.AssetsDefinition:
     """Return the asset that fetches what is new. It holds no lock while it waits for a server."""
 
     @dg.asset(
@@ -25,7 +27,7 @@ def fetched_asset(name: str, connector: Connector, policy: Policy) -> dg.AssetsD
         ),
         kinds={"api"},
         owners=[policy.sources[connector.origin].owner],
-        partitions_def=days(policy),
+        partitions_def=days,
         backfill_policy=ONE_RUN,
     )
     @without_values
@@ -39,7 +41,7 @@ def fetched_asset(name: str, connector: Connector, policy: Policy) -> dg.AssetsD
     return fetch
 
 
-def wrong_configuration(error: FetchError, policy: Policy) -> dg.AssetsDefinition:
+def wrong_configuration(error: FetchError, days: DeliveryDays) -> dg.AssetsDefinition:
     """Return the asset that stands for all connectors while their file is not valid.
 
     It fails with what is wrong, each night, and stops nothing else.
@@ -49,7 +51,7 @@ def wrong_configuration(error: FetchError, policy: Policy) -> dg.AssetsDefinitio
         key=["fetched", "configuration"],
         group_name="fetched",
         description="Fails until `connectors.yaml` is right; nothing is fetched meanwhile.",
-        partitions_def=days(policy),
+        partitions_def=days,
         backfill_policy=ONE_RUN,
     )
     @without_values
@@ -60,9 +62,9 @@ def wrong_configuration(error: FetchError, policy: Policy) -> dg.AssetsDefinitio
 
 
 def assets(
-    connectors: Mapping[str, Connector] | FetchError, policy: Policy
+    connectors: Mapping[str, Connector] | FetchError, policy: Policy, days: DeliveryDays
 ) -> list[dg.AssetsDefinition]:
     """Return the assets of all connectors; of a file that is not valid, one that says so."""
     if isinstance(connectors, FetchError):
-        return [wrong_configuration(connectors, policy)]
-    return [fetched_asset(name, connector, policy) for name, connector in connectors.items()]
+        return [wrong_configuration(connectors, days)]
+    return [fetched_asset(name, connector, policy, days) for name, connector in connectors.items()]

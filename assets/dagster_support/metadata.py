@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-from sqlglot import exp
-from sqlglot.lineage import lineage
 
+from assets.storage.guide import place, to_do, with_place
 from assets.storage.safe_errors import describe, interruption, places
 from schemas.columns import TableModel, duckdb_types
 from schemas.declarations import declared
@@ -22,50 +21,30 @@ from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
 
 
-def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.TableSchema:
-    """Return the columns of tables, each tagged with its declaration.
+def column_schema(
+    models: Mapping[str, type[TableModel]], layer: str, origin: Callable[[str], str]
+) -> dg.TableSchema:
+    """Return the columns of tables: what each means and comes from, tagged with its declaration.
 
     Args:
         models: Prefix of the column names (empty: none) -> the table's model.
         layer: The layer that the tables belong to.
+        origin: The shown name of a column -> a sentence of where it comes from.
     """
     columns = []
     for prefix, model in models.items():
         declarations, texts = declared(load_policy(), model, layer), meanings_of(model)
-        for name, kind in duckdb_types(model).items():
+        for column, kind in duckdb_types(model).items():
+            name = f"{prefix}.{column}" if prefix else column
             columns.append(
                 dg.TableColumn(
-                    name=f"{prefix}.{name}" if prefix else name,
+                    name=name,
                     type=kind,
-                    description=texts[name] or None,
-                    tags=declarations[name].tags(),
+                    description=f"{texts[column]}. {origin(name)}",
+                    tags=declarations[column].tags(),
                 )
             )
     return dg.TableSchema(columns=columns)
-
-
-def column_lineage(
-    query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]
-) -> dg.TableColumnLineage:
-    """Return where each column of a DuckDB query comes from, by parsing the SQL.
-
-    Args:
-        tables: Table -> column -> type.
-        keys: Table -> the asset that makes it; other tables are left out.
-    """
-    schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
-    nodes: Any = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
-    dependencies: dict[str, list[dg.TableColumnDep]] = {}
-    for column, whole in nodes.items():
-        deps = set()
-        for node in whole.walk():
-            if isinstance(node.expression, exp.Table) and node.expression.name in keys:
-                deps.add((node.expression.name, node.name.split(".")[-1].strip('"')))
-        if deps:
-            dependencies[column] = [
-                dg.TableColumnDep(keys[table], name) for table, name in sorted(deps)
-            ]
-    return dg.TableColumnLineage(dependencies)
 
 
 def counts_table(
@@ -87,10 +66,36 @@ def stops(check: str, count: int) -> str | None:
     """Return the description of a blocking check with `count` findings; None when it passed."""
     if not count:
         return None
-    return (
-        f"{count} found; the published marts stay as they are; what to do is in "
-        f"docs/operators-guide.md#{check}"
-    )
+    return f"{count} found; the published marts stay as they are; what to do is in {place(check)}"
+
+
+def explained(event: Any, function: str) -> Any:
+    """Return what an asset or check yields; check results that did not pass say what to do.
+
+    Args:
+        function: The name of the function that yields it: a check's, where its result has none.
+    """
+    if isinstance(event, dg.MaterializeResult) and event.check_results:
+        results = [_explained_result(result, function) for result in event.check_results]
+        return event._replace(check_results=results)
+    return _explained_result(event, function) if isinstance(event, dg.AssetCheckResult) else event
+
+
+def _explained_result(result: dg.AssetCheckResult, function: str) -> dg.AssetCheckResult:
+    """Return a check's result with its counts, the way to what was counted and the guide's place.
+
+    One that has a description of its own keeps it.
+    """
+    if result.passed or result.description:
+        return result
+    counts = [
+        f"{name} {value.value}"
+        for name, value in (result.metadata or {}).items()
+        if isinstance(value, dg.IntMetadataValue)
+    ]
+    asset = result.asset_key.path[-1] if result.asset_key else ""
+    what = to_do(result.check_name or function, asset)
+    return result._replace(description="; ".join([*([", ".join(counts)] * bool(counts)), what]))
 
 
 def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +112,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             return interrupt
         where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
         return dg.Failure(
-            describe(error),
+            with_place(describe(error), otherwise="looking-at-a-run"),
             metadata={"error": type(error).__name__, "where": where},
             allow_retries=False,
         )
@@ -115,7 +120,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            return explained(function(*args, **kwargs), function.__name__)
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001  (its message must not be logged)
@@ -124,7 +129,8 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded_generator(*args: Any, **kwargs: Any) -> Any:
         try:
-            yield from function(*args, **kwargs)
+            for event in function(*args, **kwargs):
+                yield explained(event, function.__name__)
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001  (its message must not be logged)

@@ -74,7 +74,9 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
     ),
 )
 @without_values
-def nobody_overdue(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.AssetCheckResult:
+def nobody_overdue_to_be_informed(
+    data_root: dg.ResourceParam[DataRoot], today: Today
+) -> dg.AssetCheckResult:
     """Warns; counts only. Who they are: `register report informing`."""
     counts = information_duty.counts(data_root, today.date)
     return dg.AssetCheckResult(
@@ -83,4 +85,4 @@ def nobody_overdue(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.As
 
 
 ASSETS = [policy_conflicts]
-CHECKS = [nobody_overdue]
+CHECKS = [nobody_overdue_to_be_informed]

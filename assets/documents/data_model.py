@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 import pandera.pandas as pandera
 
 from assets.documents.pages import code, table, text
+from assets.marts import column_origins as mart_origins
+from assets.register import column_origins as register_origins
 from schemas.columns import TableModel, duckdb_types, table_name
 from schemas.declarations import LAYERS, declared
 from schemas.meanings import meanings_of
@@ -136,16 +138,31 @@ def _table(
                 _type(kind, columns[column]),
                 code(category),
                 _purposes(policy, declarations[column].purposes),
-                f"{text(meanings_of(model)[column])}.{one_of}",
+                f"{text(meanings_of(model)[column])}.{one_of}{_origin(layer, model, column)}",
             ]
         )
     sentence = text((model.__doc__ or "").strip().split("\n\n")[0])
     return [
         *heading,
-        sentence,
+        sentence + _filled_by(layer, model),
         "",
         table(["column", "type", "category", "purposes", "meaning"], rows),
     ]
+
+
+def _origin(layer: str, model: type[TableModel], column: str) -> str:
+    """Return a sentence of where a column comes from; empty in the layers of single deliveries."""
+    if layer == "register":
+        return " " + text(register_origins.described(table_name(model), column))
+    if layer.startswith("marts."):
+        purpose = layer.removeprefix("marts.")
+        return " " + text(mart_origins.described(purpose, f"{table_name(model)}.{column}"))
+    return ""
+
+
+def _filled_by(layer: str, model: type[TableModel]) -> str:
+    sources = register_origins.filled_by(table_name(model)) if layer == "staged" else ()
+    return f" Filled by {', '.join(map(code, sources))}." if sources else ""
 
 
 def _purposes(policy: Policy, purposes: Iterable[str]) -> str:

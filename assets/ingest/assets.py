@@ -50,9 +50,11 @@ class DeliveryDays(dg.DailyPartitionsDefinition):
         ]
 
 
-def days(policy: Policy) -> DeliveryDays:
-    """Return the partitions: one per delivery day in the policy's time zone, including today."""
-    return DeliveryDays(str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1)
+def days(policy: Policy, first: date) -> DeliveryDays:
+    """Return the partitions: the delivery days from the first on, in the policy's time zone,
+    including today.
+    """
+    return DeliveryDays(str(first), timezone=policy.time_zone, end_offset=1)
 
 
 def _before(source: Source, policy: Policy) -> list[dg.AssetKey]:
@@ -62,8 +64,9 @@ def _before(source: Source, policy: Policy) -> list[dg.AssetKey]:
     return [dg.AssetKey(["raw", other.name]) for other in SOURCES if other is not source]
 
 
-def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
+def raw_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.AssetsDefinition:
     """Return the asset that ingests the deliveries of a source."""
+    origin = f"From deliveries of {source.name}."
 
     @dg.asset(
         key=["raw", source.name],
@@ -75,10 +78,10 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         ),
         kinds={"parquet"},
         owners=[policy.sources[source.name].owner],
-        partitions_def=days(policy),
+        partitions_def=days,
         backfill_policy=ONE_RUN,
         pool=WRITER,
-        metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
+        metadata={"dagster/column_schema": column_schema({"": Raw}, "raw", lambda _: origin)},
         check_specs=[
             dg.AssetCheckSpec(
                 COLUMNS_CHECK,
@@ -91,13 +94,13 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     def ingest(
         context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        days = set(context.partition_keys)
-        done = raw.ingest(data_root, source, days, today.last_delivery_day)
+        chosen = set(context.partition_keys)
+        done = raw.ingest(data_root, source, chosen, today.last_delivery_day)
         again = staged_again(data_root, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")
         entries = [
-            entry for day in days for entry in deliveries.ledger(data_root, source.name, day)
+            entry for day in chosen for entry in deliveries.ledger(data_root, source.name, day)
         ]
         return dg.MaterializeResult(
             metadata={
@@ -111,7 +114,7 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "corrected": sum(bool(entry.corrects) for entry in done.entries),
                 "blank_columns": sum(entry.blank_columns for entry in done.entries),
                 "dropped_columns": sum(entry.dropped_columns for entry in done.entries),
-                "days_to_stage_again": len(again - days),
+                "days_to_stage_again": len(again - chosen),
                 **numbers(
                     {
                         "delivered": sum(e.delivered for e in done.entries),
@@ -121,7 +124,9 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 ),
                 "refusals": counts_table(["which", "why"], done.refused),
             },
-            check_results=[_columns_result(deliveries.columns_lost(data_root, source.name, days))],
+            check_results=[
+                _columns_result(deliveries.columns_lost(data_root, source.name, chosen))
+            ],
         )
 
     return ingest
@@ -197,7 +202,7 @@ def inbox(source: Source, policy: Policy, fetched: Iterable[str] = ()) -> dg.Ass
 
 
 def assets(
-    policy: Policy, fetched: Mapping[str, Iterable[str]]
+    policy: Policy, fetched: Mapping[str, Iterable[str]], days: DeliveryDays
 ) -> list[dg.AssetSpec | dg.AssetsDefinition]:
     """Return the inbox and raw assets of all sources.
 
@@ -206,7 +211,7 @@ def assets(
     """
     return [
         *[inbox(source, policy, fetched.get(source.name, ())) for source in SOURCES],
-        *[raw_asset(source, policy) for source in SOURCES],
+        *[raw_asset(source, policy, days) for source in SOURCES],
     ]
 
 

@@ -156,6 +156,13 @@ def waiting_days(data_root: DataRoot, source: str, last_day: date) -> set[str]:
     return days
 
 
+def earliest_day(data_root: DataRoot) -> date | None:
+    """Return the earliest day of a delivery, ingested or in the inbox; by names of folders only."""
+    folders = [*data_root.inbox.glob("*/*"), *(data_root.lake / "deliveries").glob("*/*")]
+    days = (delivery_day(folder.name) for folder in folders)
+    return min((day for day in days if day and day >= FIRST_DAY), default=None)
+
+
 def _in_range(day: str, last_day: date) -> bool:
     date_of = delivery_day(day)
     return date_of is not None and FIRST_DAY <= date_of <= last_day

@@ -1,12 +1,12 @@
 """register -> built -> marts: each purpose's file is built, checked, and only then published."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from assets.dagster_support.metadata import (
-    column_lineage,
     column_schema,
     counts_table,
     numbers,
@@ -14,13 +14,11 @@ from assets.dagster_support.metadata import (
     without_values,
 )
 from assets.dagster_support.runs import WRITER, Today
-from assets.marts import building, profile_explanation
-from assets.marts.eligible import VIEWS
-from assets.marts.queries import QUERIES
+from assets.marts import building, column_origins, profile_explanation
 from assets.register.assets import FRESH
 from assets.register.building import TABLES
 from assets.storage.data_root import DataRoot
-from schemas.columns import duckdb_types, table_name
+from schemas.columns import table_name
 from schemas.marts import MARTS
 from schemas.policy.legal_constraints import PSEUDONYMOUS
 from schemas.policy.model import Policy
@@ -31,18 +29,23 @@ _SHOWN = 100
 _ONE_FILE = (
     "readers keep one file at a time; what to do is in docs/operators-guide.md#differences_of_few"
 )
-REGISTER_COLUMNS = {
-    **{table: duckdb_types(model) for table, model in TABLES.items()},
-    **{view: {"registrant_id": "VARCHAR"} for view in VIEWS},
-}
+
+
+def _schema(purpose: str) -> dg.TableSchema:
+    return column_schema(
+        {table_name(model): model for model in MARTS[purpose]},
+        "marts",
+        partial(column_origins.described, purpose),
+    )
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
-    deps_by_column = {}
-    for table, query in QUERIES[purpose].items():
-        for column, deps in column_lineage(query, REGISTER_COLUMNS, KEYS).deps_by_column.items():
-            deps_by_column[f"{table}.{column}"] = deps
-    return dg.TableColumnLineage(deps_by_column)
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(KEYS[table], name) for table, name in read]
+            for column, read in column_origins.origins(purpose).items()
+        }
+    )
 
 
 def _profiles(data_root: DataRoot) -> dict[str, Any]:
@@ -64,7 +67,6 @@ def _profiles(data_root: DataRoot) -> dict[str, Any]:
 
 def built_asset(purpose: str) -> dg.AssetsDefinition:
     """The asset that builds a purpose's next mart, and holds it against its models."""
-    schema = column_schema({table_name(model): model for model in MARTS[purpose]}, "marts")
 
     @dg.multi_asset(
         name=f"build_{purpose}",
@@ -79,7 +81,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                     f"The next {purpose} mart, built from the register beside the published one."
                 ),
                 metadata={
-                    "dagster/column_schema": schema,
+                    "dagster/column_schema": _schema(purpose),
                     "dagster/column_lineage": _lineage(purpose),
                 },
             )
@@ -216,11 +218,7 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         ),
         freshness_policy=FRESH,
         pool=WRITER,
-        metadata={
-            "dagster/column_schema": column_schema(
-                {table_name(model): model for model in MARTS[purpose]}, "marts"
-            )
-        },
+        metadata={"dagster/column_schema": _schema(purpose)},
     )
     @without_values
     def publish(

@@ -32,6 +32,7 @@ from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.eligibility import channels
 from schemas.marts import MARTS, REIDENTIFIES, About
+from schemas.meanings import meanings_of
 from schemas.policy.legal_constraints import PSEUDONYMOUS
 from schemas.validation import failures
 
@@ -104,7 +105,17 @@ def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query:
     connection.execute(
         f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL"
     )
+    _comment(connection, model)
     return count(connection, f"SELECT count(*) FROM mart.{name}")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
+    """Put into the file what the table and each of its columns mean."""
+    name = table_name(model)
+    sentence = " ".join((model.__doc__ or name).split("\n\n")[0].split())
+    connection.execute(f"COMMENT ON TABLE mart.{name} IS {literal(sentence)}")
+    for column, meaning in meanings_of(model).items():
+        connection.execute(f'COMMENT ON COLUMN mart.{name}."{column}" IS {literal(meaning)}')
 
 
 def _describe(
@@ -123,6 +134,7 @@ def _describe(
             today,
         ],
     )
+    _comment(connection, About)
 
 
 def check(data_root: DataRoot, purpose: str) -> dict[str, int]:

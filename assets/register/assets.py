@@ -5,6 +5,7 @@ time.
 import base64
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,24 +21,17 @@ from assets.dagster_support.runs import WRITER, Today
 from assets.register import (
     build_state,
     building,
+    column_origins,
     contradictions,
     integrity_checks,
     no_purpose,
 )
-from assets.register.survivorship import comes_from
 from assets.register.waterfall import svg
 from assets.sources.all_sources import SOURCES
 from assets.storage.data_root import DataRoot
-from schemas.columns import arrow_schema
 from schemas.register import CONTRADICTIONS
 
 STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
-STAGED_TABLES = {
-    source.name: {
-        frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames
-    }
-    for source in SOURCES
-}
 FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
 )
@@ -46,20 +40,18 @@ UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
 
 
 def _lineage(table: str) -> dg.TableColumnLineage:
-    """From which staged columns each column comes; sources that do not fill the staged table are
-    left out.
-    """
-    deps_by_column = {}
-    for column in arrow_schema(building.TABLES[table]).names:
-        deps = [
-            dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
-            for staged_table, staged_column in comes_from().get(table, {}).get(column, ())
-            for source, tables in STAGED_TABLES.items()
-            if staged_table in tables
-        ]
-        if deps:
-            deps_by_column[column] = deps
-    return dg.TableColumnLineage(deps_by_column)
+    """From which staged columns each column comes, source by source."""
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged}.{stated}")
+                for staged, stated, filling in found
+                for source in filling
+            ]
+            for column, found in column_origins.origins()[table].items()
+            if found
+        }
+    )
 
 
 @without_values
@@ -118,7 +110,9 @@ def register() -> dg.AssetsDefinition:
                 description=(model.__doc__ or f"{table} under their registrant.").strip(),
                 freshness_policy=FRESH,
                 metadata={
-                    "dagster/column_schema": column_schema({"": model}, "register"),
+                    "dagster/column_schema": column_schema(
+                        {"": model}, "register", partial(column_origins.described, table)
+                    ),
                     "dagster/column_lineage": _lineage(table),
                 },
             )

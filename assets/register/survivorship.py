@@ -125,23 +125,10 @@ def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
         "death_date": [("persons", "death_date")],
         "protected": [("persons", "protected")],
     }
+    # A table that is named as a staged one has its columns, with the registrant's id.
     same = {
-        table: {column: [(table, column)] for column in categories(CANONICAL[table])}
-        for table in (
-            "names",
-            "addresses",
-            "contact_points",
-            "contracts",
-            "orders",
-            "visits",
-            "credit_reports",
-            "credit_marks",
-            "companies",
-            "company_names",
-            "company_contacts",
-            "identifiers",
-            "corrections",
-        )
+        table: {column: [(table, column)] for column in categories(model)}
+        for table, model in CANONICAL.items()
     }
     choices = {
         column: [("marketing_choices", column)]
@@ -154,11 +141,11 @@ def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     ]
     interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
     return {
+        **same,
         "registrants": registrants,
         "choices": choices,
         "choice_log": log,
         "interests": interests,
-        **same,
     }
 
 

@@ -244,7 +244,7 @@ def _content(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
         "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
         "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on,
         "attempt": notice.attempts, "sealed": locked,
-        "open_with": f"register notices open {notice.notice_id}",
+        "open_with": f"register recipient-notices open {notice.notice_id}",
     }  # fmt: skip
     return json.dumps(content, sort_keys=True, indent=1).encode()
 
@@ -332,7 +332,9 @@ def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
 def _load_notice(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
     path = notice_ledger.folder(data_root) / f"{notice_id}.json"
     if not notice_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
-        raise NoticeError("there is no notice of that id; `register notices list` shows them")
+        raise NoticeError(
+            "there is no notice of that id; `register recipient-notices list` shows them"
+        )
     return notice_ledger.read(path.read_bytes())
 
 

@@ -1,6 +1,7 @@
 """raw -> staged, quarantine: per source, partitioned by delivery day."""
 
 from collections import Counter
+from functools import partial
 
 import dagster as dg
 
@@ -13,7 +14,7 @@ from assets.dagster_support.metadata import (
 )
 from assets.dagster_support.runs import ONE_RUN, WRITER
 from assets.ingest import deliveries
-from assets.ingest.assets import days as delivery_days
+from assets.ingest.assets import DeliveryDays
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED
 from assets.sources.all_sources import SOURCES
@@ -23,17 +24,19 @@ from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, table_name
 from schemas.policy.model import Policy
 
+# Datasets that a column's description lists.
+_NAMED = 3
 REFRESHING = ("refresh", "ingest")
 
 
-def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
+def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.AssetsDefinition:
     """The asset that turns a source's raw records into canonical frames, with its checks."""
     models: dict[str, type[TableModel]] = {
         table_name(frame.model): frame.model
         for dataset in source.datasets
         for frame in dataset.frames
     }
-    schema = column_schema(models, "staged")
+    schema = column_schema(models, "staged", partial(_origin, source))
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
     lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
 
@@ -80,7 +83,7 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 description="our own code failed on no record of these days (REC-UNEXPECTED)",
             ),
         ],
-        partitions_def=delivery_days(policy),
+        partitions_def=days,
         backfill_policy=ONE_RUN,
         pool=WRITER,
     )
@@ -89,11 +92,11 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         data_root: dg.ResourceParam[DataRoot],
     ):
-        days = set(context.partition_keys)
-        staged.stage(data_root, source, days, again=context.job_name not in REFRESHING)
+        chosen = set(context.partition_keys)
+        staged.stage(data_root, source, chosen, again=context.job_name not in REFRESHING)
         entries = [
             entry
-            for day in sorted(days)
+            for day in sorted(chosen)
             for entry in deliveries.ledger(data_root, source.name, day)
         ]
         total = Counter(staged.totals(entries))
@@ -162,6 +165,18 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     return stage
 
 
+def _origin(source: Source, column: str) -> str:
+    """Return a sentence of the datasets whose records a column of a frame is parsed from."""
+    table = column.split(".", maxsplit=1)[0]
+    filling = [
+        dataset.name
+        for dataset in source.datasets
+        if any(table_name(frame.model) == table for frame in dataset.frames)
+    ]
+    more = f" and {len(filling) - _NAMED} more" if len(filling) > _NAMED else ""
+    return f"From {source.name}: {', '.join(filling[:_NAMED])}{more}."
+
+
 def _per_delivery(entries: list[Entry]) -> dg.MarkdownMetadataValue:
     names = (
         "delivered",
@@ -181,6 +196,6 @@ def _per_delivery(entries: list[Entry]) -> dg.MarkdownMetadataValue:
     )
 
 
-def assets(policy: Policy) -> list[dg.AssetsDefinition]:
+def assets(policy: Policy, days: DeliveryDays) -> list[dg.AssetsDefinition]:
     """Return every source's staged asset."""
-    return [staged_asset(source, policy) for source in SOURCES]
+    return [staged_asset(source, policy, days) for source in SOURCES]

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
 
 OUT = click.Path(dir_okay=False, path_type=Path)
+LANG = click.option(
+    "--lang",
+    type=click.Choice(get_args(Language)),
+    help="Default: the registrant's own, as the register knows it.",
+)
 
 
 @click.command()
 @click.argument("request_id")
 @click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
-@click.option(
-    "--lang",
-    type=click.Choice(get_args(Language)),
-    help="Default: the registrant's own, as the register knows it.",
-)
+@LANG
 @MACHINE
 def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     """Write all data of the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
@@ -39,8 +40,7 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     from pipelines.writer_lock import writer
 
     data_root = existing_data_root()
-    if lang and lang not in data_root.policy.languages:
-        raise click.BadParameter(f"the policy is not in {lang!r}", param_hint="--lang")
+    _check_language(data_root, lang)
     with writer(data_root):
         request = asked(data_root, request_id, "access")
         released = [
@@ -63,6 +63,26 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
             f"{done.files} files",
         )
     _print(done, machine)
+
+
+@click.command("consents")
+@click.argument("request_id")
+@click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
+@LANG
+def consents(request_id: str, out: Path, lang: Any) -> None:
+    """Write the receipts of the consents of REQUEST_ID's registrant, signed (ISO/IEC TS 27560)."""
+    from assets.requests import ledger
+    from assets.rights.access import package
+    from pipelines.writer_lock import writer
+
+    data_root = existing_data_root()
+    _check_language(data_root, lang)
+    with writer(data_root):
+        registrant_id = registrant_of(data_root, asked(data_root, request_id, "access"))
+        now = datetime.now(data_root.policy.zone)
+        count = package.consents(data_root, registrant_id, out, now, lang)
+        ledger.note(data_root, request_id, "packed", now, f"{count} receipts of consents")
+    click.echo(f"Written: {count} receipts.")
 
 
 @click.command()
@@ -93,6 +113,11 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
             f"{done.files} files",
         )
     _print(done, machine)
+
+
+def _check_language(data_root: DataRoot, lang: Any) -> None:
+    if lang and lang not in data_root.policy.languages:
+        raise click.BadParameter(f"the policy is not in {lang!r}", param_hint="--lang")
 
 
 def _print(done: package.Packed, machine: bool) -> None:

@@ -15,48 +15,72 @@ from typing import IO, Any, NoReturn, cast
 
 import click
 
+from assets.storage.guide import with_place
 from assets.storage.safe_errors import describe, interruption
+from pipelines.log_lines import is_json, log
 
-COMMANDS = {
-    "access": "access:access",
-    "backup": "backup:backup",
-    "deliver": "deliver:deliver",
-    "erase": "erasure:erase",
-    "export": "marts:export",
-    "fetch": "fetch:fetch",
-    "graph": "graph:graph_command",
-    "hold": "hold:hold",
-    "inform": "report:inform",
-    "janitor": "janitor:janitor",
-    "link": "link:link_command",
-    "notice": "notice:notice",
-    "notices": "notices:notices_command",
-    "policy": "policy:policy",
-    "portability": "access:portability",
-    "profile": "profile:profile",
-    "rectify": "rectification:rectify",
-    "refresh": "refresh:refresh",
-    "repair": "repair:repair",
-    "report": "report:report",
-    "request": "request_steps:request",
-    "restore": "backup:restore",
-    "retention": "retention:command",
-    "review": "review:review_command",
-    "run": "refresh:run",
-    "sample": "sample:sample",
-    "sql": "sql:sql",
-    "ui": "ui:ui",
-    "verify": "verify:verify_command",
-    "why": "marts:why",
-    "withdraw": "withdrawal:withdraw",
+GROUPS = {
+    "Every day": {
+        "run": "refresh:run",
+        "refresh": "refresh:refresh",
+        "ui": "ui:ui",
+        "quarantine": "quarantine:quarantine",
+        "sql": "sql:sql",
+        "why": "marts:why",
+    },
+    "Taking data in": {
+        "deliver": "deliver:deliver",
+        "fetch": "fetch:fetch",
+        "sample": "sample:sample",
+    },
+    "Registrants' rights": {
+        "request": "request_steps:request",
+        "access": "access:access",
+        "portability": "access:portability",
+        "consents": "access:consents",
+        "rectify": "rectification:rectify",
+        "erase": "erasure:erase",
+        "verify": "verify:verify_command",
+        "certificates": "certificates:certificates",
+        "hold": "hold:hold",
+        "profile": "profile:profile",
+        "recipient-notices": "recipient_notices:recipient_notices_command",
+        "inform": "report:inform",
+    },
+    "Who is who": {
+        "review": "review:review_command",
+        "link": "link:link_command",
+    },
+    "Policy, documents and exports": {
+        "policy": "policy:policy",
+        "notice": "notice:notice",
+        "report": "report:report",
+        "retention": "retention:command",
+        "export": "marts:export",
+    },
+    "Running it": {
+        "doctor": "doctor:doctor",
+        "notify": "notify:notify_command",
+        "backup": "backup:backup",
+        "restore": "backup:restore",
+        "repair": "repair:repair",
+        "janitor": "janitor:janitor",
+        "graph": "graph:graph_command",
+    },
 }
-"""Command -> its module in this folder and its name there.
+"""What people do -> command -> its module in this folder and its name there.
 
 A module is imported when its command is called: not all need Dagster.
 """
+COMMANDS = {name: place for commands in GROUPS.values() for name, place in commands.items()}
+EARLIER = {
+    "notices": "recipient_notices:recipient_notices_command",
+    "withdraw": "withdrawal:withdraw",
+}
+"""Earlier names, which go on working and are not listed."""
 
 
-STOPPED = "stopped; the next run takes up where this one was"
+STOPPED = "interrupted; the next run takes up where this one was"
 
 
 class CommandError(click.ClickException):
@@ -65,7 +89,8 @@ class CommandError(click.ClickException):
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"register: {self.format_message()}", err=True)
+        prefix = "" if is_json() else "register: "
+        log(prefix + with_place(self.format_message()), "error")
 
 
 def _use_policy(_context: click.Context, _option: click.Parameter, file: Path | None) -> None:
@@ -95,29 +120,76 @@ def _with_policy(command: click.Command) -> click.Command:
 
 
 class Commands(click.Group):
-    """The commands of `COMMANDS`, each with the option --policy."""
+    """The commands of `GROUPS`, each with the option --policy."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        place = COMMANDS.get(cmd_name) or EARLIER.get(cmd_name)
+        if place is None:
             return None
-        module, name = COMMANDS[cmd_name].split(":")
+        module, name = place.split(":")
         command = getattr(import_module(f"pipelines.cli.{module}"), name)
         return _with_policy(cast(click.Command, command))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name, summary(self.get_command(ctx, name))) for name in commands],
+                    col_spacing=2,
+                )
+
+
+def summary(command: click.Command | None) -> str:
+    """Return the first sentence of a command's help."""
+    text = " ".join(((command and command.help) or "").split("\n\n")[0].split())
+    return text.partition(". ")[0].rstrip(".") + "."
+
+
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if not asked or context.resilient_parsing:
+        return
+    from pipelines.cli.versions import versions
+
+    known = versions()
+    own = known.pop("register")
+    click.echo(f"register {own} ({', '.join(f'{name} {each}' for name, each in known.items())})")
+    context.exit()
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    params=[_policy_option()],
+    params=[
+        _policy_option(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Print the versions of register, Python, DuckDB and Dagster.",
+        ),
+    ],
 )
 def register() -> None:
     """The customer and marketing register.
 
     The data root is REGISTER_HOME (default ./data), the policy REGISTER_POLICY (default: the
-    shipped policy.yaml).
+    shipped policy.yaml). REGISTER_LOG=json makes of what commands print on stderr a line of JSON
+    each. Where to begin: `register run`, then `register ui`.
     """
 
 
@@ -150,7 +222,7 @@ def main() -> None:
     try:
         register(standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        log(error.format_message(), "error") if is_json() else error.show()
         sys.exit(2)
     except click.ClickException as error:
         error.show()

@@ -11,6 +11,7 @@ import click
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, harmless, table
+from pipelines.cli.private_views import record_view
 from pipelines.cli.request import refusals
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def near_matches_command(
         for decision, references in (("remove", remove), ("redact", redact), ("keep", keep)):
             if references:
                 request = near_matches.decide(data_root, request_id, references, decision, now)
+        if private:
+            record_view(data_root, [request_id])
         texts = near_matches.texts(data_root, request) if private else {}
     _show(request, texts, machine=machine)
 

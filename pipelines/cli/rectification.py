@@ -66,7 +66,8 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
         )
         if released:
             click.echo(
-                f"{len(released)} recipients are to be notified: `register notices list --open`."
+                f"{len(released)} recipients are to be notified: "
+                "`register recipient-notices list --open`."
             )
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from assets.storage.guide import place
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
+from pipelines.log_lines import log
 
 if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
@@ -64,7 +70,7 @@ def refresh(
 )
 @click.pass_context
 def run(context: click.Context, registrants: int) -> None:
-    """Write sample deliveries if there is no data yet, refresh, and print where the marts are."""
+    """Write sample deliveries if there is no data yet, refresh, and print what to do next."""
     from assets.ingest import deliveries
     from assets.storage.data_root import DataRoot
     from pipelines.cli.sample import sample
@@ -77,7 +83,24 @@ def run(context: click.Context, registrants: int) -> None:
             sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False
         )
     context.invoke(refresh, day=None, as_of=None, relink=False, rebuild=False, machine=False)
-    click.echo("\nThe marts are DuckDB files in " + str(data_root.marts) + "; the UI: make ui")
+    failed = sum(entry.quarantined for entry in deliveries.ledger(data_root))
+    name = command_name()
+    click.echo(
+        f"\nThe marts are DuckDB files in {data_root.marts}. What to do next:\n"
+        f"  {name} ui            the UI, on http://127.0.0.1:3000 (as `make ui`)\n"
+        f'  {name} sql customer_care "SELECT count(*) FROM registrants"\n'
+        f"  {name} quarantine    which records failed rules; {failed:,} are in no mart for it\n"
+        f"  {name} --help        all commands; {place('the-daily-rhythm')} says what runs when"
+    )
+
+
+def command_name() -> str:
+    """Return how `register` is called here: by its path where it is not on the PATH."""
+    called = Path(sys.argv[0])
+    on_path = shutil.which("register")
+    if called.name != "register" or (on_path and Path(on_path).samefile(called)):
+        return "register"
+    return os.path.relpath(called)
 
 
 def run_refresh(
@@ -127,10 +150,10 @@ def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
 
     last = max((entry.day for entry in deliveries.ledger(data_root)), default="")
     if last > str(today):
-        click.echo(
+        log(
             f"the clock says {today}, but a delivery of {last} has been taken in: check the clock; "
             "retention counts from its day",
-            err=True,
+            "warning",
         )
 
 
@@ -184,7 +207,7 @@ def dagster(*, recorded: bool = False) -> tuple[Any, Any]:
         except DamagedHistoryError as error:
             if recorded:
                 raise
-            click.echo(f"this run is recorded nowhere: {error}", err=True)
+            log(f"this run is recorded nowhere: {error}", "warning")
             instance = DagsterInstance.ephemeral()
         return instance, definitions_under(policy_file()).resolve_job_def
 
@@ -198,10 +221,11 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
     """
     from pipelines.command_runs import execute_as_location
     from pipelines.dead_runs import ended
+    from pipelines.progress import shown
     from pipelines.writer_lock import HEADLESS
 
     run_id = str(uuid.uuid4())
-    with ended(instance, run_id):
+    with ended(instance, run_id), shown(job.name, len(job.nodes), run_id) as listen:
         result = execute_as_location(
             job,
             instance,
@@ -211,6 +235,7 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
                 "resources": {"today": {"config": {"as_of": str(today)}}},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
+            listen=listen,
         )
     if not result.success:
         from pipelines.event_log import forget_checks_not_run

@@ -221,6 +221,88 @@ def report_informing(machine: bool, as_of: datetime | None) -> None:
     )
 
 
+@report.command("supervisory")
+@click.option(
+    "--pack",
+    type=click.Choice(["edpb"]),
+    default="edpb",
+    show_default=True,
+    help="The questions of the EDPB's coordinated actions of 2025 and 2026.",
+)
+@click.option("--since", type=DAY, help="Requests received from this day; default: a year ago.")
+@FORM
+@AS_OF
+@OUT
+def report_supervisory(
+    pack: str, since: datetime | None, form: str, as_of: datetime | None, out: Path | None
+) -> None:
+    """What an authority asks about erasure and transparency, answered from the ledgers.
+
+    Each answer names its evidence; `no evidence` where only the controller can answer.
+    """
+    from dateutil.relativedelta import relativedelta
+
+    from assets.documents import pages
+    from assets.supervision import pack as supervisory
+
+    data_root, today = existing_data_root(), _today(as_of)
+    first = since.date() if since else today - relativedelta(years=1)
+    gathered = supervisory.gather(data_root, today, first)
+    if form == "json":
+        data = {"pack": pack, **supervisory.as_data(data_root, today, first, gathered)}
+        give(json.dumps(data, ensure_ascii=False, indent=1), out)
+    else:
+        content = supervisory.markdown(data_root, today, first, gathered)
+        give(pages.html(content, "en") if form == "html" else content, out)
+
+
+@report.command("breach")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--aware",
+    type=click.DateTime(["%Y-%m-%dT%H:%M"]),
+    help="When you became aware of it (local time); default: now.",
+)
+@click.option(
+    "--ids",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to write the ids of the affected registrants to, to inform them (GDPR 34).",
+)
+@FORM
+@OUT
+def report_breach(
+    paths: tuple[Path, ...], aware: datetime | None, ids: Path | None, form: str, out: Path | None
+) -> None:
+    """The worksheet of a breach: whose data, which categories and how many are in PATHS (GDPR 33).
+
+    PATHS are files or folders of the data root, such as marts/customer_care.duckdb or
+    lake/staged/crm. What happened, what follows and what was done is OPEN.
+    """
+    from assets.documents import pages
+    from assets.supervision import breach
+
+    data_root = existing_data_root()
+    zone = data_root.policy.zone
+    now = datetime.now(zone)
+    since = aware.replace(tzinfo=zone) if aware else now
+    worksheet = breach.assess(data_root, paths, now)
+    if form == "json":
+        data = {
+            "aware": since.isoformat(timespec="minutes"),
+            "notify_by": (since + breach.NOTIFY_WITHIN).isoformat(timespec="minutes"),
+            "registrants": worksheet.registrants,
+            "risks": worksheet.risks,
+            "categories": worksheet.categories,
+            "files": [asdict(file) for file in worksheet.files],
+        }
+        give(json.dumps(data, ensure_ascii=False, indent=1), out)
+    else:
+        content = breach.markdown(data_root.policy, worksheet, since)
+        give(pages.html(content, "en") if form == "html" else content, out)
+    if ids:
+        give("".join(f"{registrant_id}\n" for registrant_id in worksheet.ids), ids)
+
+
 @click.command()
 @click.argument("registrant_ids", nargs=-1)
 @click.option(

@@ -14,6 +14,7 @@ from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, harmless, table, unseen
+from pipelines.cli.private_views import record_view
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, RIGHTS_AS_CHOICES, UNCONDITIONAL
 from schemas.vocabulary import CHANNELS as BY
 from schemas.vocabulary import REGISTRANT_PURPOSES
@@ -293,6 +294,7 @@ def show_request(request_id: str, private: bool, machine: bool) -> None:
         "history": list(loaded.events),
     }
     if private:
+        record_view(data_root, [request_id])
         values |= {
             "given": list(loaded.given),
             "registrants": list(loaded.registrants),

@@ -15,6 +15,7 @@ from pipelines.cli.main import CommandError
 from pipelines.cli.near_matches import near_matches_command
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, harmless, table, unseen
+from pipelines.cli.private_views import record_view
 from pipelines.cli.request import carry_out, refusals, request, shown
 from pipelines.cli.request_correction import correct
 from pipelines.cli.request_lookup import find, show_preview
@@ -309,6 +310,8 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     data_root = existing_data_root()
     with refusals():
         entries = _withheld(data_root, request_id)
+        if private:
+            record_view(data_root, [request_id])
         decided = ledger.load(data_root, request_id).withheld
     rows = []
     for entry in entries:

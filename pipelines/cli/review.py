@@ -14,6 +14,7 @@ from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
+from pipelines.cli.private_views import record_view
 
 if TYPE_CHECKING:
     from assets.register.review import GreyPair
@@ -69,6 +70,8 @@ def review_command(
             _decide(data_root, pair, same=decide == "same", machine=machine)
             return
         listed = pairs.listed(data_root, limit, pair)
+        if out or pair:
+            record_view(data_root, [each.pair for each in listed])
         if out:
             with writing(out.absolute()) as unfinished:
                 unfinished.write_text(_page(data_root, listed), encoding="utf-8")

@@ -30,6 +30,7 @@ def ui(port: int, hosts: tuple[str, ...]) -> None:
     data_root.create()
     os.environ["REGISTER_HOME"] = str(data_root_path())
     os.environ[VARIABLE] = str(policy_file())
+    os.environ.setdefault("REGISTER_UI_URL", f"http://127.0.0.1:{port}")
     # Dagster warns of what is in beta each time that it loads the definitions.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     prepare_dagster()

@@ -11,6 +11,7 @@ from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
+from pipelines.log_lines import log
 
 if TYPE_CHECKING:
     from assets.backup.damage import Damage
@@ -154,7 +155,7 @@ def _head_in_dagster(data_root: DataRoot) -> dict[str, Head]:
         with opened() as instance, naming_damage():
             done = instance.fetch_materializations(AssetKey(["erasure", "closed"]), limit=1)
     except DamagedHistoryError as error:
-        click.echo(f"not compared with Dagster's copy of the head: {error}", err=True)
+        log(f"not compared with Dagster's copy of the head: {error}", "warning")
         return {}
     for record in done.records:
         noted = record.asset_materialization.metadata if record.asset_materialization else {}

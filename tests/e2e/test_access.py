@@ -163,7 +163,7 @@ def test_a_correction_is_in_the_marts_when_the_command_ends(root: Path) -> None:
     assert (ended.data["request_id"], ended.data["corrected"]) == (request_id, ["email"])
     assert (
         ended.data["notices"]
-        == len(console_script(root, "notices", "list", "--open", "--json").data)
+        == len(console_script(root, "recipient-notices", "list", "--open", "--json").data)
         > 0
     )
     care = [

@@ -13,7 +13,7 @@ import pytest
 from tests.support.commands import AS_OF, LONGEST, Refreshed, refresh, start
 from tests.support.data_roots import contents, copied, differing, leftovers, unfinished_runs
 
-STOPPED = "register: stopped; the next run takes up where this one was"
+STOPPED = "register: interrupted; the next run takes up where this one was"
 # Files that are there when the refresh is at work on a step.
 AT = {signal.SIGINT: "lake/raw/*/*/*.parquet", signal.SIGTERM: "lake/register/*.parquet"}
 

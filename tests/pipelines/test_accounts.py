@@ -171,7 +171,9 @@ class TestInforming:
 
 class TestChecks:
     def check(self, data_root: DataRoot, day: str) -> dg.AssetCheckResult:
-        result = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
+        result = documents_assets.nobody_overdue_to_be_informed(
+            data_root=data_root, today=Today(as_of=day)
+        )
         assert isinstance(result, dg.AssetCheckResult)
         return result
 

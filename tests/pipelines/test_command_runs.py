@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import json
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from pipelines import command_runs
-from pipelines.command_runs import WORKSPACE, execute_as_location
-from pipelines.sensors import failure_sensor
+from assets.storage.data_root import DataRoot
+from pipelines import command_runs, watch
+from pipelines.command_runs import execute_as_location
+from pipelines.watch import Watched
 
 
 @dg.asset
@@ -60,28 +61,23 @@ def test_a_run_names_its_code_location_and_ends_as_it_ended(instance: dg.Dagster
     assert run.remote_job_origin.job_name == "refresh"
 
 
-def test_a_failed_run_is_notified(
-    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REGISTER_HOME", str(tmp_path))
-
-    def tick(cursor: str | None) -> str | None:
-        [location] = command_runs.WorkspaceFileTarget([str(WORKSPACE)]).create_origins()
-        with dg.SensorEvaluationContext(
-            instance_ref=instance.get_ref(),
-            last_tick_completion_time=None,
-            last_run_key=None,
-            cursor=cursor,
-            log_key=None,
-            repository_name="__repository__",
-            repository_def=DEFINITIONS.get_repository_def(),
-            sensor_name="failure_sensor",
-            code_location_origin=location,
-        ) as context:
-            return failure_sensor.evaluate_tick(context).cursor
-
-    cursor = tick(None)
+def test_a_failed_run_is_seen_by_the_watch(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     run = run_of_a_command(instance)
-    tick(cursor)
-    [line] = (tmp_path / "notifications.jsonl").read_text().splitlines()
-    assert json.loads(line) == {"job": "refresh", "run_id": run.run_id, "steps": ["broken"]}
+    data_root = DataRoot(tmp_path)
+    now = datetime.now(data_root.policy.zone)
+    [problem] = watch.runs(Watched(data_root, instance, DEFINITIONS.get_repository_def(), now))
+    assert (problem.job, problem.run_id, problem.steps) == ("refresh", run.run_id, ("broken",))
+
+
+def test_a_listener_is_called_with_each_event(instance: dg.DagsterInstance) -> None:
+    kinds: list[str] = []
+    execute_as_location(
+        DEFINITIONS.resolve_job_def("refresh"),
+        instance,
+        str(uuid.uuid4()),
+        tags={},
+        run_config=QUIET,
+        listen=lambda event: kinds.append(event.get_dagster_event().event_type_value),
+    )
+    assert "STEP_START" in kinds
+    assert "STEP_FAILURE" in kinds

@@ -4,9 +4,7 @@ has as metadata.
 
 from __future__ import annotations
 
-import json
-import sys
-import types
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +15,8 @@ from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
 from assets.sources import all_sources
 from assets.storage.data_root import DataRoot
-from pipelines import notifications
 from pipelines.definitions import build_definitions
-from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
+from pipelines.sensors import inbox_sensor, request_sensor, watch_sensor
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
@@ -98,9 +95,8 @@ SENSORS = {
     "inbox_sensor",
     "request_sensor",
     "rights_sensor",
-    "deadline_sensor",
     "failure_sensor",
-    "unexpected_sensor",
+    "watch_sensor",
 }
 
 
@@ -235,11 +231,26 @@ class TestAssets:
             if spec.group_name in ("raw", "staged", "register", "marts"):
                 columns = spec.metadata["dagster/column_schema"].columns
                 assert columns, key
-                assert [
-                    column.name
-                    for column in columns
-                    if column.tags.get("category") not in categories
-                ] == [], key
+                assert {column.tags["category"] for column in columns if column.tags} <= (
+                    categories - {"technical"}
+                ), key
+
+    def test_a_column_has_few_tags_and_a_description_with_its_origin(
+        self, specs: dict[str, dg.AssetSpec]
+    ) -> None:
+        """The UI shows no column lineage, and each tag makes a column's row higher."""
+        for key, spec in specs.items():
+            schema = spec.metadata.get("dagster/column_schema")
+            for column in schema.columns if schema else ():
+                assert column.tags.keys() in (set(), {"category", "clause"}), (key, column.name)
+                assert re.search(r"\. (From|Computed|Set) .+\.$", column.description), (key, column)
+        described = {
+            column.name: column.description
+            for column in specs["marts/customer_care"].metadata["dagster/column_schema"].columns
+        }
+        assert described["registrants.street"].endswith(
+            "From registrants: street (of contact_provider, crm, population_register, self)."
+        )
 
     def test_columns_say_where_they_come_from(self, specs: dict[str, dg.AssetSpec]) -> None:
         lineage = specs["built/contracts"].metadata["dagster/column_lineage"].deps_by_column
@@ -321,12 +332,12 @@ class TestSensors:
     def test_only_the_inbox_is_left_to_be_switched_on(self) -> None:
         status = {
             sensor.name: sensor.default_status
-            for sensor in (inbox_sensor, request_sensor, failure_sensor)
+            for sensor in (inbox_sensor, request_sensor, watch_sensor)
         }
         assert status == {
             "inbox_sensor": dg.DefaultSensorStatus.STOPPED,
             "request_sensor": dg.DefaultSensorStatus.RUNNING,
-            "failure_sensor": dg.DefaultSensorStatus.RUNNING,
+            "watch_sensor": dg.DefaultSensorStatus.RUNNING,
         }
 
     def look(self, definitions: dg.Definitions) -> list[dg.RunRequest]:
@@ -405,93 +416,15 @@ class TestSensors:
             instance.add_dynamic_partitions("requests", [request_id])
             assert not request_sensor.evaluate_tick(context).dynamic_partitions_requests
 
-
-@dg.op
-def breaks() -> None:
-    raise dg.Failure("broken")
-
-
-@dg.job
-def broken() -> None:
-    breaks()
-
-
-@dg.multi_asset(
-    specs=[dg.AssetSpec(["staged", "crm"])],
-    check_specs=[dg.AssetCheckSpec("nothing_unexpected", asset=["staged", "crm"])],
-)
-def staged_crm(context):  # type: ignore[no-untyped-def]
-    records = int(context.run.tags["records"])
-    yield dg.MaterializeResult(asset_key=["staged", "crm"])
-    yield dg.AssetCheckResult(
-        asset_key=["staged", "crm"],
-        check_name="nothing_unexpected",
-        severity=dg.AssetCheckSeverity.WARN,
-        passed=not records,
-        metadata={"records": records},
-    )
-
-
-@pytest.mark.parametrize(
-    ("records", "steps"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
-)
-def test_the_notifier_hears_of_records_that_our_code_failed_on(
-    records: int, steps: list[str], data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
-    with dg.instance_for_test() as instance:
-        result = dg.materialize([staged_crm], instance=instance, tags={"records": str(records)})
-        context = dg.build_run_status_sensor_context(
-            sensor_name="unexpected_sensor",
-            dagster_instance=instance,
-            dagster_run=result.dagster_run,
-            dagster_event=result.get_run_success_event(),
-        )
-        unexpected_sensor(context)
-    path = data_root.root / "notifications.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    assert [json.loads(line)["steps"] for line in lines] == ([steps] if steps else [])
-
-
-class TestNotifier:
-    def fail(self) -> None:
-        """Let the failure sensor see one failed run."""
+    def test_before_the_first_erasure_there_is_nothing_to_remove(
+        self, definitions: dg.Definitions, data_root: DataRoot
+    ) -> None:
+        """Else the UI asks at each refresh whether the register may fail without it."""
         with dg.instance_for_test() as instance:
-            result = broken.execute_in_process(instance=instance, raise_on_error=False)
-            context = dg.build_run_status_sensor_context(
-                sensor_name="failure_sensor",
-                dagster_instance=instance,
-                dagster_run=result.dagster_run,
-                dagster_event=result.get_run_failure_event(),
+            context = dg.build_sensor_context(
+                instance=instance, repository_def=definitions.get_repository_def()
             )
-            failure_sensor(context.for_run_failure())
-
-    def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(
-        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
-        self.fail()
-        path = data_root.root / "notifications.jsonl"
-        assert '"job": "broken"' in path.read_text()
-        assert '"steps": ["breaks"]' in path.read_text()
-        assert path.stat().st_mode & 0o777 == 0o600
-
-    def test_another_is_named_in_the_environment(
-        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        heard: list[notifications.Failure] = []
-        module = types.ModuleType("our_pager")
-        module.page = heard.append  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "our_pager", module)
-        monkeypatch.setenv("REGISTER_NOTIFIER", "our_pager:page")
-        self.fail()
-        assert [(failure.job, failure.steps) for failure in heard] == [("broken", ("breaks",))]
-        assert not (data_root.root / "notifications.jsonl").exists()
-
-    @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])
-    def test_one_that_is_not_there_is_an_error(
-        self, named: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("REGISTER_NOTIFIER", named)
-        with pytest.raises((ImportError, AttributeError)):
-            notifications.notifier()
+            [recorded] = request_sensor.evaluate_tick(context).asset_events
+            assert recorded.asset_key == dg.AssetKey(["erasure", "removed"])
+            instance.report_runless_asset_event(recorded)
+            assert not request_sensor.evaluate_tick(context).asset_events

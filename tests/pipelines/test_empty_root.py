@@ -30,7 +30,7 @@ READING = [
     ["request", "find", "REQ-1"],
     ["request", "preview", "REQ-1"],
     ["request", "inbox"],
-    ["notices", "list"],
+    ["recipient-notices", "list"],
     ["retention", "--dry-run"],
     ["retention", "--forecast"],
     ["retention", "--as-of", "2026-11-20"],

@@ -13,11 +13,15 @@ import pytest
 from click import Command
 from click.testing import Result
 
+from assets.erasure.proof import mart_files
 from assets.marts.building import mart_path
 from assets.storage.data_root import DataRoot
 from pipelines.cli.marts import export, why
 from pipelines.cli.profile import profile
 from pipelines.cli.withdrawal import withdraw
+from schemas.columns import table_name
+from schemas.marts import MARTS, About
+from schemas.meanings import meanings_of
 from tests.support.marketing import contact, deliver_all, event, of
 from tests.support.registers import refresh, rows, typed
 
@@ -55,6 +59,29 @@ def mailed(data_root: DataRoot) -> set[str]:
         str(mart_path(data_root, "direct_marketing")), read_only=True
     ) as connection:
         return {row[0] for row in connection.execute("SELECT given_names FROM by_email").fetchall()}
+
+
+@pytest.mark.parametrize("purpose", ["direct_marketing", "analytics"])
+def test_a_published_mart_says_what_its_tables_and_columns_mean(
+    data_root: DataRoot, purpose: str
+) -> None:
+    path = mart_path(data_root, purpose)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        tables = dict(
+            connection.execute("SELECT table_name, comment FROM duckdb_tables()").fetchall()
+        )
+        columns = connection.execute(
+            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+    models = {table_name(model): model for model in (*MARTS[purpose], About)}
+    assert tables.keys() == models.keys()
+    assert all(tables.values())
+    assert {(table, column): text for table, column, text in columns} == {
+        (table, column): meaning
+        for table, model in models.items()
+        for column, meaning in meanings_of(model).items()
+    }
+    assert mart_files.check(data_root, path, f"marts.{purpose}") == []
 
 
 def test_why_lists_every_channel_with_its_rules(data_root: DataRoot) -> None:

@@ -19,7 +19,7 @@ from assets.rights import request_inbox
 from assets.storage.data_root import DataRoot
 from pipelines.cli import request as recording
 from pipelines.cli import request_steps
-from pipelines.cli.notices import notices_command
+from pipelines.cli.recipient_notices import recipient_notices_command
 from schemas.requests import RIGHTS, RIGHTS_AS_CHOICES
 from tests.support.erasing import find_cleared
 from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
@@ -303,7 +303,7 @@ def test_notices_are_listed_opened_and_acknowledged(data_root: DataRoot, tmp_pat
         data_root, list(lookup.record(data_root, [request_id], now).values()), now
     )
     recipient_notices.release(data_root, [request_id], now)
-    listed = typed("list", command=notices_command).output
+    listed = typed("list", command=recipient_notices_command).output
     [notice_id] = [
         notice.notice_id
         for notice in notice_ledger.every(data_root)
@@ -312,13 +312,17 @@ def test_notices_are_listed_opened_and_acknowledged(data_root: DataRoot, tmp_pat
     assert notice_id in listed
     assert (
         typed(
-            "open", notice_id, "--out", str(tmp_path / "notice.json"), command=notices_command
+            "open",
+            notice_id,
+            "--out",
+            str(tmp_path / "notice.json"),
+            command=recipient_notices_command,
         ).exit_code
         == 0
     )
     assert json.loads((tmp_path / "notice.json").read_text())["keys"]["contracts"] == {
         "registrant_id": [registrant_of(data_root, LEAVES.identity_code)]
     }
-    assert typed("acknowledge", notice_id, command=notices_command).exit_code == 0
-    assert typed("open", notice_id, command=notices_command).exit_code == 1
-    assert typed("acknowledge", "N0", command=notices_command).exit_code == 1
+    assert typed("acknowledge", notice_id, command=recipient_notices_command).exit_code == 0
+    assert typed("open", notice_id, command=recipient_notices_command).exit_code == 1
+    assert typed("acknowledge", "N0", command=recipient_notices_command).exit_code == 1

@@ -41,7 +41,12 @@ def environment(root: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("DAGSTER_", "REGISTER_"))
     }
-    return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
+    return {
+        **kept,
+        "REGISTER_HOME": str(root),
+        "REGISTER_MEMORY": "1GB",
+        "REGISTER_LOG": "quiet",
+    }
 
 
 def start(root: Path, *arguments: str, **variables: str) -> Forked:

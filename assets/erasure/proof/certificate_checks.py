@@ -9,16 +9,20 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from assets.erasure.proof import certificate_binding, chain_heads
+from assets.erasure.proof import certificate_binding, chain_heads, merkle_tree, receipts, timestamps
 from assets.erasure.proof.certificates import CHAIN, FIRST, issued, path_of, seal
 from assets.erasure.proof.chain_heads import Head, folder
 from assets.erasure.proof.findings import Finding
+from assets.erasure.proof.timestamps import NAME
 from assets.ingest import suppression
 from assets.requests import ledger
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import SUMS
+
+KINDS = ("json", "md", "html", receipts.KIND)
+"""Of the files that belong to a certificate."""
 
 
 def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
@@ -49,6 +53,7 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
             *_check_order(intact, {finding.request_id for finding in findings}),
             *_check_end(data_root, intact),
             *_check_heads(data_root, intact, elsewhere or {}),
+            *([] if findings else _check_receipts(data_root, intact)),
             *_check_requests(data_root),
             *_check_suppressions(data_root),
             *_check_strangers(data_root),
@@ -94,6 +99,29 @@ def _check_heads(
     return findings
 
 
+def _check_receipts(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Finding]:
+    """Compare receipts, and the roots in the log, with the tree over all certificates."""
+    documents = sorted(intact, key=lambda document: int(document["certificate"]["sequence"]))
+    try:
+        logged = chain_heads.read(data_root)
+    except NotCanonicalError:
+        return []  # named by `_check_heads`
+    tree = list(merkle_tree.roots(map(receipts.leaf, documents)))
+    roots = [root.hex() for root in tree]
+    timestamped = [path for path in folder(data_root).glob("tree-*") if NAME.fullmatch(path.name)]
+    if not all(timestamps.is_right(data_root, path, tree) for path in timestamped):
+        return [Finding("CERT-HEADS", "certificates", 1)]
+    with_roots = [head for head in logged if head.root]
+    wrong = [
+        Finding("CERT-HEADS", "certificates", 1, head.request_id)
+        for head in with_roots
+        if head.sequence > len(roots) or head.root != roots[head.sequence - 1]
+    ]
+    return wrong or receipts.check(
+        data_root, documents, with_roots[-1].sequence if with_roots else 0
+    )
+
+
 def _noted(data_root: DataRoot) -> tuple[int, int]:
     """Return the length of the chain by the note, and how many certificates were being issued when
     it was written; more than noted is then no fault. Zeros if the note cannot be read.
@@ -130,10 +158,14 @@ def _check_strangers(data_root: DataRoot) -> list[Finding]:
     """
     certified = issued(data_root) | _open_requests(data_root)
     ours = {SUMS, CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
-    ours |= {f"{request_id}.{kind}" for request_id in certified for kind in ("json", "md", "html")}
+    ours |= {f"{request_id}.{kind}" for request_id in certified for kind in KINDS}
     there = folder(data_root).iterdir() if folder(data_root).is_dir() else ()
     strangers = sum(
-        1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
+        1
+        for path in there
+        if path.name not in ours
+        and not path.name.startswith(UNFINISHED)
+        and not NAME.fullmatch(path.name)
     )
     return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
 

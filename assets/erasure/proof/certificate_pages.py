@@ -32,6 +32,7 @@ def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
         ["policy", f"{policy['version']}, hash {policy['hash']}"],
         *_backups(certificate.get("backups")),
         *_bound(certificate.get("suppression")),
+        *_signed(certificate.get("signing_key")),
     ]
     decisions = [
         [
@@ -129,6 +130,11 @@ def _bound(bound: dict[str, Any] | None) -> list[list[object]]:
         ["fingerprint of the pepper", bound["pepper"]],
         ["hashes on the suppression list", bound["hashes"]],
     ]
+
+
+def _signed(signing_key: str | None) -> list[list[object]]:
+    """Return no rows for older certificates, which do not name the key."""
+    return [["key that signs the chain, SHA-256", signing_key]] if signing_key else []
 
 
 def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:

@@ -3,6 +3,7 @@ to the one before.
 
     requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
     requests/certificates/<request_id>.md, .html   the same to be read
+    requests/certificates/<request_id>.receipt   that it is one of those issued (`receipts`)
     requests/certificates/chain.json   their number, the hash of the last, and a seal
     requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`chain_heads`)
 
@@ -25,12 +26,19 @@ from pathlib import Path
 from typing import Any
 
 from assets.erasure.legal_holds import Retained
-from assets.erasure.proof import certificate_pages, chain_heads, remaining
+from assets.erasure.proof import (
+    certificate_pages,
+    chain_heads,
+    merkle_tree,
+    receipts,
+    remaining,
+)
 from assets.erasure.proof.chain_heads import Head, folder
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
 from assets.requests.ledger import Request
 from assets.staging.rules_fingerprint import rules_fingerprint
+from assets.storage import signing_key
 from assets.storage.canonical_json import canonical
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import write_all
@@ -41,7 +49,7 @@ from schemas.staged import CANONICAL
 
 FIRST = "0" * 64
 CHAIN = "chain.json"
-FORMAT = 2
+FORMAT = 3
 SOFTWARE = "customer-marketing-register"
 RISKS = (
     "A solid-state disk may keep the blocks of replaced files until it reuses them.",
@@ -97,7 +105,7 @@ def content_of(
     near: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the certificate's content without the chain. Format 2 includes what remains, and the
-    binding to pepper and suppression list.
+    binding to pepper and suppression list; format 3 the key that signs the chain.
     """
     return {
         "format": FORMAT,
@@ -189,7 +197,12 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
     files: dict[Path, bytes] = {}
     for content in new:
         request_id = str(content["request_id"])
-        whole = {**content, "sequence": length + 1, "previous": last}
+        whole = {
+            **content,
+            "sequence": length + 1,
+            "previous": last,
+            "signing_key": signing_key.fingerprint(data_root),
+        }
         digest = hashlib.sha256(canonical(whole)).hexdigest()
         pages = {
             "md": certificate_pages.markdown(whole, digest).encode(),
@@ -215,25 +228,27 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
 
 
 def _log_heads(data_root: DataRoot) -> None:
-    """Append the heads of certificates that are not in the log: those just issued, and those left
-    out by a kill.
+    """Write receipts and heads of certificates that are not in the log: those just issued, and
+    those left out by a kill.
     """
     logged = len(chain_heads.read(data_root))
     if logged == len(issued(data_root)):
         # A kill may have come between the log and its copy.
         chain_heads.copy_to(data_root, data_root.root / "backups")
         return
-    chain_heads.append(
-        data_root,
-        [
-            Head(
-                document["certificate"]["sequence"],
-                document["certificate"]["request_id"],
-                document["hash"],
-            )
-            for document in _in_order(data_root)[logged:]
-        ],
-    )
+    documents = in_order(data_root)
+    receipts.write_missing(data_root, documents)
+    roots = merkle_tree.roots(map(receipts.leaf, documents))
+    heads = [
+        Head(
+            document["certificate"]["sequence"],
+            document["certificate"]["request_id"],
+            document["hash"],
+            root.hex(),
+        )
+        for document, root in zip(documents, roots, strict=True)
+    ]
+    chain_heads.append(data_root, heads[logged:])
 
 
 def head(data_root: DataRoot) -> Head | None:
@@ -281,7 +296,7 @@ def _end(data_root: DataRoot) -> tuple[int, str]:
     )
     length, last = int(noted["length"]), str(noted["last"])
     if length != sum(1 for _ in folder(data_root).glob("Q*.json")):
-        for document in _in_order(data_root):
+        for document in in_order(data_root):
             if (
                 document["certificate"]["sequence"] == length + 1
                 and document["certificate"]["previous"] == last
@@ -296,7 +311,8 @@ def _write_end(data_root: DataRoot, length: int, last: str, issuing: int = 0) ->
     write_all({folder(data_root) / CHAIN: canonical({**end, "seal": seal(data_root, end)})})
 
 
-def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
+def in_order(data_root: DataRoot) -> list[dict[str, Any]]:
+    """Return all certificates as stored, in the order of the chain."""
     documents = [
         json.loads(path.read_bytes()) for path in sorted(folder(data_root).glob("Q*.json"))
     ]

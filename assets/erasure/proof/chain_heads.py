@@ -2,7 +2,7 @@
 unnoticed, all of them must be changed.
 
     requests/certificates/heads.jsonl       a line per certificate, in order: sequence, request,
-                                            hash, signature
+                                            hash, root of the Merkle tree so far, signature
     requests/certificates/public-key.pem    to check the signatures without the register's secret
     <backups>/certificate-head.json         the last line, beside the generations in that folder
 
@@ -13,21 +13,15 @@ all before.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from assets.storage import recorded_files
+from assets.storage import recorded_files, signing_key
 from assets.storage.atomic_files import write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot
-from assets.storage.secrets import pepper
 
 LOG = "heads.jsonl"
 PUBLIC_KEY = "public-key.pem"
@@ -36,11 +30,12 @@ COPY = "certificate-head.json"
 
 @dataclass(frozen=True)
 class Head:
-    """The chain as of one certificate."""
+    """The chain as of one certificate. Lines of older logs have no root."""
 
     sequence: int
     request_id: str
     hash: str
+    root: str = ""
 
 
 def folder(data_root: DataRoot) -> Path:
@@ -64,7 +59,9 @@ def append(data_root: DataRoot, heads: Sequence[Head]) -> None:
     before = path.read_bytes() if path.exists() else b""
     recorded_files.write_all({path: before[: _whole_length(before)] + lines})
     if not (folder(data_root) / PUBLIC_KEY).exists():
-        recorded_files.write_all({folder(data_root) / PUBLIC_KEY: _public_key(data_root)})
+        recorded_files.write_all(
+            {folder(data_root) / PUBLIC_KEY: signing_key.public_key(data_root)}
+        )
     copy_to(data_root, data_root.root / "backups")
 
 
@@ -98,7 +95,7 @@ def is_public_key(data_root: DataRoot) -> bool:
     would pass for signed.
     """
     path = folder(data_root) / PUBLIC_KEY
-    return path.exists() and path.read_bytes() == _public_key(data_root)
+    return path.exists() and path.read_bytes() == signing_key.public_key(data_root)
 
 
 def copied(data_root: DataRoot, backups: Path) -> Head | None:
@@ -112,17 +109,20 @@ def copied(data_root: DataRoot, backups: Path) -> Head | None:
 
 
 def _line(data_root: DataRoot, head: Head) -> bytes:
-    signature = _key(data_root).sign(canonical(asdict(head))).hex()
-    return canonical({**asdict(head), "signature": signature}) + b"\n"
+    content = _content(head)
+    return canonical({**content, "signature": signing_key.sign(data_root, content)}) + b"\n"
+
+
+def _content(head: Head) -> dict[str, Any]:
+    return {name: value for name, value in asdict(head).items() if value != ""}
 
 
 def _head(data_root: DataRoot, line: bytes) -> Head:
     content = parse_canonical(line.removesuffix(b"\n"))
     try:
-        signature = bytes.fromhex(str(content.pop("signature")))
-        _key(data_root).public_key().verify(signature, canonical(content))
+        signing_key.verify(data_root, content, content.pop("signature"))
         return Head(**content)
-    except (KeyError, TypeError, ValueError, InvalidSignature):
+    except (KeyError, TypeError):
         raise NotCanonicalError from None
 
 
@@ -134,14 +134,3 @@ def _lines(path: Path) -> list[bytes]:
 
 def _whole_length(content: bytes) -> int:
     return content.rfind(b"\n") + 1
-
-
-def _public_key(data_root: DataRoot) -> bytes:
-    public = _key(data_root).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _key(data_root: DataRoot) -> Ed25519PrivateKey:
-    """Return the signing key, derived from the register's secret: no second one can be lost."""
-    seed = hmac.new(pepper(data_root), b"certificate signing key", hashlib.sha256).digest()
-    return Ed25519PrivateKey.from_private_bytes(seed)

@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from assets.documents import notice
-from assets.rights.access import archive, labels, page, portable, recipients, spreadsheets
+from assets.rights.access import (
+    archive,
+    consent_receipts,
+    labels,
+    page,
+    portable,
+    recipients,
+    spreadsheets,
+)
 from assets.rights.access.gathering import Gathered, Row, gather, plain
+from assets.storage import signing_key
 from assets.storage.data_root import DataRoot
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
 FORMAT = 1
+RECEIPTS = "consent-receipts.json"
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,8 @@ def access(
     language: Language | None = None,
     released: Collection[str] = (),
 ) -> Packed:
-    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV;
-    of what is withheld the items `released`.
+    """Write everything about the registrant to `out`: access.html, access.json, the receipts of
+    their consents, and tables/ as CSV; of what is withheld the items `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises
     UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
@@ -65,6 +75,7 @@ def access(
     files = {
         "access.html": page.html(data_root.policy, gathered, chosen_language, now),
         "access.json": archive.as_json(content),
+        **_receipts(data_root, gathered, chosen_language, now.date()),
     }
     files |= {
         f"tables/{name}.csv": spreadsheets.table(rows)
@@ -111,6 +122,37 @@ def portability(
         0,
         labels.chosen(data_root.policy, gathered.language),
     )
+
+
+def consents(
+    data_root: DataRoot,
+    registrant_id: str,
+    out: Path,
+    now: datetime,
+    language: Language | None = None,
+) -> int:
+    """Write the receipts of the registrant's consents to `out`, and return how many there are.
+    Raises as `access` does.
+    """
+    gathered = gather(data_root, registrant_id)
+    chosen_language = language or labels.chosen(data_root.policy, gathered.language)
+    receipts = consent_receipts.signed(data_root, gathered, chosen_language, now.date())
+    archive.write(data_root, out, {RECEIPTS: archive.as_json(receipts), **_key(data_root)}, now)
+    return len(receipts["receipts"])
+
+
+def _receipts(
+    data_root: DataRoot, gathered: Gathered, language: Language, today: date
+) -> dict[str, bytes]:
+    """Return the receipts of consents with the key that checks them; none without a consent."""
+    receipts = consent_receipts.signed(data_root, gathered, language, today)
+    if not receipts["receipts"]:
+        return {}
+    return {RECEIPTS: archive.as_json(receipts), **_key(data_root)}
+
+
+def _key(data_root: DataRoot) -> dict[str, bytes]:
+    return {"public-key.pem": signing_key.public_key(data_root)}
 
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:

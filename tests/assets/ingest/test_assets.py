@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.ingest.assets import days
+from assets.ingest.deliveries import FIRST_DAY
 from schemas.policy.loader import load_policy
 
 MOMENTS = {
@@ -24,5 +25,5 @@ def test_the_days_are_those_that_dagster_would_list(moment: datetime) -> None:
         "2015-01-01", timezone="Europe/Helsinki", end_offset=1
     ).get_partition_keys(moment)
     with dg.partition_loading_context(effective_dt=moment):
-        assert days(load_policy()).get_partition_keys() == listed
-    assert days(load_policy()).get_partition_keys(moment) == listed
+        assert days(load_policy(), FIRST_DAY).get_partition_keys() == listed
+    assert days(load_policy(), FIRST_DAY).get_partition_keys(moment) == listed

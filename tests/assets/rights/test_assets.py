@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import dagster as dg
-import pytest
 
 from assets.dagster_support.runs import Today
 from assets.requests import ledger as ledger_module
@@ -15,9 +14,8 @@ from assets.requests import notice_ledger
 from assets.rights import lookup, recipient_notices
 from assets.rights.assets import ledger
 from assets.storage.data_root import DataRoot
-from pipelines import notifications
 from pipelines.definitions import build_definitions
-from pipelines.sensors import deadline_sensor, request_sensor, rights_sensor
+from pipelines.sensors import request_sensor, rights_sensor
 from tests.support.known_registrants import LEAVES
 
 GIVEN = f"identity_code:{LEAVES.identity_code}"
@@ -83,34 +81,6 @@ def test_a_recipient_is_shown_until_it_acknowledges(known_data_root: DataRoot) -
         "WARN",
         0,
     )
-
-
-@pytest.fixture
-def rooted(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
-    monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
-    return data_root
-
-
-def test_the_notifier_hears_of_it_once_a_day(
-    rooted: DataRoot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[notifications.Failure] = []
-    monkeypatch.setattr("pipelines.sensors.notifier", lambda: heard.append)
-    now = datetime.now(rooted.policy.zone)
-    context = dg.build_sensor_context(cursor=None)
-    deadline_sensor(context)
-    assert heard == []
-    ledger_module.receive(
-        rooted, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=40)
-    )
-    first = deadline_sensor(dg.build_sensor_context(cursor=None))
-    assert [notification.steps for notification in heard] == [("nothing_overdue (1)",)]
-    deadline_sensor(dg.build_sensor_context(cursor=first.cursor))  # type: ignore[union-attr]
-    assert len(heard) == 1
-    deadline_sensor(
-        dg.build_sensor_context(cursor=first.cursor.replace(str(now.date()), "2020-01-01"))
-    )  # type: ignore[union-attr]
-    assert len(heard) == 2
 
 
 def test_request_files_are_taken_in_by_the_sensors_and_carried_out(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,38 +11,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from assets.erasure.legal_holds import Retained
 from assets.erasure.proof import certificates, chain_heads
-from assets.erasure.proof.certificate_checks import check
-from assets.erasure.proof.certificates import content_of, issue, path_of
+from assets.erasure.proof.certificate_checks import KINDS, check
+from assets.erasure.proof.certificates import path_of
 from assets.erasure.proof.chain_heads import Head
-from assets.erasure.proof.evidence import Evidence
-from assets.erasure.proof.findings import Finding
-from assets.erasure.proof.verification import Proof
 from assets.ingest import suppression
-from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
+from tests.support.certificates import certified
 
 IDS = ("Q1", "Q2", "Q3")
-
-
-def certified(data_root: DataRoot, request_id: str) -> certificates.Issued:
-    request = Request(request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
-    evidence = Evidence(
-        Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}),
-        [{"file": "lake/raw/crm/x.parquet", "before": "a", "after": "b"}],
-    )
-    proof = Proof(
-        findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7)
-    )
-    retained = {"order": Retained(1, "1336/1997 2:10", "2032-12-31")}
-    return issue(
-        data_root,
-        content_of(
-            data_root.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", retained
-        ),
-    )
 
 
 @pytest.fixture
@@ -299,7 +276,7 @@ def test_an_erasure_that_was_closed_without_a_certificate_shows(data_root: DataR
 
 def rolled_back(data_root: DataRoot) -> None:
     """Undo the last erasure in everything that lies with the certificates; needs no secret."""
-    for kind in ("json", "md", "html"):
+    for kind in KINDS:
         path_of(data_root, "Q3", kind).unlink()
     lines = chain_heads.log_path(data_root).read_bytes().splitlines(keepends=True)
     chain_heads.log_path(data_root).write_bytes(b"".join(lines[:2]))

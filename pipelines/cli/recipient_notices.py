@@ -1,4 +1,4 @@
-"""`register notices`: notices to recipients until they acknowledge (GDPR 19)."""
+"""`register recipient-notices`: notices to recipients until they acknowledge (GDPR 19)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
 
 
-@click.group("notices")
-def notices_command() -> None:
+@click.group("recipient-notices")
+def recipient_notices_command() -> None:
     """Notices to recipients that a registrant's data was erased, rectified or restricted."""
 
 
@@ -28,7 +28,7 @@ def _now(data_root: DataRoot) -> datetime:
     return datetime.now(data_root.policy.zone)
 
 
-@notices_command.command("list")
+@recipient_notices_command.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Without those that are acknowledged.")
 @MACHINE
 def list_notices(only_open: bool, machine: bool) -> None:
@@ -65,7 +65,7 @@ def list_notices(only_open: bool, machine: bool) -> None:
     )
 
 
-@notices_command.command("open")
+@recipient_notices_command.command("open")
 @click.argument("notice_id")
 @click.option(
     "--out",
@@ -90,7 +90,7 @@ def open_notice(notice_id: str, out: Path | None) -> None:
         click.echo(text)
 
 
-@notices_command.command("acknowledge")
+@recipient_notices_command.command("acknowledge")
 @click.argument("notice_ids", nargs=-1, required=True)
 @MACHINE
 def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
