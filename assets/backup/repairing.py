@@ -82,7 +82,7 @@ def _action(data_root: DataRoot, damage: Damage, damaged: set[str]) -> str:
     if damage.layer in ("staged", "quarantine") and damage.delivery:
         entry = _entry(data_root, damage, damaged)
         return STAGE if entry and _has_every_record(data_root, entry, damaged) else NOTHING
-    if damage.layer in ("register", "marts", "built") or (
+    if damage.layer in ("register", "incremental", "marts", "built") or (
         damage.layer == "lake" and name in _BUILT
     ):
         return BUILD

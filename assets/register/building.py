@@ -168,7 +168,7 @@ def build(data_root: DataRoot, today: date) -> Built:
             "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
         incremental.forget(data_root)
-        built.timed("write", lambda: _write(data_root, connection, built))
+        built.timed("write", lambda: _write(data_root, connection, built, today))
         built.delayed_changes = count(connection, "SELECT count(*) FROM delayed_changes")
     with writing(data_root.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(json.dumps({"as_of": str(today), **asdict(forecast)}))
@@ -379,7 +379,9 @@ def still_up_to_date(data_root: DataRoot, today: date) -> None:
     incremental.note_swept(data_root, table_files(data_root))
 
 
-def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
+def _write(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built, today: date
+) -> None:
     """Write every table, and what the next build goes on from."""
     for relation, model in WRITTEN.items():
         distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
@@ -391,7 +393,7 @@ def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Bu
             FROM admission GROUP BY code ORDER BY code"""
         ).fetchall()
     )
-    incremental.write(data_root, connection)
+    incremental.write(data_root, connection, today)
     lasting_refusals.write(data_root, connection)
     expired_registrants.write_expired_cookies(data_root, connection)
     information_duty.forget_removed(data_root, connection)

@@ -54,9 +54,9 @@ FULL_EVERY = 7
 BUCKETS = 64
 """Each build makes one of so many parts of all components again, whether or not it must."""
 STATE = "state.json"
+PEOPLE = (entity_resolution.PEOPLE, entity_resolution.PERSON_IDENTIFIERS)
 KEPT: tuple[Relation, ...] = (
-    entity_resolution.PEOPLE,
-    entity_resolution.PERSON_IDENTIFIERS,
+    *PEOPLE,
     expired_registrants.REGISTRANT_CLOCKS,
     no_purpose.WITHOUT_PURPOSE,
     survivorship.CONFLICTS,
@@ -202,17 +202,12 @@ def add_people(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> No
 
     After `components.tie_records`.
     """
-    for relation in ("people", "person_identifiers"):
-        columns = ", ".join(_relation(relation).columns)
+    for relation in PEOPLE:
         connection.execute(
-            f"""INSERT INTO {relation}
-            SELECT {columns} FROM {parquet(_path(data_root, relation))}
+            f"""INSERT INTO {relation.name}
+            SELECT {", ".join(relation.columns)} FROM {parquet(_path(data_root, relation.name))}
             WHERE hash(person_key) NOT IN (SELECT tie FROM record_ties)"""
         )
-
-
-def _relation(name: str) -> Relation:
-    return next(relation for relation in KEPT if relation.name == name)
 
 
 def have_others_changed(connection: duckdb.DuckDBPyConnection, membership: Path) -> bool:
@@ -273,7 +268,7 @@ def complete(
     files |= {
         relation.name: (_path(data_root, relation.name), tuple(relation.columns))
         for relation in KEPT
-        if relation.name not in ("people", "person_identifiers")
+        if relation not in PEOPLE
     }
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE touched_registrants AS
@@ -355,13 +350,22 @@ def forget(data_root: DataRoot) -> None:
     recorded_files.remove(folder(data_root) / STATE)
 
 
-def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write what the next build goes on from. After `forget`; `note` comes last."""
+def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Write what the next build goes on from. After `forget`; `note` comes last.
+
+    Of persons whom every build makes again nothing is kept: so nothing of the location of those who
+    are protected.
+    """
+    at_rest = f"""WHERE hash(person_key) NOT IN (
+        SELECT tie FROM tied_persons SEMI JOIN (
+            SELECT component FROM next_changes WHERE next_change_on <= DATE '{today}')
+        USING (component))"""
     for relation in KEPT:
         columns = ", ".join(relation.columns)
+        rows = at_rest if relation in PEOPLE else ""
         copy_parquet(
             connection,
-            f"SELECT {columns} FROM {relation.name} ORDER BY ALL",
+            f"SELECT {columns} FROM {relation.name} {rows} ORDER BY ALL",
             _path(data_root, relation.name),
         )
 

@@ -54,7 +54,6 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
 
     Cost: one scan of the dates in staged per clock.
     """
-    tomorrow = today + timedelta(days=1)
     connection.execute(
         NEXT_CHANGES.create_table(
             f"""WITH dated AS (
@@ -63,13 +62,17 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
                 JOIN record_components USING (record)
                 UNION ALL
                 SELECT component, day
-                FROM ({" UNION ALL ".join(_of_persons(policy, tomorrow))})
-                JOIN tied_persons USING (tie)),
+                FROM ({" UNION ALL ".join(_of_persons(policy))}) JOIN tied_persons USING (tie)),
             following AS (
-                SELECT component, min(greatest(day, DATE '{tomorrow}')) AS next_change_on
-                FROM dated WHERE day >= DATE '{today}' GROUP BY component)
+                SELECT component, greatest(day, DATE '{today + timedelta(days=1)}') AS day
+                FROM dated WHERE day >= DATE '{today}'
+                UNION ALL
+                SELECT component, DATE '{today}' AS day
+                FROM ({" UNION ALL ".join(_never_at_rest(today))}) JOIN tied_persons USING (tie)),
+            first AS (
+                SELECT component, min(day) AS next_change_on FROM following GROUP BY component)
             SELECT record, component, next_change_on
-            FROM record_components LEFT JOIN following USING (component)"""
+            FROM record_components LEFT JOIN first USING (component)"""
         )
     )
 
@@ -102,21 +105,23 @@ def _of_record(day: str, rows: str) -> str:
     return f"SELECT {RECORD} AS record, {day} AS day FROM {rows}"
 
 
-def _of_persons(policy: Policy, tomorrow: date) -> Iterator[str]:
-    """Yield SQL of ties and days: clocks of persons and registrants, ages, what never rests."""
+def _of_persons(policy: Policy) -> Iterator[str]:
+    """Yield SQL of ties and days: the clocks of persons and registrants, and ages."""
     for age in sorted({purpose.minimum_age for purpose in policy.purposes.values()} - {0}):
         yield _tied("registrant_id", f"(born_by + INTERVAL {age} YEAR)::DATE", "registrant_facts")
     for relation in ("registrant_clocks", "without_purpose"):
         yield _tied("registrant_id", "due", relation)
-    confirmed = after(policy.protection.confirmed_within, "max(day)")
     yield _tied(
         "person_key",
-        confirmed,
+        after(policy.protection.confirmed_within, "max(day)"),
         """register_messages JOIN delivery_ledger USING (delivery_id)
         GROUP BY person_key HAVING NOT bool_or(confirms)""",
     )
-    always = f"DATE '{tomorrow}'"
-    yield _tied("person_key", always, f"contract_ends WHERE ends_on >= {always}")
+
+
+def _never_at_rest(today: date) -> Iterator[str]:
+    """Yield SQL of the ties of those who are made again by every build."""
+    yield f"SELECT hash(person_key) AS tie FROM contract_ends WHERE ends_on > DATE '{today}'"
     for relation in (
         "persons_on_hold",
         "protection_status",
@@ -124,9 +129,9 @@ def _of_persons(policy: Policy, tomorrow: date) -> Iterator[str]:
         "staged_corrections",
         "quarantine WHERE scope = 'record'",
     ):
-        yield _tied("person_key", always, relation)
+        yield f"SELECT hash(person_key) AS tie FROM {relation}"
     for relation in ("registrants_on_hold", "returned_refusals"):
-        yield _tied("registrant_id", always, relation)
+        yield f"SELECT hash(registrant_id) AS tie FROM {relation}"
 
 
 def _tied(column: str, day: str, rows: str) -> str:
