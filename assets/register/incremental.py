@@ -51,6 +51,8 @@ from schemas.staged import CANONICAL
 
 FULL_EVERY = 7
 """Days after which everything is made again whatever has changed."""
+MOST_TOUCHED = 0.5
+"""Share of the records beyond which everything is made again."""
 BUCKETS = 64
 """Each build makes one of so many parts of all components again, whether or not it must."""
 STATE = "state.json"
@@ -147,9 +149,8 @@ def begin(
         )
     )
     _touch(data_root, connection, today)
-    return 2 * count(connection, "SELECT count(*) FROM touched_records") <= count(
-        connection, f"SELECT count(*) FROM {parquet(_path(data_root, 'next_changes'))}"
-    )
+    known = count(connection, f"SELECT count(*) FROM {parquet(_path(data_root, 'next_changes'))}")
+    return count(connection, "SELECT count(*) FROM touched_records") <= MOST_TOUCHED * known
 
 
 _REFERENCE_RECORDS = " UNION ALL ".join(

@@ -57,6 +57,13 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "incremental", make)
 
 
+@pytest.fixture(autouse=True)
+def few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so few records nearly all may be touched, and many are in the sample."""
+    monkeypatch.setattr(incremental, "MOST_TOUCHED", 10)
+    monkeypatch.setattr(incremental, "BUCKETS", 4)
+
+
 @pytest.fixture
 def world(first: Path, tmp_path: Path) -> DataRoot:
     return DataRoot(copied(first, tmp_path / "world"))
@@ -263,15 +270,10 @@ class Nights(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-@pytest.fixture
-def any_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long ago everything was made, a build goes on; and every fourth is in the sample."""
+def test_any_sequence_of_days_gives_what_full_builds_give(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(incremental, "FULL_EVERY", 10_000)
-    monkeypatch.setattr(incremental, "BUCKETS", 4)
-
-
-@pytest.mark.usefixtures("any_day")
-def test_any_sequence_of_days_gives_what_full_builds_give(first: Path) -> None:
     Nights.first = first
     run_state_machine_as_test(
         Nights,
