@@ -478,7 +478,7 @@ def _code() -> str:
         duckdb.__version__,
         *(
             hashlib.sha256(path.read_bytes()).hexdigest()
-            for package in ("assets/register", "assets/record_linkage", "assets/storage", "schemas")
+            for package in ("assets", "schemas")
             for path in sorted((root / package).rglob("*"))
             if path.is_file() and path.suffix != ".pyc"
         ),
