@@ -129,7 +129,7 @@ def changed_table(data_root: DataRoot) -> None:
 
 
 def restaged(data_root: DataRoot) -> None:
-    path = data_root.files("staged", "crm")[0]
+    path = data_root.files("staged", "crm", name="*/persons")[0]
     with duckdb.connect() as connection, recorded_files.writing(path) as unfinished:
         connection.execute(
             f"COPY (FROM {parquet(path)} LIMIT 0) TO '{unfinished}' (FORMAT parquet)"
@@ -138,12 +138,6 @@ def restaged(data_root: DataRoot) -> None:
 
 def decided(data_root: DataRoot) -> None:
     pair_cache.decide(data_root, [Decision(key("1"), key("2"), True, TODAY)])
-
-
-def postcodes_came(data_root: DataRoot) -> None:
-    rows = [{"pono": "00100", "pono_nimi": "HELSINKI"}]
-    put(data_root, "contact_provider", "2026-11-19", "postcodes", csv(rows), 1)
-    take_in(data_root)
 
 
 def test_a_build_can_go_on_from_the_last_one_for_a_week(world: DataRoot) -> None:
