@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
 ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run check test thorough seconds campaign browser bench ui lint documents lock clean
+.PHONY: run check test deployment thorough seconds campaign browser bench ui lint documents docs screenshots lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -17,6 +17,10 @@ check: lint
 
 test: $(READY)
 	$(BIN)/pytest $(ON_TWO)
+
+# A team's deployment for real; needs PostgreSQL, nginx and OpenSSL of the operating system.
+deployment: $(READY)
+	$(BIN)/pytest -m deployment tests/deployment
 
 # Properties on twenty times as many examples.
 thorough: $(READY)
@@ -66,11 +70,27 @@ documents: $(READY)
 	$(BIN)/register report traceability --out docs/traceability.md
 	$(BIN)/register report data-model --out docs/data-model.md
 	$(BIN)/register report rules --into docs/rules.md
+	$(BIN)/register report datasets --into docs/deliveries.md
 	$(BIN)/register graph --into docs/architecture.md --into docs/relations.md
+
+# The documentation as a site in site/; its tools have an environment of their own.
+docs: $(READY) .venv-docs/.ready
+	$(BIN)/register report commands --out docs/commands.md
+	.venv-docs/bin/mkdocs build --quiet
+
+.venv-docs/.ready: docs/requirements.lock
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --require-hashes --requirement docs/requirements.lock
+	@touch .venv-docs/.ready
+
+# The pictures in docs/images, of the real UI on invented data; needs Chromium, as `make browser` does.
+screenshots: $(READY)
+	$(BIN)/python -m tests.browser.screenshots
 
 # Only after a change of dependencies; needs `uv`.
 lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group docs --output-file docs/requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --group dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-docs site

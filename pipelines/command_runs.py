@@ -19,9 +19,15 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.job_execution_result import JobExecutionResult
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import CODE_LOCATION_TAG
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
+from assets.storage.actor import operating_system_user
+from pipelines.users import USER_TAG
+
 WORKSPACE = Path(str(files("pipelines"))).parent / "workspace.yaml"
+LOCATION = "register"
+"""The name of the code location in every workspace file."""
 PRIVATE: Mapping[str, tuple[str, ...]] = {
     "InMemoryJob": ("job_def",),
     "execute_run": ("job", "dagster_run", "instance"),
@@ -47,12 +53,17 @@ def execute_as_location(
         job_def=job,
         run_id=run_id,
         run_config=run_config,
-        tags={**job.run_tags, **tags},
+        tags={**job.run_tags, USER_TAG: operating_system_user(), **tags},
         remote_job_origin=_origin(job.name),
     )
     if listen is not None:
         instance.add_event_listener(run_id, listen)
     return execute_run(InMemoryJob(job), run, instance)
+
+
+def is_foreign(run: dg.DagsterRun) -> bool:
+    """Return whether a run is of another code location of the same Dagster instance."""
+    return run.tags.get(CODE_LOCATION_TAG, LOCATION) != LOCATION
 
 
 def _origin(job_name: str) -> RemoteJobOrigin:

@@ -1,4 +1,4 @@
-"""Opening the data root's Dagster instance, and what is done where its storage is damaged.
+"""Opening Dagster's instance, and what is done where a data root's is damaged.
 
 Damaged or not, it blocks nothing that is not Dagster's: commands that only compare with it or
 report to it leave it out, and those that start a run do so without recording it there.
@@ -14,10 +14,12 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster_shared.check import CheckError
 from sqlalchemy.exc import DatabaseError
 
 from assets.storage.safe_errors import DAMAGED_HISTORY, PlainError, describe
-from pipelines.dagster_home import EVENTS, prepare_dagster
+from pipelines.dagster_home import EVENTS, SETTINGS, dagster_home, prepare_dagster
 from pipelines.writer_lock import data_root_path
 
 _FILES = (Path("history") / "runs.db", EVENTS / "index.db", Path("schedules") / "schedules.db")
@@ -28,20 +30,28 @@ class DamagedHistoryError(PlainError):
     """Dagster's database or settings are not what was written."""
 
 
+class TeamInstanceError(PlainError):
+    """The instance in DAGSTER_HOME cannot be used for the register."""
+
+
 def opened(root: Path | None = None) -> dg.DagsterInstance:
-    """Open the instance of a data root, made when missing. Cost: SQLite's check of its files.
+    """Open the instance: the team's in DAGSTER_HOME, or the data root's, made when missing. Cost:
+    SQLite's check of its files.
 
     Args:
         root: The data root; default: REGISTER_HOME.
 
     Raises:
-        DamagedHistoryError: It is damaged.
+        DamagedHistoryError: The data root's is damaged.
+        TeamInstanceError: The team's cannot be opened, or keeps what it must not.
     """
-    folder = (root or data_root_path()) / "dagster"
+    folder = dagster_home(root)
+    if folder != (root or data_root_path()) / "dagster":
+        return _opened_teams(folder)
     with naming_damage(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         prepare_dagster(root)
-        if not isinstance(yaml.safe_load((folder / "dagster.yaml").read_text("utf-8")), dict):
+        if not isinstance(yaml.safe_load((folder / SETTINGS).read_text("utf-8")), dict):
             raise DamagedHistoryError(DAMAGED_HISTORY)
         for name in _FILES:
             _check(folder / name)
@@ -50,6 +60,36 @@ def opened(root: Path | None = None) -> dg.DagsterInstance:
         instance.get_dynamic_partitions("requests")
         instance.get_run_records(limit=1)
         return instance
+
+
+def _opened_teams(folder: Path) -> dg.DagsterInstance:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prepare_dagster()
+        try:
+            instance = dg.DagsterInstance.get()
+        except (dg.DagsterError, CheckError, yaml.YAMLError) as error:
+            raise TeamInstanceError(
+                f"the Dagster instance in DAGSTER_HOME cannot be opened ({type(error).__name__}): "
+                f"compare its {SETTINGS} with deploy/dagster.yaml, and install the extra `postgres`"
+            ) from None
+    check_settings(instance)
+    return instance
+
+
+def check_settings(instance: dg.DagsterInstance) -> None:
+    """Refuse a lasting instance that stores what steps print: that may quote data.
+
+    Raises:
+        TeamInstanceError: It does; the message names the setting.
+    """
+    if instance.is_persistent and not isinstance(
+        instance.compute_log_manager, NoOpComputeLogManager
+    ):
+        raise TeamInstanceError(
+            f"the Dagster instance stores what steps print: set `compute_logs` in its {SETTINGS} "
+            "as in deploy/dagster.yaml"
+        )
 
 
 @contextmanager

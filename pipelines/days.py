@@ -13,8 +13,6 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # A day without deliveries costs a run next to nothing; a further run has the cost of a run.
 BRIDGED = timedelta(days=7)
-# How many days the UI offers while nothing has been delivered.
-_NOTHING_DELIVERED = timedelta(days=60)
 
 
 def last_day(data_root: DataRoot) -> date:
@@ -23,8 +21,10 @@ def last_day(data_root: DataRoot) -> date:
 
 
 def first_day_offered(data_root: DataRoot) -> date:
-    """Return the day from which on the UI offers days: that of the earliest delivery."""
-    return deliveries.earliest_day(data_root) or last_day(data_root) - _NOTHING_DELIVERED
+    """Return the day from which on the UI offers days: that of the earliest delivery; while there
+    is none, the earliest that a delivery may have.
+    """
+    return deliveries.earliest_day(data_root) or deliveries.FIRST_DAY
 
 
 def waiting_days(data_root: DataRoot) -> set[str]:

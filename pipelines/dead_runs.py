@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from pipelines.command_runs import is_foreign
 from pipelines.writer_lock import HEADLESS, WAIT_SECONDS, leave_marked
 
 UNENDED = (
@@ -70,7 +71,12 @@ def ended(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 
 def _unended(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
-    return list(instance.get_run_records(dg.RunsFilter(statuses=list(UNENDED))))
+    """Return runs of this code location that have not ended; others' are not ours to end."""
+    return [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(statuses=list(UNENDED)))
+        if not is_foreign(record.dagster_run)
+    ]
 
 
 def _is_overdue(record: dg.RunRecord) -> bool:

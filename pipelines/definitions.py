@@ -15,6 +15,7 @@ from assets.backup import assets as backup_assets
 from assets.connectors import assets as connectors_assets
 from assets.connectors.connector import Connector
 from assets.connectors.web_api import FetchError
+from assets.dagster_support.metadata import with_guide
 from assets.dagster_support.runs import Today
 from assets.documents import assets as documents_assets
 from assets.erasure import assets as erasure_assets
@@ -28,7 +29,7 @@ from assets.rights import assets as rights_assets
 from assets.sources.all_sources import check_sources
 from assets.staging import assets as staging_assets
 from assets.storage.data_root import DataRoot
-from pipelines import janitor
+from pipelines import janitor, openlineage
 from pipelines.connectors import configured, connectors_file
 from pipelines.days import first_day_offered
 from pipelines.jobs import jobs
@@ -82,7 +83,7 @@ def build_definitions(first_day: date = FIRST_DAY, **resources: object) -> dg.De
         *backup_assets.ASSETS,
     ]
     return dg.Definitions(
-        assets=assets,
+        assets=list(dg.map_asset_specs(with_guide, assets)),
         asset_checks=[
             *ingest_assets.checks(),
             *register_assets.CHECKS,
@@ -94,7 +95,7 @@ def build_definitions(first_day: date = FIRST_DAY, **resources: object) -> dg.De
         ],
         jobs=jobs(policy, fetching=bool(fetching)),
         schedules=schedules(policy, fetching=bool(fetching)),
-        sensors=SENSORS,
+        sensors=[*SENSORS, *openlineage.sensors()],
         resources={
             "data_root": data_root_resource,
             "fetching": fetching_resource,

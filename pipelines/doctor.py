@@ -21,6 +21,7 @@ from assets.storage.data_root import DataRoot, delivery_day
 from assets.storage.safe_errors import PlainError, describe
 from pipelines import heartbeat, notifications
 from pipelines.cli.versions import PACKAGE, versions
+from pipelines.dagster_home import is_begun
 from pipelines.writer_lock import check_suppressions
 
 ROOM_WARNED_OF = 0.10
@@ -75,11 +76,15 @@ def permissions(data_root: DataRoot, _now: datetime) -> Iterator[Diagnosis]:
     root = data_root.root
     closed = [root, *(path for path in root.iterdir() if path != data_root.inbox)]
     closed += [path for path in data_root.secrets.rglob("*") if path.is_dir()]
-    others = [path for path in closed if not path.is_symlink() and path.stat().st_mode & 0o077]
+    others = [
+        path
+        for path in closed
+        if not path.is_symlink() and path.stat().st_mode & 0o077 & ~data_root.mode_of(path)
+    ]
     foreign = [path for path in closed if path.lstat().st_uid != os.geteuid()]
     for path in others:
         name = path.relative_to(root)
-        mode = "700" if path.is_dir() else "600"
+        mode = f"{data_root.mode_of(path):o}" if path.is_dir() else "600"
         yield Diagnosis("problem", f"others may read {name}", f"chmod {mode} {path}")
     for path in foreign:
         yield Diagnosis(
@@ -195,7 +200,7 @@ def daemon(data_root: DataRoot, now: datetime) -> Iterator[Diagnosis]:
 
 def schedules_and_sensors(data_root: DataRoot, _now: datetime) -> Iterator[Diagnosis]:
     """Look for those that somebody has switched off, in Dagster's storage."""
-    if not (data_root.dagster / "dagster.yaml").exists():
+    if not is_begun(data_root.root):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

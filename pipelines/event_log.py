@@ -56,6 +56,7 @@ PRIVATE: Mapping[str, tuple[str, ...]] = {
     "index_transaction": (),
     "store_event": ("event",),
     "store_event_batch": ("events",),
+    "has_table": ("table_name",),
     "wipe": (),
     "dispose": (),
     "_event_to_row": ("event",),
@@ -77,6 +78,7 @@ class EventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._turn = threading.Lock()
         self._made: set[str] = set()
+        self._tables: set[str] = set()
         self._engines: dict[str, Engine] = {}
         super().__init__(base_dir, inst_data)
 
@@ -127,6 +129,14 @@ class EventLogStorage(SqliteEventLogStorage):
             self._engines.pop(name).dispose()
         return engine
 
+    def has_table(self, table_name: str) -> bool:
+        """Return whether the index has the table, which Dagster asks at most events by a connection
+        of its own; a table that is there stays.
+        """
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store each event of a run as `store_event` does; the index has the last of each asset.
 
@@ -167,6 +177,7 @@ class EventLogStorage(SqliteEventLogStorage):
             while self._engines:
                 self._engines.popitem()[1].dispose()
             self._made.clear()
+            self._tables.clear()
 
 
 def default_folder() -> str:

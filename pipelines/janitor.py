@@ -1,26 +1,32 @@
-"""The janitor: Dagster's own storage is cleaned by age, and its files rewritten without free pages.
+"""The janitor: Dagster's own storage is cleaned by age, and rewritten without free pages.
 
 Dagster itself never deletes event logs, backfills and the events of one partition, and what it
 deletes stays in free pages. So runs are deleted through its API, and what that leaves behind by SQL
-on the SQLite files of the data root's instance; then each file is vacuumed. Nothing personal gets
-in (docs/decisions/nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for
-tidiness.
+on the SQLite files of the data root's instance, or on the tables of a team's PostgreSQL; then each
+is vacuumed. Nothing personal gets in (docs/decisions/nothing-personal-in-dagster.md); this is for
+what somebody typed by hand, and for tidiness.
 """
 
 import os
 import shutil
-import sqlite3
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from assets.dagster_support.metadata import numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.erasure.assets import REQUESTS
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
+from pipelines.command_runs import LOCATION, is_foreign
 
 KEPT_DAYS = 90
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -47,14 +53,32 @@ SWEPT = {
         "asset_daemon_asset_evaluations": "create_timestamp < :before",
     },
 }
+# What does not say of which code location it is: left alone where an instance has several.
+OF_ALL_LOCATIONS = (
+    "bulk_actions", "backfill_tags", "job_ticks", "asset_daemon_asset_evaluations",
+)  # fmt: skip
 # Folders of what steps print and what the default I/O manager pickles, where these are enabled.
 LOOSE = ("compute_logs", "storage", "logs")
+
+
+@dataclass(frozen=True)
+class _Expired:
+    """What goes: all from before a moment that belongs to none of the `known` runs.
+
+    Attributes:
+        is_shared: Whether the instance has runs or schedules of other code locations too.
+    """
+
+    known: frozenset[str]
+    before: datetime
+    is_shared: bool
 
 
 def clean(
     data_root: DataRoot, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
 ) -> Counter[str]:
-    """Remove what is older than `days` days on `today`, except runs that have not ended.
+    """Remove what is older than `days` days on `today`, except runs that have not ended, and what
+    is another code location's.
 
     With zero days, everything that has ended is removed, today's too. Idempotent, so that a killed
     clean-up is just repeated.
@@ -65,14 +89,26 @@ def clean(
     before = datetime.combine(today - timedelta(days=days or -1), datetime.min.time(), UTC)
     done: Counter[str] = Counter()
     for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED, created_before=before)):
-        instance.delete_run(record.dagster_run.run_id)
-        done["runs"] += 1
-    known = {record.dagster_run.run_id for record in instance.get_run_records()}
+        if not is_foreign(record.dagster_run):
+            instance.delete_run(record.dagster_run.run_id)
+            done["runs"] += 1
+    runs = [record.dagster_run for record in instance.get_run_records()]
+    known = {run.run_id for run in runs}
+    expired = _Expired(frozenset(known), before, any(map(is_foreign, runs)) or _schedules(instance))
     done["request_keys"] += _remove_keys(data_root, instance, today, days)
     done["log_files"] += _remove_loose(data_root, known, before.timestamp())
     for path in sorted(data_root.dagster.rglob("*.db")):
-        done.update(_sweep(path, known, before))
+        done.update(_sweep_file(path, expired))
+    done.update(_sweep_server(instance, expired))
     return done
+
+
+def _schedules(instance: dg.DagsterInstance) -> bool:
+    """Return whether other code locations have schedules or sensors in the instance."""
+    return any(
+        state.origin.repository_origin.code_location_origin.location_name != LOCATION
+        for state in instance.all_instigator_state()
+    )
 
 
 def _remove_keys(data_root: DataRoot, instance: dg.DagsterInstance, today: date, days: int) -> int:
@@ -122,35 +158,88 @@ def _remove_loose(data_root: DataRoot, known: set[str], before: float) -> int:
     return removed
 
 
-def _sweep(path: Path, known: set[str], before: datetime) -> Counter[str]:
+def _sweep_file(path: Path, expired: _Expired) -> Counter[str]:
     """Delete expired rows from an SQLite file, then vacuum it: free pages keep deleted rows."""
-    done: Counter[str] = Counter()
-    connection = sqlite3.connect(path, timeout=5, isolation_level=None)
-    try:
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("CREATE TEMP TABLE known (run_id TEXT)")
-        connection.executemany(
-            "INSERT INTO known VALUES (?)", [(run_id,) for run_id in sorted({*known, ""})]
+    engine = create_engine(
+        f"sqlite:///{path}",
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+        connect_args={"timeout": 5},
+    )
+    with engine.connect() as connection:
+        done = _sweep(
+            connection,
+            expired,
+            path.name,
+            ("PRAGMA secure_delete = ON",),
+            lambda _: ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"),
         )
-        there = {
-            row[0]
-            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
-        for table, condition in SWEPT.get(path.name, {}).items():
-            if table in there:
-                deleted = connection.execute(
-                    f"DELETE FROM {table} WHERE {condition}",
-                    {"before": before.strftime("%Y-%m-%d %H:%M:%S")},
-                )
-                done[table] += deleted.rowcount
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        done["vacuumed"] += 1
-    except sqlite3.OperationalError:
-        done["busy"] += 1
-    finally:
-        connection.close()
     os.chmod(path, 0o600)
+    return done
+
+
+def _sweep_server(instance: dg.DagsterInstance, expired: _Expired) -> Counter[str]:
+    """Delete expired rows from a database server's tables, and write all without free space.
+
+    Its log of changes (pg_wal) and its backups are its administrator's.
+    """
+    done: Counter[str] = Counter()
+    for name, storage in (
+        ("runs.db", instance.run_storage),
+        ("index.db", instance.event_log_storage),
+        ("schedules.db", instance.schedule_storage),
+    ):
+        engine = getattr(storage, "_engine", None)
+        if not isinstance(engine, Engine):  # files of SQLite, which are swept as files
+            continue
+        with engine.connect() as connection:
+            swept = _sweep(
+                connection,
+                expired,
+                name,
+                ("SET lock_timeout = '5s'",),
+                lambda tables: tuple(f"VACUUM FULL {table}" for table in tables),
+            )
+        done.update(swept)
+    return done
+
+
+def _sweep(
+    connection: Connection,
+    expired: _Expired,
+    name: str,
+    first: Sequence[str],
+    rewriting: Callable[[Iterable[str]], Sequence[str]],
+) -> Counter[str]:
+    """Delete the expired rows of one storage's tables, and rewrite it; each statement commits."""
+    done: Counter[str] = Counter()
+    try:
+        for statement in first:
+            connection.exec_driver_sql(statement)
+        connection.execute(text("CREATE TEMP TABLE known (run_id TEXT)"))
+        connection.execute(
+            text("INSERT INTO known VALUES (:run_id)"),
+            [{"run_id": run_id} for run_id in sorted({*expired.known, ""})],
+        )
+        present = set(inspect(connection).get_table_names())
+        swept = {
+            table: condition
+            for table, condition in SWEPT.get(name, {}).items()
+            if table in present and not (expired.is_shared and table in OF_ALL_LOCATIONS)
+        }
+        for table, condition in swept.items():
+            deleted = connection.execute(
+                text(f"DELETE FROM {table} WHERE {condition}"),
+                {"before": expired.before.strftime("%Y-%m-%d %H:%M:%S")}
+                if ":before" in condition
+                else {},
+            )
+            done[table] += deleted.rowcount
+        for statement in rewriting(present):
+            connection.exec_driver_sql(statement)
+        done["vacuumed"] += 1
+    except OperationalError:
+        done["busy"] += 1
     return done
 
 
@@ -163,11 +252,11 @@ class Retention(dg.Config):
 @dg.asset(
     key=["upkeep", "dagster_storage"],
     group_name="upkeep",
-    kinds={"sqlite"},
+    kinds={"sql"},
     owners=["team:data"],
     description=(
         "Dagster's runs, events, ticks, backfills, logs and keys of closed requests go by age; "
-        "the files are rewritten without them."
+        "its files or tables are rewritten without them."
     ),
     pool=WRITER,
 )

@@ -72,13 +72,19 @@ FILES = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Read every file and compare it with what is recorded of it.",
 )
+DASHBOARD = dg.define_asset_job(
+    "dashboard",
+    selection=dg.AssetSelection.groups("reports"),
+    executor_def=dg.in_process_executor,
+    description="Draw the dashboard of the register as it was last built.",
+)
 FETCH = dg.define_asset_job(
     "fetch",
     selection=dg.AssetSelection.groups("fetched"),
     executor_def=dg.in_process_executor,
     description="Fetch what vendors' servers have into the inbox of the day.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS, FILES]
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS, FILES, DASHBOARD]
 
 
 def jobs(policy: Policy, *, fetching: bool = False) -> list[Any]:

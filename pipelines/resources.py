@@ -8,7 +8,10 @@ import dagster as dg
 
 from assets.connectors.connector import Fetching
 from assets.dagster_support.runs import tag_run
+from assets.storage.actor import acting
 from assets.storage.data_root import DataRoot
+from pipelines.dagster_instance import check_settings
+from pipelines.users import USER_TAG
 from pipelines.writer_lock import data_root_path, writer
 
 
@@ -37,7 +40,10 @@ def unchecked_data_root_resource(context: dg.InitResourceContext) -> Iterator[Da
 
 def _locked(context: dg.InitResourceContext, *, checked: bool) -> Iterator[DataRoot]:
     data_root = DataRoot(data_root_path())
+    if context.instance:
+        check_settings(context.instance)
     run_id = context.run.run_id if context.run else ""
-    with writer(data_root, run_id, instance=context.instance, checked=checked):
+    user = context.run.tags.get(USER_TAG, "") if context.run else ""
+    with writer(data_root, run_id, instance=context.instance, checked=checked), acting(user):
         tag_run(context, data_root.policy)
         yield data_root

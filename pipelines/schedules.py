@@ -1,4 +1,6 @@
-"""Schedules: fetch, refresh and rotation nightly, requests daily, janitor and files weekly."""
+"""Schedules: fetch, refresh and rotation nightly, requests and dashboard daily, janitor and files
+weekly.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import dagster as dg
 
 from assets.storage.data_root import DataRoot
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import FETCH, FILES, JANITOR, REFRESH, REQUESTS, ROTATION
+from pipelines.jobs import DASHBOARD, FETCH, FILES, JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.writer_lock import data_root_path
 from schemas.policy.model import Policy
 
@@ -70,6 +72,12 @@ def schedules(policy: Policy, *, fetching: bool = False) -> list[dg.ScheduleDefi
                 "Every morning at 07:00: check requests overdue or due soon, and unacknowledged "
                 "notices."
             ),
+        ),
+        at(
+            name="morning_dashboard",
+            job_name=DASHBOARD.name,
+            cron_schedule="15 7 * * *",
+            description="Every morning at 07:15: draw the dashboard.",
         ),
         at(
             name="weekly_janitor",

@@ -76,18 +76,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        refusal = _foreign(connection, self._hosts)
+        refusal = foreign(connection, self._hosts)
         if refusal is None and scope["type"] == "http" and scope["path"] == ENTRANCE:
             await self._opened(connection)(scope, receive, send)
             return
-        refusal = refusal or self._not_an_operator(connection) or _not_by_post(connection)
+        refusal = refusal or self._not_an_operator(connection) or not_by_post(connection)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
-        elif scope["type"] == "websocket":
-            # Closed before it is accepted, which a browser sees as 403.
-            await WebSocketClose(code=1008, reason=refusal.why)(scope, receive, send)
+            await self._app(scope, receive, with_headers(send))
         else:
-            await _page(connection, refusal)(scope, receive, send)
+            await refuse(connection, refusal, receive, send)
 
     def _opened(self, connection: HTTPConnection) -> Response:
         """Exchange the link's key for the session cookie, once."""
@@ -110,7 +107,7 @@ class Guard:
         return None if _same(cookie, self._session) else Refusal(401, "there is no session")
 
 
-def _foreign(connection: HTTPConnection, hosts: Collection[str]) -> Refusal | None:
+def foreign(connection: HTTPConnection, hosts: Collection[str]) -> Refusal | None:
     """Refuse another host name than ours, and requests of pages that are not ours."""
     if _host(connection) not in hosts:
         return Refusal(403, "this server does not answer under this host name")
@@ -125,7 +122,7 @@ def _foreign(connection: HTTPConnection, hosts: Collection[str]) -> Refusal | No
     return None
 
 
-def _not_by_post(connection: HTTPConnection) -> Refusal | None:
+def not_by_post(connection: HTTPConnection) -> Refusal | None:
     """Refuse GraphQL in an address, which a link, an image or a frame could make a browser ask."""
     if "query" in connection.query_params and connection.scope["type"] == "http":
         path = connection.scope["path"].rstrip("/")
@@ -151,6 +148,18 @@ def _same(given: str, expected: str) -> bool:
     return secrets.compare_digest(given.encode(), expected.encode())
 
 
+async def refuse(
+    connection: HTTPConnection, refusal: Refusal, receive: Receive, send: Send
+) -> None:
+    """Answer with the refusal; a websocket is closed before it is accepted, which a browser sees as
+    403.
+    """
+    if connection.scope["type"] == "websocket":
+        await WebSocketClose(code=1008, reason=refusal.why)(connection.scope, receive, send)
+    else:
+        await _page(connection, refusal)(connection.scope, receive, send)
+
+
 def _page(connection: HTTPConnection, refusal: Refusal) -> Response:
     """Return the refusal; without a session a person who opens a page reads what to do."""
     headers = {**OF_THIS_PAGE_ONLY, "Cache-Control": "no-store"}
@@ -160,7 +169,7 @@ def _page(connection: HTTPConnection, refusal: Refusal) -> Response:
     return PlainTextResponse(refusal.why, refusal.status, headers)
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send) -> Send:
     """Return a `send` that adds the headers of this page only to what Dagster answers."""
 
     async def send_with_headers(message: MutableMapping[str, Any]) -> None:

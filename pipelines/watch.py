@@ -41,7 +41,9 @@ SHOWN_RUNS = timedelta(hours=24)
 """A failed run is sent when a later one has succeeded, too, if it was not longer ago than this."""
 FEWEST_DELIVERIES = 4
 LATE = 3
-"""A source is silent that has delivered nothing for so many times its usual interval."""
+"""A source is silent that has delivered nothing for so many times its usual interval, and for
+longer than any interval lately: a holiday is not silence twice.
+"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def look(watched: Watched) -> Seen:
 def runs(watched: Watched) -> Iterator[Problem]:
     """Yield the last failed run of each job since which none has succeeded, and of the last day."""
     failed = watched.instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=200
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=50
     )
     last = {record.dagster_run.job_name: record for record in reversed(failed)}
     for job, record in last.items():
@@ -231,8 +233,9 @@ def sources(watched: Watched) -> Iterator[Problem]:
         days = _delivery_days(watched.data_root, source.name)[-30:]
         if len(days) < FEWEST_DELIVERIES:
             continue
-        usual = median((later - earlier).days for earlier, later in pairwise(days))
-        if (today - days[-1]).days > LATE * max(usual, 1):
+        intervals = [(later - earlier).days for earlier, later in pairwise(days)]
+        usual = median(intervals)
+        if (today - days[-1]).days > max(LATE * usual, *intervals):
             yield Problem(
                 key=f"sources/{source.name}",
                 what=f"{source.name} has delivered nothing since {days[-1]}; usual are "

@@ -22,17 +22,24 @@ from pathlib import Path
 
 import click
 import uvicorn
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
+from assets.storage.actor import operating_system_user
 from assets.storage.safe_errors import PlainError
 from pipelines import heartbeat
+from pipelines.dagster_home import dagster_home
 from pipelines.dagster_instance import opened
 from pipelines.log_lines import is_json
 from pipelines.notifications import report
+from pipelines.proxied_ui import ProxiedGuard
 from pipelines.ui_guard import Guard
+from pipelines.users import ACTIONS, USER_TAG, user_of
 from pipelines.writer_lock import data_root_path
 
 HOST = "127.0.0.1"
@@ -46,7 +53,16 @@ PRIVATE: Mapping[str, tuple[str, ...]] = {
         "instance",
         "workspace_load_target",
         "version",
+        "read_only",
         "code_server_log_level",
+    ),
+    "WorkspaceRequestContext": (
+        "instance",
+        "current_workspace",
+        "process_context",
+        "version",
+        "source",
+        "read_only",
     ),
     "create_app_from_workspace_process_context": (
         "workspace_process_context",
@@ -75,25 +91,82 @@ def serve(workspace: Path, port: int, hosts: Collection[str]) -> None:
         _listening(port) as listening,
         opened() as instance,
         _daemon(workspace) as daemon,
-        WorkspaceProcessContext(
-            instance,
-            workspace_load_target=WorkspaceFileTarget([str(workspace)]),
-            version=__version__,
-            code_server_log_level="warning",
-        ) as context,
+        _application(instance, workspace) as app,
     ):
-        app = create_app_from_workspace_process_context(context, "", POLLED_EVERY)
         guard = Guard(app, port, hosts, lambda link: _print_link(port, link))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                guard, log_level="warning", server_header=False, timeout_graceful_shutdown=5
-            )
-        )
+        server = _server(guard)
         guard.print_link()
         asyncio.run(_serve(server, listening, daemon))
         if daemon.poll() is not None:
             report_silence()
             raise UiError("Dagster's daemon has ended; schedules and sensors need it: start again")
+
+
+def serve_team(
+    workspace: Path, listen: str, hosts: Collection[str], *, read_only: bool, actions: Path | None
+) -> None:
+    """Serve the UI of the team's instance to those who have signed in at the proxy.
+
+    Args:
+        workspace: The file that names the code location.
+        listen: HOST:PORT, or unix:PATH.
+        hosts: Host names under which the proxy passes requests on.
+        read_only: Whether nothing can be changed.
+        actions: Where each change is recorded; default: in the instance's folder.
+
+    Raises:
+        UiError: The address cannot be listened on.
+    """
+    with (
+        _listening_at(listen) as listening,
+        opened() as instance,
+        _application(instance, workspace, read_only=read_only) as app,
+    ):
+        listed = None if read_only else actions or dagster_home() / ACTIONS
+        guard = ProxiedGuard(app, hosts, listed)
+        click.echo(f"listening on {listen}{', read-only' if read_only else ''}")
+        asyncio.run(_server(guard).serve(sockets=[listening]))
+
+
+class AttributedContext(WorkspaceProcessContext):
+    """Dagster's workspace; runs of a backfill carry who launched it as a tag."""
+
+    def create_request_context(self, source: object | None = None) -> WorkspaceRequestContext:
+        """Return the workspace of a request."""
+        return _AttributedRequest(
+            instance=self.instance,
+            current_workspace=self.get_current_workspace(),
+            process_context=self,
+            version=self.version,
+            source=source,
+            read_only=self._read_only,
+        )
+
+
+class _AttributedRequest(WorkspaceRequestContext):
+    def get_viewer_tags(self) -> dict[str, str]:
+        headers = getattr(self.source, "headers", {})
+        return {USER_TAG: user_of(headers) or operating_system_user()}
+
+
+@contextmanager
+def _application(
+    instance: DagsterInstance, workspace: Path, *, read_only: bool = False
+) -> Iterator[Starlette]:
+    with AttributedContext(
+        instance,
+        workspace_load_target=WorkspaceFileTarget([str(workspace)]),
+        version=__version__,
+        read_only=read_only,
+        code_server_log_level="warning",
+    ) as context:
+        yield create_app_from_workspace_process_context(context, "", POLLED_EVERY)
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5)
+    )
 
 
 async def _serve(
@@ -149,6 +222,27 @@ def _listening(port: int) -> Iterator[socket.socket]:
         raise UiError(
             f"cannot listen on port {port} ({os.strerror(error.errno or 0).lower()}): "
             "choose another one with --port"
+        ) from None
+    with listening:
+        yield listening
+
+
+@contextmanager
+def _listening_at(listen: str) -> Iterator[socket.socket]:
+    """Yield a socket at HOST:PORT or unix:PATH; the latter for this user and group only."""
+    kind, _, place = listen.rpartition(":")
+    try:
+        if kind == "unix":
+            Path(place).unlink(missing_ok=True)
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(place)
+            os.chmod(place, 0o660)
+        else:
+            listening = socket.create_server((kind, int(place)))
+    except (OSError, ValueError, OverflowError):
+        raise UiError(
+            f"cannot listen on {listen}: choose a free HOST:PORT, or unix:PATH in a folder that "
+            "this user may write to"
         ) from None
     with listening:
         yield listening

@@ -63,6 +63,7 @@ def writer(
     instance: DagsterInstance | None = None,
     *,
     checked: bool = True,
+    migrating: bool = False,
 ) -> Iterator[None]:
     """Lock the data root for writing; a run that died with the lock is reported as failed.
 
@@ -75,12 +76,13 @@ def writer(
         instance: Where a dead run is reported; None for the data root's instance.
         checked: Whether pepper and suppression list must be as recorded. Not where they are put
             back.
+        migrating: Whether the data root may have a layout that is too old to be used.
 
     Raises:
         BusyError: Another process has had the lock for longer than `wait` seconds.
         PlainError: Pepper or suppression list are not as recorded; the message says what to do.
     """
-    data_root.create()
+    data_root.create(migrating=migrating)
     if data_root.root in _LOCKED:
         yield
         return
@@ -169,7 +171,9 @@ def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | Non
 
     What is not Dagster's goes on with a storage that is damaged.
     """
-    if instance is None and not (data_root.dagster / "dagster.yaml").exists():
+    from pipelines.dagster_home import is_begun
+
+    if instance is None and not is_begun(data_root.root):
         return
     from sqlalchemy.exc import DatabaseError
 

@@ -136,6 +136,49 @@ def test_no_stage_imports_a_later_stage() -> None:
     assert wrong == []
 
 
+# Module that writes or removes files without recording them -> where; nothing of it is in lake/.
+UNRECORDED = {
+    "assets/backup/exchange.py": "the note of an exchange, in the data root",
+    "assets/backup/generations.py": "backups/, secrets/backup-keys/",
+    "assets/backup/intact_copies.py": "puts back what its folder has recorded",
+    "assets/backup/restoring.py": "requests/, secrets/",
+    "assets/erasure/emptied_deliveries.py": "requests/evidence/",
+    "assets/erasure/proof/chain_heads.py": "backups/",
+    "assets/erasure/proof/evidence.py": "requests/evidence/",
+    "assets/ingest/deliveries.py": "inbox/",
+    "assets/ingest/delivering.py": "inbox/",
+    "assets/marts/audience_export.py": "a file that the user names",
+    "assets/requests/encrypted_identity.py": "secrets/request-keys/",
+    "assets/rights/access/archive.py": "a file that the user names",
+    "assets/rights/outbound_messages.py": "outbox/",
+    "assets/rights/recipient_notices.py": "requests/notices/, outbox/",
+    "assets/rights/rectification.py": "inbox/",
+    "assets/rights/request_inbox.py": "requests/inbox/, requests/refused/",
+    "assets/rights/withdrawal.py": "inbox/",
+    "assets/rights/withheld_messages.py": "requests/, outbox/",
+    "assets/storage/secrets.py": "secrets/",
+    "assets/storage/suppression_state.py": "the suppression list, which has a record of its own",
+    "pipelines/cli/link.py": "a file that the user names",
+    "pipelines/cli/recipient_notices.py": "a file that the user names",
+    "pipelines/cli/review.py": "a file that the user names",
+    "pipelines/dagster_home.py": "dagster/",
+    "pipelines/heartbeat.py": "watch/",
+    "pipelines/notifications.py": "watch/",
+}
+
+
+def test_files_of_the_lake_are_written_by_the_functions_that_record_them() -> None:
+    """`atomic_files` is for files elsewhere, and each module that uses it says where. That nothing
+    in the lake is without a record is in tests/e2e/test_damaged_files.py.
+    """
+    writers = {f"assets.storage.atomic_files.{name}" for name in ("writing", "write_all", "remove")}
+    assert {name_of(path) for path in MODULES if writers & {*imported_modules(path)}} == {
+        *UNRECORDED
+    }
+    whole = [path for path in MODULES if "import atomic_files" in path.read_text(encoding="utf-8")]
+    assert [name_of(path) for path in whole] == ["assets/storage/recorded_files.py"]
+
+
 def test_packages_import_nothing() -> None:
     """So that the command line loads a module, not a stage."""
     packages = [path for path in MODULES if path.name == "__init__.py"]

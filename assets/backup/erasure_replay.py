@@ -22,7 +22,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.mentions.suppressed_texts import listed_in_lake
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_matching import OWN_BROWSER
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging import lake_rewrite, staged
 from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import quarantine_path
@@ -47,7 +47,7 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
     lake_rewrite.finish_removals(data_root)
     removed: Counter[str] = Counter()
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         if not suppression.prepare(data_root, connection):
             return {}
         legal_holds.stage_waiting(data_root)

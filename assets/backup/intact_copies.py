@@ -22,7 +22,7 @@ IsIntact = Callable[[IO[bytes]], bool]
 
 
 def newest_with(
-    data_root: DataRoot, folder: Path | None, wanted: Mapping[str, IsIntact]
+    data_root: DataRoot, folder: Path | None, wanted: Mapping[str, IsIntact], only: str = ""
 ) -> dict[str, str]:
     """Return the newest generation with an intact copy of each file; files without one are left
     out.
@@ -31,9 +31,11 @@ def newest_with(
         data_root: The data root.
         folder: The folder of the backups, None for its own.
         wanted: Path below the data root -> whether a copy of it is intact.
+        only: The one generation to look at; empty for all.
     """
     copies: dict[str, str] = {}
-    for generation in reversed([each.name for each in every(data_root, folder) if each.is_whole]):
+    generations = [each.name for each in every(data_root, folder) if each.is_whole]
+    for generation in [only] if only in generations else [] if only else reversed(generations):
         missing = {name: test for name, test in wanted.items() if name not in copies}
         if not missing:
             break

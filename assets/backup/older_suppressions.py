@@ -9,7 +9,6 @@ way on but a copy of the right one.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -261,5 +260,4 @@ def _note(
             for request_id, tags in certificate_binding.lost_with(data_root, older).items()
         },
     }
-    before = path.read_bytes() if path.exists() else b""
-    recorded_files.write_all({path: before + json.dumps(line, sort_keys=True).encode() + b"\n"})
+    recorded_files.append_line(path, line)

@@ -1,16 +1,17 @@
 """Making again what can be made again, and putting back what a backup has as it was recorded.
 
 Staged and quarantine are staged again from raw, if raw still has all of their records; register and
-marts are built again from staged. Raw, the ledger, requests, and what the register keeps besides
-its tables come back from the newest generation with the recorded bytes; where none has them, that
-is what is left to a person.
+marts are built again from staged. Raw, the ledger, requests, and whatever remembers what staged has
+not (`kept_files`) come back from the newest generation with the recorded bytes; where none has
+them, that is what is left to a person. Nothing is built while a memory is lost: a build would go on
+without it (`accepted_losses`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -21,17 +22,21 @@ from assets.backup.damage import Damage, record_of, vouched_for
 from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
+from assets.register import build_state
+from assets.register.corrections import WRONG
 from assets.register.pair_cache import BEFORE, COMPARED
 from assets.register.review import GREY_PAIRS
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder
-from assets.storage import recorded_files
+from assets.storage import kept_files, recorded_files
 from assets.storage.data_root import RECORDED, DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.recorded_files import SUMS, DamagedFileError, Sum
 
 # Files beside the register's tables that its build makes again.
-_BUILT = {COMPARED, BEFORE, GREY_PAIRS}
+_BUILT = {COMPARED, BEFORE, GREY_PAIRS, WRONG}
 STAGE, BUILD, RECORD, COPY, NOTHING = "stage again", "build again", "record", "put back", "-"
+READ, WAIT = "read again", "waits"
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,12 @@ class Step:
     @property
     def is_possible(self) -> bool:
         """Whether the damage can be put right here."""
-        return self.action != NOTHING
+        return self.action not in (NOTHING, WAIT)
+
+    @property
+    def loss(self) -> KeptFile | None:
+        """What is lost for good, if it is something that a build would go on without."""
+        return None if self.is_possible else kept_files.of(self.damage.path)
 
 
 def plan(data_root: DataRoot, damages: Iterable[Damage], folder: Path | None = None) -> list[Step]:
@@ -67,12 +77,15 @@ def plan(data_root: DataRoot, damages: Iterable[Damage], folder: Path | None = N
     copies = intact_copies.newest_with(data_root, folder, wanted) if wanted else {}
     if any(damage.code in ("CERT-PEPPER", "CERT-SUPPRESSION") for damage in listed):
         copies |= suppression_copies.restore_lost(data_root, folder, write=False)
-    return [
+    steps = [
         Step(damage, COPY, copies[damage.path])
         if action == NOTHING and damage.path in copies
         else Step(damage, action)
         for damage, action in actions.items()
     ]
+    if any(step.loss for step in steps):
+        return [replace(step, action=WAIT) if step.action == BUILD else step for step in steps]
+    return steps
 
 
 def _action(data_root: DataRoot, damage: Damage, damaged: set[str]) -> str:
@@ -82,6 +95,10 @@ def _action(data_root: DataRoot, damage: Damage, damaged: set[str]) -> str:
     if damage.layer in ("staged", "quarantine") and damage.delivery:
         entry = _entry(data_root, damage, damaged)
         return STAGE if entry and _has_every_record(data_root, entry, damaged) else NOTHING
+    if kept_files.of(damage.path):
+        return NOTHING
+    if damage.layer == "refused":
+        return READ
     if damage.layer in ("register", "incremental", "marts", "built") or (
         damage.layer == "lake" and name in _BUILT
     ):
@@ -131,7 +148,7 @@ def carry_out(data_root: DataRoot, steps: Iterable[Step], folder: Path | None = 
     Only under the writer's lock. Killed in between, the rest is found and done by the next call.
 
     Returns:
-        Whether register and marts are to be built again.
+        Whether register and marts are to be built again: not while a memory is lost.
     """
     done = list(steps)
     intact_copies.put_back(
@@ -153,9 +170,21 @@ def carry_out(data_root: DataRoot, steps: Iterable[Step], folder: Path | None = 
         if step.action == STAGE
     }
     lake_rewrite.stage_again(data_root, entries)
-    built = [data_root.root / step.damage.path for step in done if step.action == BUILD]
-    recorded_files.remove(*built)
-    return bool(built or entries)
+    recorded_files.remove(*(_place(data_root, step) for step in done if step.action == READ))
+    built = [_place(data_root, step) for step in done if step.action == BUILD]
+    if built:
+        # First: then the next call or refresh builds, if this one is killed.
+        build_state.invalidate(data_root)
+        recorded_files.remove(*built)
+    was_built = any((data_root.lake / "register").glob("*.parquet"))
+    is_lost = any(step.loss for step in done)
+    return not is_lost and (
+        bool(entries or built) or (was_built and not build_state.is_valid(data_root))
+    )
+
+
+def _place(data_root: DataRoot, step: Step) -> Path:
+    return data_root.root / step.damage.path
 
 
 def record_all(data_root: DataRoot) -> int:

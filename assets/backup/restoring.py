@@ -28,7 +28,7 @@ from assets.register import holds
 from assets.register.corrections import LET_GO
 from assets.requests import encrypted_identity
 from assets.retention import sweep
-from assets.storage import recorded_files, suppression_state
+from assets.storage import mart_encryption, recorded_files, suppression_state
 from assets.storage.atomic_files import remove, writing
 from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
 from assets.storage.data_root import DataRoot
@@ -39,7 +39,7 @@ from schemas.marts import MARTS
 # All statements by registrants themselves, and the records removed from raw because of them.
 _CORRECTIONS = (
     *(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")),
-    f"lake/{LET_GO}",
+    LET_GO.path,
 )
 
 
@@ -121,17 +121,19 @@ def prepare(
     remove(*suppression_state.places(new))
     shutil.rmtree(new.lake)
     new.lake.mkdir(mode=0o700)
-    _link_request_keys(data_root, new)
+    _link_keys(data_root, new)
     requests_from = _unpack_all(data_root, folder, generation, new)
     _bring_corrections(data_root, new)
     return new, requests_from, replay(new, known)
 
 
-def _link_request_keys(data_root: DataRoot, new: DataRoot) -> None:
-    """Let the new data root read open requests, which hold data; their keys are never copied."""
-    keys = encrypted_identity.keys(data_root)
-    if keys.is_dir():
-        encrypted_identity.keys(new).symlink_to(keys.resolve(), target_is_directory=True)
+def _link_keys(data_root: DataRoot, new: DataRoot) -> None:
+    """Let the new data root read open requests, which hold data, and encrypt its marts; the keys
+    are never copied.
+    """
+    for keys in (encrypted_identity.keys, mart_encryption.keys_folder):
+        if keys(data_root).is_dir():
+            keys(new).symlink_to(keys(data_root).resolve(), target_is_directory=True)
 
 
 def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: DataRoot) -> str:
@@ -164,7 +166,7 @@ def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: 
 def _record_let_go(new: DataRoot) -> None:
     """Record what was taken from elsewhere into a folder with files of the generation."""
     if (new.lake / recorded_files.SUMS).exists():
-        recorded_files.record(new.lake, [LET_GO])
+        recorded_files.record(new.lake, [LET_GO.place(new).name])
 
 
 def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
@@ -225,7 +227,8 @@ def _prove(new: DataRoot) -> None:
         if identifiers.prepare(new, connection):
             findings += identifiers.in_lake(new, connection)
             for purpose in MARTS:
-                findings += identifiers.in_mart(connection, purpose, marts.mart_path(new, purpose))
+                path = marts.mart_path(new, purpose)
+                findings += identifiers.in_mart(new, connection, purpose, path)
     for purpose in MARTS:
         findings += mart_files.check(new, marts.mart_path(new, purpose), f"marts.{purpose}")
     if findings:

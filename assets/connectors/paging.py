@@ -179,7 +179,7 @@ def pages(
         FetchError: The server reports an error, repeats itself, or finds no end.
     """
     asked: set[bytes] = set()
-    before = b""
+    received: set[bytes] = set()
     following: Request | None = request
     while following is not None:
         request = following
@@ -187,9 +187,9 @@ def pages(
         page = page_of(answer.body, keys, answer.sent_at)
         _check_no_error(page, errors)
         sent = _digest(page.records.to_pylist() if page.records is not None else [])
-        if page.count and sent == before:
+        if page.count and sent in received:
             raise FetchError("FETCH-REPEATED")
-        before = sent
+        received.add(sent)
         yield page
         asked.add(_digest([request.path, *map(str, request.fields.items())]))
         following = paging.following(request, page)

@@ -8,9 +8,10 @@ asked about, so that the subscription is what `assets.ingest.subscription` knows
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
+import pyarrow as pa
 from pydantic import Field
 
 from assets.connectors.connector import Fetching, Secret
@@ -63,7 +64,7 @@ class PopulationRegister(WebConnector):
             key = number_of(page_of(answer.body, ("muutokset",)).envelope.get(KEY))
         else:
             key = number_of(mark["key"])
-        if delivered:
+        if len(delivered):
             yield Part(
                 dataset="muutokset",
                 requests=self._asking("muutokset", delivered, {KEY: key}),
@@ -75,7 +76,7 @@ class PopulationRegister(WebConnector):
                 around=lambda received: {KEY: _reached(received), "ajanTasalla": True},
                 even_empty=True,
             )
-        if others:
+        if len(others):
             yield Part(
                 dataset="perustiedot",
                 requests=self._asking("perustiedot", others, {}),
@@ -83,15 +84,15 @@ class PopulationRegister(WebConnector):
                 records_at=("perustiedot",),
                 first=today,
                 last=today,
-                mark=lambda _: None if delivered else {"key": str(key)},
+                mark=lambda _: None if len(delivered) else {"key": str(key)},
                 around=lambda _: {"ajanTasalla": True},
             )
 
     def _asking(
-        self, path: str, codes: Sequence[str], fields: Mapping[str, object]
+        self, path: str, codes: pa.Array, fields: Mapping[str, object]
     ) -> Iterator[Request]:
         for first in range(0, len(codes), self.batch):
-            people = list(codes[first : first + self.batch])
+            people = codes.slice(first, self.batch).to_pylist()
             yield Request(path, {**fields, "hetulista": people}, "json")
 
 

@@ -12,18 +12,25 @@ from pathlib import Path
 
 from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.recorded_files import DamagedFileError
 
 Mark = Mapping[str, str]
+WATERMARKS = KeptFile(
+    "lake/fetched/*.json",
+    "up to where a connector has fetched",
+    "it fetches from the beginning; what was delivered before is recognised",
+)
 
 
 def read(data_root: DataRoot, name: str) -> Mark:
     """Return the watermark of a connector; empty before its first fetch.
 
     Raises:
-        DamagedFileError: It is not what was written.
+        DamagedFileError: It is missing, or not what was written.
     """
     path = _path(data_root, name)
+    recorded_files.check(path)
     try:
         mark = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -225,13 +225,13 @@ class WebApi:
     def _delay(self, response: httpx.Response) -> float | None:
         """Return how long the server wants to be left alone, in seconds."""
         given = response.headers.get("retry-after", "")
-        if given.isdigit():
+        if given.isdecimal():
             return float(given)
         if (moment := _moment(given)) is not None:
             # By the server's own clock, which may not be ours.
             return max(0.0, (moment - (_date(response) or self.clock.now())).total_seconds())
         for name, seconds in self.delay_headers.items():
-            if (value := response.headers.get(name, "")).isdigit():
+            if (value := response.headers.get(name, "")).isdecimal():
                 return float(value) * seconds
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,9 +21,30 @@ from schemas.declarations import declared
 from schemas.meanings import meanings_of
 from schemas.policy.loader import load_policy
 
+# Group of assets -> its section of the operator's guide.
+SECTIONS = {
+    "fetched": "connectors",
+    "inbox": "delivering-a-file-by-hand",
+    "raw": "refused-deliveries",
+    "staged": "quarantine",
+    "register": "who-is-who",
+    "built": "checks-and-what-to-do-when-one-fails",
+    "marts": "reading-a-mart",
+    "retention": "retention",
+    "policy": "notices-record-of-processing-conflicts",
+    "requests": "requests-of-registrants",
+    "erasure": "erasure",
+    "erased": "proof-and-certificates",
+    "upkeep": "the-daily-rhythm",
+    "reports": "the-dashboard",
+}
+
 
 def column_schema(
-    models: Mapping[str, type[TableModel]], layer: str, origin: Callable[[str], str]
+    models: Mapping[str, type[TableModel]],
+    layer: str,
+    origin: Callable[[str], str],
+    shared: type[TableModel] | None = None,
 ) -> dg.TableSchema:
     """Return the columns of tables: what each means and comes from, tagged with its declaration.
 
@@ -30,11 +52,16 @@ def column_schema(
         models: Prefix of the column names (empty: none) -> the table's model.
         layer: The layer that the tables belong to.
         origin: The shown name of a column -> a sentence of where it comes from.
+        shared: The columns that every table has, shown once and without a prefix.
     """
     columns = []
-    for prefix, model in models.items():
-        declarations, texts = declared(load_policy(), model, layer), meanings_of(model)
+    once = duckdb_types(shared) if shared else {}
+    for prefix, model in {**({"": shared} if shared else {}), **models}.items():
+        declarations = declared(load_policy(), model, layer)
+        texts = meanings_of(next(iter(models.values())) if model is shared else model)
         for column, kind in duckdb_types(model).items():
+            if model is not shared and column in once:
+                continue
             name = f"{prefix}.{column}" if prefix else column
             columns.append(
                 dg.TableColumn(
@@ -45,6 +72,22 @@ def column_schema(
                 )
             )
     return dg.TableSchema(columns=columns)
+
+
+def with_guide(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Return the spec with its place in the operator's guide at the end of its description.
+
+    A link, if REGISTER_GUIDE is the address at which the site of `make docs` is served; else the
+    page's path.
+    """
+    section = SECTIONS[str(spec.group_name)]
+    served = os.environ.get("REGISTER_GUIDE", "").rstrip("/")
+    guide = (
+        f"[Operator's guide]({served}/operators-guide/#{section})"
+        if served.startswith(("https://", "http://"))
+        else f"Operator's guide: {place(section)}"
+    )
+    return spec.replace_attributes(description=f"{spec.description}\n\n{guide}")
 
 
 def counts_table(

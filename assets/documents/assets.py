@@ -1,12 +1,14 @@
 """What the controller owes an account of, as checks: where policy, law and data disagree, and who
-must be informed (GDPR 14).
+must be informed (GDPR 14); and the dashboard.
 """
+
+import base64
 
 import dagster as dg
 
 from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import Today
-from assets.documents import conflicts
+from assets.documents import conflicts, dashboard
 from assets.register import information_duty
 from assets.storage.data_root import DataRoot
 from schemas.citations import cited
@@ -84,5 +86,30 @@ def nobody_overdue_to_be_informed(
     )
 
 
-ASSETS = [policy_conflicts]
+@dg.asset(
+    key=["reports", "dashboard"],
+    deps=[["register", "registrants"], ["retention", "forecast"], ["requests", "ledger"]],
+    group_name="reports",
+    kinds={"altair"},
+    owners=["team:data"],
+    description=(
+        "The register at a glance: intake, quarantine, who is who, choices on marketing, retention "
+        "forecast, requests and erasures; counts from the floor of few on. As a page to hand on: "
+        "`register report dashboard`."
+    ),
+)
+@without_values
+def dashboard_preview(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Show each part of the dashboard as a picture and its numbers."""
+    shown = {}
+    for part in dashboard.parts(data_root, today.date):
+        name = part.title.lower().replace(" ", "_")
+        picture = base64.b64encode(part.chart.encode()).decode()
+        image = f"![{part.title}](data:image/svg+xml;base64,{picture})\n\n" if picture else ""
+        table = counts_table(part.header, part.rows).value
+        shown[name] = dg.MetadataValue.md(f"{part.text}\n\n{image}{table}")
+    return dg.MaterializeResult(metadata=shown)
+
+
+ASSETS = [policy_conflicts, dashboard_preview]
 CHECKS = [nobody_overdue_to_be_informed]

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from html import escape
+from importlib.resources import files
 
 from markdown_it import MarkdownIt
+
+from assets.storage.safe_errors import PlainError
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 # Nothing is fetched and nothing runs, whatever a policy file says.
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = (
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
-    "1rem;color:#111;background:#fff}"
-    "table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #aaa;padding:.3rem "
-    ".6rem;text-align:left;vertical-align:top}"
-    "h2{margin-top:2.5rem}code{overflow-wrap:anywhere}"
-)
+STYLE = files("assets.documents").joinpath("page.css").read_text(encoding="utf-8").strip()
+"""The style of every document: on a screen, and on paper in A4."""
+# From this many columns on a table is printed across, on pages of its own.
+WIDE = 9
+
+
+class PdfError(PlainError):
+    """No PDF can be made here; the message says what to install."""
 
 
 def text(value: object) -> str:
@@ -57,3 +61,24 @@ def html(markdown: str, language: str) -> str:
         f"<title>{escape(title.replace(chr(92), ''))}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n{body}</body>\n</html>\n"
     )
+
+
+def pdf(page: str) -> bytes:
+    """Return a whole page of HTML as a tagged PDF (PDF/UA-1), in A4. Nothing is fetched for it.
+
+    Raises:
+        PdfError: The extra `pdf` or the Pango library of the system is not installed.
+    """
+    try:
+        from weasyprint import HTML  # here, because it takes seconds to import
+        from weasyprint.urls import FatalURLFetchingError, URLFetcher
+    except (ImportError, OSError):
+        raise PdfError(
+            "a PDF needs the extra `pdf` (pip install 'customer-marketing-register[pdf]') and the "
+            "system's Pango library (Debian: libpangoft2-1.0-0); the page in HTML prints as well"
+        ) from None
+    nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
+    try:
+        return bytes(HTML(string=page, url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1"))
+    except FatalURLFetchingError:
+        raise PdfError("the page refers to something outside it, which is not fetched") from None

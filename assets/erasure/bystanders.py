@@ -21,7 +21,7 @@ from assets.ingest.record_matching import PARTY, STRONG, WITH_OWN
 from assets.register.building import TABLES
 from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
@@ -81,7 +81,7 @@ def count(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, int]:
     """
     counts: Counter[str] = Counter()
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         prepare(data_root, connection, erasures)
         for entry in concerned(data_root, connection):
             if find_matched_records(data_root, connection, entry):

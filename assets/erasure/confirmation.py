@@ -21,7 +21,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, with_event
 from assets.rights import outbound_messages, withheld_messages, workflow
 from assets.rights.withheld_messages import CONFIRMATION
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 
@@ -74,7 +74,7 @@ def _retained(
     counts: Counter[tuple[str, str]] = Counter()
     until: dict[tuple[str, str], date] = {}
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         load_requests(connection, erasures)
         for entry in concerned(data_root, connection):
             if not find_matched_records(data_root, connection, entry):

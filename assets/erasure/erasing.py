@@ -38,8 +38,9 @@ from assets.register.published_tables import read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, other_requests, recipient_notices
+from assets.sources import statement_macros
 from assets.sources.all_sources import SOURCES
-from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
+from assets.sources.source import NEVER_GIVEN
 from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import staged_folder
@@ -109,7 +110,7 @@ def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str
     removed: Counter[str] = Counter()
     asked = _loaded(data_root, request_ids)
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         load_requests(connection, asked)
         for entry in concerned(data_root, connection):
             if find_matched_records(data_root, connection, entry):
@@ -194,7 +195,7 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
     """
     left = 0
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         load_requests(connection, _loaded(data_root, request_ids))
         for entry in concerned(data_root, connection):
             if find_matched_records(data_root, connection, entry):

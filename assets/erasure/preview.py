@@ -22,12 +22,13 @@ from assets.register.published_tables import read_register
 from assets.requests.ledger import Request
 from assets.rights.recipient_notices import KEYS, REACHED
 from assets.rights.registrant_identifiers import MEANT
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.queries import count
-from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import parquet
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
@@ -76,7 +77,7 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
     effects.active_contracts = guarded.active_contracts
     effects.warnings, effects.undecided = guarded.warnings(), list(guarded.undecided)
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         create_keyed_hash(data_root, connection)
         bystanders.prepare(data_root, connection, [request])
         connection.execute(
@@ -156,7 +157,7 @@ def _count_marts(
     for mart, models in MARTS.items():
         if not mart_path(data_root, mart).exists():
             continue
-        connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
+        attach(data_root, connection, mart_path(data_root, mart), "published")
         try:
             for model in models:
                 for column, mine in KEYS.items():

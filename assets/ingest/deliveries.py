@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from assets.sources.source import Dataset, Source
 from assets.storage import recorded_files
-from assets.storage.atomic_files import remove, writing
+from assets.storage.atomic_files import remove
 from assets.storage.data_root import DataRoot, delivery_day
 from assets.storage.recorded_files import DamagedFileError
 from assets.storage.secrets import pepper
@@ -59,6 +59,7 @@ class Entry:
 
     Attributes:
         removing: While records are being removed, the count that they move to.
+        removed: The first and the last of each run of their record numbers, until all are removed.
         corrects: The id of the delivery of the same bytes that this one replaces, because its
             manifest declared them wrongly.
         missing_columns: The declared columns that the file does not have; None when it has no
@@ -89,6 +90,7 @@ class Entry:
     codes: dict[str, int] | None = None
     staged_with: str = ""
     removing: str = ""
+    removed: list[list[int]] | None = None
     encoding: str = ""
     corrects: str = ""
     missing_columns: list[str] | None = None
@@ -196,8 +198,8 @@ def _notes(data_root: DataRoot) -> Path:
 
 def refuse(data_root: DataRoot, item: Waiting, refusal: RefusedDeliveryError) -> None:
     """Record why a delivery was refused, so that it is not read again until it is redelivered."""
-    with writing(_notes(data_root) / _note_name(item)) as unfinished:
-        unfinished.write_text(json.dumps({"why": str(refusal)}))
+    note = _notes(data_root) / _note_name(item)
+    recorded_files.write_all({note: json.dumps({"why": str(refusal)}).encode()})
 
 
 def refused(data_root: DataRoot, item: Waiting) -> str | None:
@@ -210,7 +212,7 @@ def _why(note: str) -> str | None:
     try:
         with open(note, "rb") as file:  # noqa: PTH123
             return str(json.loads(file.read())["why"])
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

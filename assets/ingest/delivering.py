@@ -172,6 +172,33 @@ def place(
     return before
 
 
+def put(
+    data_root: DataRoot,
+    source: str,
+    dataset: str,
+    data: bytes,
+    *,
+    records: int,
+    day: date,
+    purpose: str,
+) -> str:
+    """Put a delivery of our own making into the inbox, in UTF-8; return its SHA-256."""
+    with unfinished(data_root, source) as content:
+        content.write_bytes(data)
+        manifest = describe(
+            content,
+            dataset=dataset,
+            encoding="utf-8",
+            first=day,
+            last=day,
+            purpose=purpose,
+            purposes=data_root.policy.purposes,
+            records=records,
+        )
+        place(data_root, source, str(day), content, manifest)
+    return manifest.sha256
+
+
 def _path(data_root: DataRoot, source: str, day: str, name: str, manifest: Manifest) -> Path:
     return data_root.inbox / source / day / f"{manifest.sha256[:20]}{ending(name)}"
 

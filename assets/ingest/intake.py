@@ -22,9 +22,10 @@ from assets.ingest.mentions import suppressed_texts
 from assets.ingest.raw_files import IDENTIFIED, RAW_RECORDS
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
+from assets.sources import statement_macros
 from assets.sources.all_sources import AUTHORITIES
 from assets.sources.formats import Csv
-from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset
+from assets.sources.source import NEVER_GIVEN, Dataset
 from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema
 from schemas.raw import Raw
@@ -63,8 +64,7 @@ class Intake:
             batches: As `file_formats.reading.records` returns them.
             before: Deliveries of the same bytes from which retention has removed records.
         """
-        connection.execute(STATEMENT_MACROS)
-        connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{self.day}'")
+        statement_macros.create(connection, self.day)
         self.suppressing = suppression.prepare(self.data_root, connection)
         if self.suppressing:
             suppressed_texts.prepare(self.data_root, connection)

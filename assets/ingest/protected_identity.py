@@ -12,6 +12,7 @@ from __future__ import annotations
 import duckdb
 
 from assets.ingest.record_matching import STRONG
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
@@ -49,6 +50,7 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
     paths = [
         data_root.register(table) for table in ("registrants", "identifiers", "contact_points")
     ]
+    recorded_files.check(*paths, once=True)
     if not all(path.exists() for path in paths):
         return False
     registrants, identifiers, contact_points = (parquet(path) for path in paths)

@@ -13,24 +13,28 @@ with those of the suppression list.
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
-from schemas.columns import duckdb_columns
+from schemas.columns import duckdb_types
 from schemas.eligibility import channels, concerned
 from schemas.refusals import LASTING, LastingRefusals
 from schemas.staged import CHOICE_PURPOSES
 from schemas.vocabulary import CHANNELS
 
-LIST = "refusals.parquet"
+REFUSALS = KeptFile(
+    "requests/refusals.parquet",
+    "what people who have left or were erased had refused",
+    "somebody who comes back counts as never having refused",
+    duckdb_types(LastingRefusals),
+)
 REFUSAL_HASH = "keyed_hash('refusal|' || {0})"
 """SQL: the hash of an identifier or contact point, as `<type>:<canonical value>`."""
 ASKED_FOR = ("direct_marketing", "targeted_advertising", "analytics")
@@ -48,20 +52,10 @@ REFUSED_USE = Relation(
 )
 
 
-def path(data_root: DataRoot) -> Path:
-    """Return where the refusals are."""
-    return data_root.requests / LIST
-
-
 def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> int:
     """Make `lasting_refusals` and the macro `keyed_hash`; return the number of rows."""
     create_keyed_hash(data_root, connection)
-    file = path(data_root)
-    connection.execute(
-        f"CREATE OR REPLACE TABLE lasting_refusals AS SELECT * FROM {parquet(file)}"
-        if file.exists()
-        else f"CREATE OR REPLACE TABLE lasting_refusals ({duckdb_columns(LastingRefusals)})"
-    )
+    connection.execute(f"CREATE OR REPLACE TABLE lasting_refusals AS {REFUSALS.rows(data_root)}")
     return count(connection, "SELECT count(*) FROM lasting_refusals")
 
 

@@ -20,6 +20,7 @@ from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
+ASKED_AT_ONCE = 500_000
 _CODES = """SELECT DISTINCT unnest(list_filter(identifiers,
     lambda named: starts_with(named, 'identity_code:'))) AS identifier FROM {0}"""
 _CODE = "'identity_code:' || {0}"
@@ -115,7 +116,7 @@ def only_known(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Tabl
     return rows.filter(pc.is_in(rows["record_no"], value_set=kept.combine_chunks()))
 
 
-def subscribed(data_root: DataRoot, source: str) -> tuple[list[str], list[str]]:
+def subscribed(data_root: DataRoot, source: str) -> tuple[pa.Array, pa.Array]:
     """Return the identity codes of people that other sources deliver, and this one is to.
 
     The list is made when it is needed and stored nowhere: who comes with another source is on it
@@ -135,21 +136,26 @@ def subscribed(data_root: DataRoot, source: str) -> tuple[list[str], list[str]]:
     with connect(data_root) as connection:
         prepare(data_root, connection, source)
         rows = connection.execute(
-            f"""SELECT identifier, identifier IN ({" UNION ALL ".join(own)})
+            f"""SELECT identifier, substr(identifier, strlen('identity_code:') + 1) AS code,
+                identifier IN ({" UNION ALL ".join(own)}) AS delivered
             FROM known_codes
             WHERE regexp_full_match(identifier, 'identity_code:{_FINNISH}')
             ORDER BY identifier"""
-        ).fetchall()
-    erased = suppression.erased_among(data_root, [identifier for identifier, _ in rows])
-    delivered, others = (
-        [
-            identifier.removeprefix("identity_code:")
-            for identifier, is_delivered in rows
-            if is_delivered == wanted and identifier not in erased
-        ]
-        for wanted in (True, False)
+        ).to_arrow_table()
+    parts = rows.select(["identifier"]).to_batches(max_chunksize=ASKED_AT_ONCE)
+    erased = {
+        identifier
+        for part in parts
+        for identifier in suppression.erased_among(data_root, part["identifier"].to_pylist())
+    }
+    rows = rows.filter(
+        pc.invert(pc.is_in(rows["identifier"], value_set=pa.array(sorted(erased), pa.string())))
     )
-    return delivered, others
+    delivered = pc.fill_null(rows["delivered"], fill_value=False)
+    return (
+        rows["code"].filter(delivered).combine_chunks(),
+        rows["code"].filter(pc.invert(delivered)).combine_chunks(),
+    )
 
 
 def business_ids(data_root: DataRoot) -> list[str]:

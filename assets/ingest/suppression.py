@@ -28,7 +28,7 @@ import duckdb
 
 from assets.ingest.record_matching import KNOWN_TO_REGISTER, STRONG, WITH_OWN, find_matches
 from assets.requests import ledger
-from assets.storage import suppression_state
+from assets.storage import recorded_files, suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_rows
 from assets.storage.queries import count
@@ -81,7 +81,7 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     """Make the views `known_to_register(identifier)`, the strong identifiers of registrants, and
     `known_browsers(cookie)`, the cookies of those who have an account on the website.
     """
-    known = data_root.register("identifiers")
+    recorded_files.check(known := data_root.register("identifiers"), once=True)
     query = (
         f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
         if known.exists()

@@ -13,6 +13,7 @@ from assets.register import disclosures
 from assets.storage import recorded_files
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import opened
 from assets.storage.safe_errors import PlainError
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
@@ -80,10 +81,10 @@ def export(data_root: DataRoot, purpose: str, recipient: str, out: Path, today: 
         raise ExportError("the folder of the file to write does not exist: make it first")
     recorded_files.check(mart_path(data_root, purpose), once=True)
     rows = 0
-    with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
+    with opened(data_root, mart_path(data_root, purpose)) as connection:
         disclosures.note(data_root, purpose, recipient, _keys(connection, purpose), today)
     with (
-        duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection,
+        opened(data_root, mart_path(data_root, purpose)) as connection,
         writing(out) as unfinished,
         unfinished.open("w", newline="") as file,
     ):

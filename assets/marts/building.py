@@ -23,8 +23,9 @@ from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.published_tables import read_register
 from assets.storage import recorded_files
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach_new, opened
+from assets.storage.mart_readers import give
 from assets.storage.queries import count
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
@@ -58,20 +59,20 @@ def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with (
         connect(data_root) as connection,
-        writing(candidate_path(data_root, purpose)) as unfinished,
+        recorded_files.writing(candidate_path(data_root, purpose)) as unfinished,
     ):
         create_keyed_hash(data_root, connection)
         over_register(data_root, connection, purpose, today)
         # One checkpoint, at the end: an earlier one would leave a header that leads to tables,
         # which the proof of erasure reports as a change in place.
         connection.execute("SET checkpoint_threshold = '1TB'")
-        connection.execute(f"ATTACH {literal(unfinished)} AS mart")
+        attach_new(data_root, connection, unfinished, "mart", purpose)
         for model in MARTS[purpose]:
             filled[table_name(model)] = _fill(
                 connection, model, QUERIES[purpose][table_name(model)]
             )
         _describe(data_root, connection, purpose, today)
-        connection.execute("DETACH mart")
+        connection.execute("DETACH mart; RESET checkpoint_threshold")
     build_state.note_mart_made(data_root, purpose)
     return filled
 
@@ -142,7 +143,7 @@ def check(data_root: DataRoot, purpose: str) -> dict[str, int]:
 
     Undeclared tables or columns of the file count as MART-UNDECLARED.
     """
-    with duckdb.connect(str(candidate_path(data_root, purpose)), read_only=True) as connection:
+    with opened(data_root, candidate_path(data_root, purpose)) as connection:
         return _check(data_root, connection, purpose)
 
 
@@ -219,7 +220,7 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
     if not candidate.exists() and published.exists():
         return rows(data_root, purpose)
-    with duckdb.connect(str(candidate), read_only=True) as connection:
+    with opened(data_root, candidate) as connection:
         failed = _check(data_root, connection, purpose)
         counts = _rows(connection, purpose)
     if found := reidentified(data_root, purpose):
@@ -227,6 +228,7 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     if failed:
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
+    give(data_root, purpose, candidate)
     recorded_files.move(candidate, published)
     build_state.note_published(data_root, purpose)
     return counts
@@ -234,7 +236,7 @@ def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
 
 def rows(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Return rows per table of the published mart."""
-    with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
+    with opened(data_root, mart_path(data_root, purpose)) as connection:
         return _rows(connection, purpose)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from assets.marts.comparable_columns import KEYS, REGISTRANTS, key
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.queries import count
-from assets.storage.quoting import literal
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, categories, duckdb_types, table_name
 from schemas.marts import MARTS
@@ -38,8 +38,8 @@ def small_differences(
     """
     floor = data_root.policy.profiles.segment_floor
     with connect(data_root) as connection:
-        connection.execute(f"ATTACH {literal(earlier)} AS earlier (READ_ONLY)")
-        connection.execute(f"ATTACH {literal(later)} AS later (READ_ONLY)")
+        attach(data_root, connection, earlier, "earlier", purpose)
+        attach(data_root, connection, later, "later", purpose)
         differing = {
             table_name(model): count(
                 connection,

@@ -16,7 +16,7 @@ from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path, over_register
 from assets.marts.profiles import WITHHELD, subjects
 from assets.storage.data_root import DataRoot
-from assets.storage.quoting import literal
+from assets.storage.mart_encryption import attach
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import table_name
@@ -59,7 +59,7 @@ def profile(data_root: DataRoot, registrant_id: str) -> list[Value] | None:
         )
     with connect(data_root) as connection:
         create_keyed_hash(data_root, connection)
-        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
+        attach(data_root, connection, path, "mart", "analytics")
         over_register(
             data_root, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
         )
@@ -102,7 +102,7 @@ def sizes(data_root: DataRoot, path: Path) -> tuple[list[tuple[str, str, int]], 
         path: The mart's file.
     """
     with connect(data_root) as connection:
-        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
+        attach(data_root, connection, path, "mart", "analytics")
         segments = connection.execute(
             """SELECT attribute, value, registrants
             FROM mart.segments

@@ -29,8 +29,8 @@ import duckdb
 from assets.marts import comparable_columns
 from assets.marts.comparable_columns import REGISTRANTS, Column, Pair
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.queries import count
-from assets.storage.quoting import literal
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.marts import MARTS
@@ -97,14 +97,14 @@ def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> lis
         connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
         ours = [
             (table, people)
-            for table in _attached(connection, purpose, files[purpose])
+            for table in _attached(data_root, connection, purpose, files[purpose])
             if (people := _fewest_people(connection, table))
         ]
         theirs = [
             (table, _most_rows(connection, table))
             for mart in files
             if ours and mart != purpose
-            for table in _attached(connection, mart, files[mart])
+            for table in _attached(data_root, connection, mart, files[mart])
         ]
         return [
             match
@@ -115,8 +115,10 @@ def matches(data_root: DataRoot, purpose: str, files: Mapping[str, Path]) -> lis
         ]
 
 
-def _attached(connection: duckdb.DuckDBPyConnection, mart: str, path: Path) -> list[_Table]:
-    connection.execute(f'ATTACH {literal(path)} AS "{mart}" (READ_ONLY)')
+def _attached(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mart: str, path: Path
+) -> list[_Table]:
+    attach(data_root, connection, path, mart, mart)
     return [_table(mart, model) for model in MARTS[mart]]
 
 

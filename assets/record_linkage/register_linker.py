@@ -333,11 +333,12 @@ class RegisterLinker:
             JOIN members AS r ON l.part = r.part AND l.id < r.id AND l.node <> r.node
             ANTI JOIN linkage_pairs AS known ON known.one = l.id AND known.other = r.id"""
         )
-        self._compare("linkage_uncompared", "linkage_compared_late")
-        self._score("linkage_compared_late", "linkage_late")
-        run("INSERT INTO linkage_pairs FROM linkage_late")
-        for table in ("linkage_uncompared", "linkage_compared_late", "linkage_late"):
-            run(f"DROP TABLE {table}")
+        if count(self.connection, "SELECT count(*) FROM linkage_uncompared"):
+            self._compare("linkage_uncompared", "linkage_compared_late")
+            self._score("linkage_compared_late", "linkage_late")
+            run("INSERT INTO linkage_pairs FROM linkage_late")
+            run("DROP TABLE linkage_compared_late; DROP TABLE linkage_late")
+        run("DROP TABLE linkage_uncompared")
 
     def _compare(self, pairs: str, into: str) -> None:
         """Make `into(one, other, passes, pattern, rare_personal, rare_shared)`.
@@ -361,12 +362,15 @@ class RegisterLinker:
             FROM linkage_stamped ANTI JOIN linkage_pair_cache USING (one, other, stamp)"""
         )
         run("INSERT INTO linkage_used SELECT one, other, stamp FROM linkage_stamped")
-        run(
-            f"""INSERT INTO linkage_pair_cache
-            SELECT one, other, linkage_uncached.stamp, {self.pair_rules.cached_pattern()}
-            FROM linkage_uncached
-            {records}"""
-        )
+        uncached = count(self.connection, "SELECT count(*) FROM linkage_uncached")
+        if uncached:
+            run(
+                f"""INSERT INTO linkage_pair_cache
+                SELECT one, other, linkage_uncached.stamp, {self.pair_rules.cached_pattern()}
+                FROM linkage_uncached
+                {records}"""
+            )
+        self.compared += uncached
         shares = "".join(
             f",\n                    greatest(ls.{name}_share, rs.{name}_share) AS {name}_share"
             for name in fields.share_columns(self.fields)
@@ -391,7 +395,6 @@ class RegisterLinker:
                 JOIN linkage_pair_cache USING (one, other, stamp)
                 {scoring.BOTH_SHARES})"""
         )
-        self.compared += count(self.connection, "SELECT count(*) FROM linkage_uncached")
         run("DROP TABLE linkage_stamped; DROP TABLE linkage_uncached")
 
     def _score(self, compared: str, into: str) -> None:

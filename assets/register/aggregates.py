@@ -16,7 +16,7 @@ import duckdb
 
 from assets.register.clocks import local_day, over, visits_are_over
 from assets.storage.data_root import DataRoot
-from assets.storage.quoting import parquet
+from assets.storage.kept_files import KeptFile
 from assets.storage.relations import Relation, Scope
 from schemas.columns import TableModel, duckdb_types, table_name
 from schemas.policy.model import Policy
@@ -36,7 +36,8 @@ class Aggregate:
         details: The columns that are merged where few share a value.
         counted: The column of the number.
         applies_to: The retention rule of what is counted.
-        earlier: Relation of the counts of the last build.
+        kept: The file of the counts of the last build.
+        earlier: Relation of these counts.
         counts: Relation of the counts of the months that are not closed.
         result: Relation that is written.
     """
@@ -46,6 +47,7 @@ class Aggregate:
     details: tuple[str, str]
     counted: str
     applies_to: AppliesTo
+    kept: KeptFile
     earlier: Relation
     counts: Relation
     result: Relation
@@ -60,6 +62,12 @@ def _aggregate(
     *reads: str,
 ) -> Aggregate:
     columns, name = duckdb_types(model), table_name(model)
+    kept = KeptFile(
+        f"lake/register/{name}.parquet",
+        f"the {counted} of months of which all {counted} have been deleted",
+        f"only {counted} that are still staged are counted",
+        columns,
+    )
     earlier = Relation(
         name=f"earlier_{name}",
         summary=f"The counts of {counted} of the last build.",
@@ -80,7 +88,7 @@ def _aggregate(
         scope=Scope.GLOBAL,
         merge="Made of the merged counts, as small ones are merged over all shards.",
     )
-    return Aggregate(model, month, details, counted, applies_to, earlier, counts, result)
+    return Aggregate(model, month, details, counted, applies_to, kept, earlier, counts, result)
 
 
 VISITS = _aggregate(
@@ -139,12 +147,7 @@ def _count(
     today: date,
 ) -> None:
     """Make the relations of one aggregate, of the month and details of each thing counted."""
-    path = data_root.register(table_name(aggregate.model))
-    connection.execute(
-        aggregate.earlier.create_table(f"SELECT * FROM {parquet(path)}")
-        if path.exists()
-        else aggregate.earlier.create_empty()
-    )
+    connection.execute(aggregate.earlier.create_table(aggregate.kept.rows(data_root)))
     month, counted, earlier = aggregate.month, aggregate.counted, aggregate.earlier.name
     details = ", ".join(aggregate.details)
     known = ", ".join(f"coalesce({name}, '{MERGED}') AS {name}" for name in aggregate.details)

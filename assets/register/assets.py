@@ -45,11 +45,11 @@ def _lineage(table: str) -> dg.TableColumnLineage:
         {
             column: [
                 dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged}.{stated}")
-                for staged, stated, filling in found
+                for staged, stated, filling in read
                 for source in filling
             ]
-            for column, found in column_origins.origins()[table].items()
-            if found
+            for column, read in column_origins.origins()[table].items()
+            if read
         }
     )
 

@@ -10,21 +10,27 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from assets.storage.data_root import DataRoot
-from assets.storage.recorded_files import check, writing
+from assets.storage.recorded_files import check, fault, remove, writing
 
 STATE = "built.json"
 CHECKS = ("register", "nobody_erased")
 """The groups of blocking checks on the register that mark themselves as passed."""
 
 
+def path(data_root: DataRoot) -> Path:
+    """Return where the state is."""
+    return data_root.lake / "register" / STATE
+
+
 def read(data_root: DataRoot) -> dict[str, Any]:
     """The state of the last build; empty when there was none."""
-    path = data_root.lake / "register" / STATE
-    check(path)
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    file = path(data_root)
+    check(file)
+    return dict(json.loads(file.read_text())) if file.exists() else {}
 
 
 def note_built(data_root: DataRoot, **noted: Any) -> None:
@@ -41,6 +47,19 @@ def change(data_root: DataRoot, **noted: Any) -> None:
     state = read(data_root)
     if state:
         _write(data_root, {**state, **noted})
+
+
+def invalidate(data_root: DataRoot) -> None:
+    """Record that the register is to be built again: as of the same day, if that is known."""
+    if fault(path(data_root)):
+        remove(path(data_root))
+    else:
+        change(data_root, inputs="")
+
+
+def is_valid(data_root: DataRoot) -> bool:
+    """Return whether there is a build, and nothing that it made was removed since."""
+    return bool(read(data_root).get("inputs"))
 
 
 def note_passed(data_root: DataRoot, check: str) -> None:
@@ -78,5 +97,5 @@ def is_published(data_root: DataRoot, purposes: Iterable[str]) -> bool:
 
 
 def _write(data_root: DataRoot, state: dict[str, Any]) -> None:
-    with writing(data_root.lake / "register" / STATE) as unfinished:
+    with writing(path(data_root)) as unfinished:
         unfinished.write_text(json.dumps(state, sort_keys=True))

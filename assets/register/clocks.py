@@ -16,10 +16,22 @@ from datetime import date, timedelta
 import duckdb
 
 from assets.register.holds import unless_on_hold
+from assets.register.published_tables import read_register
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from assets.storage.relations import Relation, Scope
 from schemas.activities import ACTIVITIES, Activity
+from schemas.columns import table_name
 from schemas.policy import retention_constraints as law
 from schemas.policy.model import Period, Policy
+from schemas.register import (
+    AddressHistory,
+    ContactPointHistory,
+    Membership,
+    NameHistory,
+    RegistrantContracts,
+)
+from schemas.staged import Contracts, Identifiers
 from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo
 
@@ -50,6 +62,14 @@ CONTRACT_ENDINGS = Relation(
     summary="The day on which each contract was first stated as ended, since it was last active.",
     columns={"contract_number": "VARCHAR", "first_stated_on": "DATE"},
     reads=("staged_contracts",),
+    scope=Scope.COMPONENT,
+)
+FOLLOWING_ACCOUNTS = Relation(
+    name="following_accounts",
+    summary="Registrants that are only the account of contracts that name another registrant: they "
+    "leave with that one.",
+    columns={"registrant_id": "VARCHAR"},
+    reads=("contract_parties", "registrant_contracts", "membership", "people"),
     scope=Scope.COMPONENT,
 )
 
@@ -277,6 +297,46 @@ def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
             GROUP BY party"""
         )
     )
+
+
+def following_accounts(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: str = "registrant_contracts",
+    described: str = "SELECT registrant_id FROM people JOIN membership USING (person_key)",
+) -> None:
+    """Make `following_accounts`.
+
+    Args:
+        connection: Has what `party_ends` makes, and `membership`.
+        contracts: The table of contracts by registrant.
+        described: A query of the registrants that are known by more than a number.
+    """
+    connection.execute(
+        FOLLOWING_ACCOUNTS.create_table(
+            f"""SELECT DISTINCT account.registrant_id
+            FROM contract_parties
+            JOIN membership AS account ON account.person_key = party
+            JOIN {contracts} AS named USING (contract_number)
+            WHERE named.registrant_id <> account.registrant_id
+                AND account.registrant_id NOT IN ({described})
+                AND account.registrant_id NOT IN (
+                    SELECT registrant_id FROM {contracts} WHERE registrant_id IS NOT NULL)"""
+        )
+    )
+
+
+def published_following_accounts(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Make `following_accounts` by the register as last built."""
+    for model in (Contracts, Identifiers):
+        create_staged_view(data_root, connection, model)
+    party_ends(connection, "")
+    described = (NameHistory, AddressHistory, ContactPointHistory)
+    for table in (Membership, RegistrantContracts, *described):
+        read_register(data_root, connection, table_name(table), table)
+    names = " UNION ".join(f"SELECT registrant_id FROM {table_name(each)}" for each in described)
+    following_accounts(connection, table_name(RegistrantContracts), names)
 
 
 _FIRST_SEEN = """(SELECT visitor_id, min(started_at) AS started_at,

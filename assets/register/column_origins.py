@@ -31,10 +31,10 @@ def origins() -> dict[str, dict[str, list[Origin]]]:
 
 def described(table: str, column: str) -> str:
     """Return a sentence of the staged columns, and the sources, that a column comes from."""
-    found = origins().get(table, {}).get(column, [])
-    if not found:
+    read = origins().get(table, {}).get(column, [])
+    if not read:
         return "Computed when the register is built."
-    columns = list(dict.fromkeys(f"{staged}.{stated}" for staged, stated, _ in found))
+    columns = list(dict.fromkeys(f"{staged}.{stated}" for staged, stated, _ in read))
     return f"From {', '.join(columns)} of {', '.join(sources([(table, column)]))}."
 
 

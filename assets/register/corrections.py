@@ -18,6 +18,7 @@ import duckdb
 
 from assets.register.clocks import due, local_day
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
@@ -31,9 +32,13 @@ from schemas.vocabulary import RECTIFIABLE
 
 # Where the records with an expired value are: for the sweep. Ids and hashes only.
 WRONG = "rectified.parquet"
-# Records that were removed from raw: by what they are about and the hash of their text, so that
-# their repetitions go as well.
-LET_GO = "let_go.parquet"
+# By what they are about and the hash of their text, so that their repetitions go as well.
+LET_GO = KeptFile(
+    "lake/let_go.parquet",
+    "which records were removed from raw because of a corrected value",
+    "a repetition of one stays in raw",
+    {"source": "VARCHAR", "record_key": "VARCHAR", "content": "VARCHAR"},
+)
 FORM = """CASE {0} WHEN 'email' THEN email_canonical({1}) WHEN 'phone' THEN phone_canonical({1})
     ELSE lower(trim({1})) END"""
 TOKEN = "keyed_hash('rectified|' || {0} || '|' || " + FORM + ")"
@@ -193,12 +198,9 @@ def _forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
 
     Their registrant has left, or has been erased.
     """
-    path = data_root.lake / LET_GO
-    if not path.exists():
+    if not LET_GO.exists(data_root):
         return
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE removed_records AS SELECT * FROM {parquet(path)}"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE removed_records AS {LET_GO.rows(data_root)}")
     sources = [
         source
         for (source,) in connection.execute(
@@ -216,9 +218,9 @@ def _forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
     )
     if count(connection, f"SELECT count(*) FROM ({staged})"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_still AS {staged}")
-        copy_parquet(connection, "SELECT * FROM staged_still ORDER BY ALL", path)
+        copy_parquet(connection, "SELECT * FROM staged_still ORDER BY ALL", LET_GO.place(data_root))
     else:
-        remove(path)
+        remove(LET_GO.place(data_root))
 
 
 def _requested(connection: duckdb.DuckDBPyConnection) -> None:

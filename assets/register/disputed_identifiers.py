@@ -15,6 +15,7 @@ from assets.register.linkage_configuration import (
     MANY_PEOPLE,
     PEOPLE_DIFFER,
 )
+from assets.storage.queries import count
 from assets.storage.relations import Relation, Scope
 
 _NUMBERS = ("customer_number", "contact_id", "user_id")
@@ -100,6 +101,8 @@ def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
             FROM shared_values WHERE of_several AND reason IS NULL) AS undecided USING (value)
         WHERE type = '{kind}'"""
     )
+    if not count(connection, "SELECT count(*) FROM cohorts"):
+        return
     run(
         f"""CREATE OR REPLACE TEMP TABLE differing_cohorts AS
         WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),

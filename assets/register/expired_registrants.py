@@ -20,19 +20,25 @@ from assets.register.clocks import (
     clocked,
     code,
     due,
+    following_accounts,
     party_ends,
 )
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import create_keyed_hash
 from schemas.activities import ACTIVITIES
 from schemas.policy.model import Policy
 from schemas.retention import Expired, ExpiredRegistrants
 
-EXPIRED_COOKIES = "expired_cookies.parquet"
+EXPIRED_COOKIES = KeptFile(
+    "lake/expired_cookies.parquet",
+    "which cookies have expired",
+    "a cookie whose first visit was deleted counts from the first visit that is left",
+    {"token": "VARCHAR"},
+)
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
 # Each row of these is of one source person alone: without that person, the others' rows are what
 # they would have been.
@@ -125,7 +131,7 @@ REGISTRANT_CLOCKS = Relation(
     name="registrant_clocks",
     summary="When the time of each registrant without an open contract began, and when it ends.",
     columns=_CLOCK,
-    reads=("contract_ends", "membership", "registrant_state"),
+    reads=("contract_ends", "membership", "registrant_state", "following_accounts"),
     scope=Scope.COMPONENT,
 )
 EXPIRING_REGISTRANTS = Relation(
@@ -149,14 +155,7 @@ columns of the register's `registrants`.
 def load_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `expired_cookie_hashes`, so that a cookie stays expired without its first visit."""
     create_keyed_hash(data_root, connection)
-    path = data_root.lake / EXPIRED_COOKIES
-    connection.execute(
-        EXPIRED_COOKIE_HASHES.create_table(
-            f"SELECT token FROM {parquet(path)}"
-            if path.exists()
-            else "SELECT NULL::VARCHAR AS token WHERE false"
-        )
-    )
+    connection.execute(EXPIRED_COOKIE_HASHES.create_table(EXPIRED_COOKIES.rows(data_root)))
 
 
 def write_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
@@ -167,7 +166,7 @@ def write_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnec
         UNION
         SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie'
         ORDER BY token""",
-        data_root.lake / EXPIRED_COOKIES,
+        EXPIRED_COOKIES.place(data_root),
     )
 
 
@@ -299,8 +298,10 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
 
     A registrant stays while the end of the last contract, or the last active contact, is recent
     enough (for want of both: the first record). Of a deceased person the clock starts at death, or
-    without its date on the day on which the death was first stated.
+    without its date on the day on which the death was first stated. An account of which only the
+    number is known leaves with the registrant that its contracts name.
     """
+    following_accounts(connection)
     customers, prospects = (
         (code(policy, rule), due(policy, rule, "started")) for rule in ("customers", "prospects")
     )
@@ -314,6 +315,7 @@ def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
                     {STARTED} AS started
                 FROM registrant_state
                 LEFT JOIN customers USING (registrant_id)
+                ANTI JOIN following_accounts USING (registrant_id)
                 WHERE NOT has_open_contract)
             SELECT registrant_id, started,
                 CASE WHEN was_customer THEN '{customers[0]}' ELSE '{prospects[0]}' END AS rule,

@@ -31,9 +31,9 @@ from datetime import date
 import duckdb
 
 from assets.ingest.record_matching import DECISIVE
-from assets.register.published_tables import read_register
-from assets.requests import encrypted_identity, holds, ledger
-from assets.sources.source import STATEMENT_MACROS
+from assets.register.published_tables import LAST_MEMBERSHIP, read_register
+from assets.requests import holds, ledger
+from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
@@ -157,11 +157,14 @@ def in_force(data_root: DataRoot, today: date) -> list[HoldInForce]:
 
 def unreadable(data_root: DataRoot, today: date) -> list[str]:
     """Return the ids of the holds in force, and of the open requests that hold, without
-    a key. Opens none.
+    a key that opens them.
     """
-    return [
-        name for name in _names(data_root, today) if not encrypted_identity.has_key(data_root, name)
-    ]
+    names = _names(data_root, today)
+    if not names:
+        return []
+    lost = {hold.hold_id for hold in holds.every(data_root) if hold.without_key}
+    lost |= {request.request_id for request in ledger.every(data_root) if request.without_key}
+    return [name for name in names if name in lost]
 
 
 def open_requests(data_root: DataRoot) -> list[tuple[str, str]]:
@@ -222,7 +225,7 @@ def _holds(request: ledger.Request) -> bool:
 
 def fingerprint(data_root: DataRoot, today: date) -> str:
     """Return a hash of which holds and requests hold on the day, which erasures wait, and which of
-    them can be read, without opening any.
+    them can be read.
     """
     waiting = [
         request.request_id for request in ledger.every(data_root, opened=False) if _waits(request)
@@ -355,12 +358,9 @@ def _read_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) 
     nothing = """SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier,
         NULL::VARCHAR AS person_key WHERE false"""
     connection.execute(IDENTIFIED_BEFORE.create_view(" UNION ALL ".join(queries) or nothing))
-    membership = data_root.register("membership")
     connection.execute(
         MEMBERS_BEFORE.create_view(
-            f"SELECT registrant_id, person_key FROM {parquet(membership)}"
-            if membership.exists()
-            else "SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS person_key WHERE false"
+            f"SELECT registrant_id, person_key FROM ({LAST_MEMBERSHIP.rows(data_root)})"
         )
     )
 
@@ -386,7 +386,7 @@ def find_registrants(connection: duckdb.DuckDBPyConnection) -> None:
 
 def find_published(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `persons_on_hold` and `registrants_on_hold`, by the register as last built."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     read_register(data_root, connection, "membership", Membership)
     create_staged_view(data_root, connection, MarketingChoices)
     load(data_root, connection, today)

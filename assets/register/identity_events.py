@@ -12,13 +12,19 @@ from datetime import date
 
 import duckdb
 
+from assets.register.published_tables import LAST_MEMBERSHIP
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
-from assets.storage.quoting import parquet
-from schemas.columns import duckdb_columns
+from schemas.columns import duckdb_types
 from schemas.register import IdentityEvents
 
-EVENTS = "identity_events.parquet"
+EVENTS = KeptFile(
+    "lake/identity_events.parquet",
+    "which earlier ids became which, for systems that keep ids outside",
+    "ids that ceased before are unknown; events are listed from now on",
+    duckdb_types(IdentityEvents),
+)
 KINDS = ("merged", "split", "renamed")
 
 
@@ -34,17 +40,12 @@ def write_events(
     Returns:
         How many events there are of each kind, and how many ids were kept and have ceased.
     """
-    membership, path = data_root.register("membership"), data_root.lake / EVENTS
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW earlier_events AS FROM {parquet(path)}"
-        if path.exists()
-        else f"CREATE OR REPLACE TEMP TABLE earlier_events ({duckdb_columns(IdentityEvents)})"
-    )
-    if not membership.exists():
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW earlier_events AS {EVENTS.rows(data_root)}")
+    if not LAST_MEMBERSHIP.exists(data_root):
         return dict.fromkeys((*KINDS, "ids_kept", "ids_ceased"), 0)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE identity_events AS
-        WITH old AS (SELECT person_key, registrant_id FROM {parquet(membership)}),
+        WITH old AS ({LAST_MEMBERSHIP.rows(data_root)}),
         moved AS (
             SELECT DISTINCT old.registrant_id, membership.registrant_id AS became
             FROM old JOIN membership USING (person_key)
@@ -63,7 +64,7 @@ def write_events(
     kept = connection.execute(
         f"""SELECT count(*) FILTER (present.registrant_id IS NOT NULL),
             count(*) FILTER (present.registrant_id IS NULL)
-        FROM (SELECT DISTINCT registrant_id FROM {parquet(membership)}) AS old
+        FROM (SELECT DISTINCT registrant_id FROM ({LAST_MEMBERSHIP.rows(data_root)})) AS old
         LEFT JOIN (SELECT DISTINCT registrant_id FROM membership) AS present
             USING (registrant_id)"""
     ).fetchone()
@@ -77,7 +78,7 @@ def write_events(
         WHERE became IN (
             SELECT registrant_id FROM membership UNION ALL SELECT registrant_id FROM events)
         ORDER BY ALL""",
-        path,
+        EVENTS.place(data_root),
     )
     return {
         **{kind: int(happened.get(kind, 0)) for kind in KINDS},

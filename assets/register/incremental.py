@@ -458,7 +458,7 @@ def _sums(data_root: DataRoot, files: Iterable[Path]) -> dict[str, str]:
 def _circumstances(data_root: DataRoot, today: date) -> str:
     """A hash of what every component depends on."""
     suppressed = suppression.path(data_root)
-    kept = data_root.lake / kept_ids.FILE
+    kept = kept_ids.FILE.place(data_root)
     return _hashed(
         data_root.policy.fingerprint,
         _code(),

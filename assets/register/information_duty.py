@@ -20,20 +20,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
 from assets.ingest import deliveries
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
+from assets.storage.mart_encryption import attach
 from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.queries import count
-from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect
-from schemas.columns import categories, duckdb_columns, table_name
+from schemas.columns import categories, duckdb_columns, duckdb_types, table_name
 from schemas.information_duty import Informed
 from schemas.marts import MARTS
 from schemas.register import KnownBy, Membership, Registrants
@@ -45,6 +46,12 @@ _TABLES = {
     name: model for name, model in CANONICAL.items() if name not in ("visits", "visit_actions")
 }
 
+NOTICES = KeptFile(
+    "lake/informed.parquet",
+    "who has been informed of data from others, and when",
+    "everybody with data from a third party must be informed again",
+    duckdb_types(Informed),
+)
 INFORMED = Relation.of(Informed, Scope.COMPONENT, external=True)
 INFORMING = Relation(
     name="informing",
@@ -110,11 +117,6 @@ class Due:
     with_first_message: bool
 
 
-def path(data_root: DataRoot) -> Path:
-    """Return where the record of notices is."""
-    return data_root.lake / "informed.parquet"
-
-
 def record(data_root: DataRoot, registrant_ids: Iterable[str], sent: date, today: date) -> int:
     """Record that the registrants were informed on `sent`. Under the writer's lock.
 
@@ -152,7 +154,7 @@ def record(data_root: DataRoot, registrant_ids: Iterable[str], sent: date, today
             UNION
             SELECT registrant_id, DATE '{sent}' AS informed_on, '{version}' AS policy_version
             FROM informed_now ORDER BY ALL""",
-            path(data_root),
+            NOTICES.place(data_root),
         )
     return after - before
 
@@ -162,7 +164,7 @@ def forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
 
     They were erased, are past their time, or were merged with another registrant.
     """
-    if not path(data_root).exists():
+    if not NOTICES.exists(data_root):
         return
     _read(data_root, connection, prefix="published_")
     present = "published_informed {} JOIN published_registrants USING (registrant_id)"
@@ -170,7 +172,7 @@ def forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
         copy_parquet(
             connection,
             f"SELECT published_informed.* FROM {present.format('SEMI')} ORDER BY ALL",
-            path(data_root),
+            NOTICES.place(data_root),
         )
 
 
@@ -204,9 +206,10 @@ def due(data_root: DataRoot, today: date) -> list[Due]:
 
 def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
     """Make `registrants`, `membership`, `identifiers` and `informed`; empty without a file."""
-    for model in (Registrants, Membership, KnownBy, Informed):
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {prefix}informed AS {NOTICES.rows(data_root)}")
+    for model in (Registrants, Membership, KnownBy):
         name = table_name(model)
-        file = path(data_root) if model is Informed else data_root.register(name)
+        file = data_root.register(name)
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {prefix}{name} AS SELECT * FROM {parquet(file)}"
             if file.exists()
@@ -217,7 +220,7 @@ def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefix: st
 def _decide(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `informing(registrant_id, obtained_on, due_on, sources, state)`: every registrant with
     data from a third party."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     _read(data_root, connection)
     _sources_of_registrants(data_root, connection)
     period = data_root.policy.article_14.informed_within
@@ -306,7 +309,7 @@ def _reachable_by_marketing(data_root: DataRoot, connection: duckdb.DuckDBPyConn
     mart = data_root.marts / "direct_marketing.duckdb"
     if not mart.exists():
         return
-    connection.execute(f"ATTACH {literal(mart)} AS mart (READ_ONLY)")
+    attach(data_root, connection, mart, "mart")
     for model in MARTS["direct_marketing"]:
         if "registrant_id" in categories(model):
             connection.execute(

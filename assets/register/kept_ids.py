@@ -16,14 +16,20 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.register.published_tables import LAST_MEMBERSHIP
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 
-FILE = "kept_ids.parquet"
+FILE = KeptFile(
+    "lake/kept_ids.parquet",
+    "which ids stayed when somebody was erased",
+    "those registrants are under other ids, and identity events name them",
+    {"person_key": "VARCHAR", "seed": "VARCHAR"},
+)
 
 KEPT_SEEDS = Relation(
     name="kept_seeds",
@@ -66,17 +72,11 @@ CHANGED_SEEDS = Relation(
 def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `kept_seeds` under the current keys, and `before_erasure`; the latter is empty but for
     the first build after an erasure."""
-    path = data_root.lake / FILE
-    kept = (
-        f"FROM {parquet(path)}"
-        if path.exists()
-        else "SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS seed WHERE false"
-    )
     connection.execute(
         KEPT_SEEDS.create_table(
             f"""SELECT coalesce(renamed_persons.current_key, kept.person_key) AS person_key,
                 min(seed) AS seed
-            FROM ({kept}) AS kept
+            FROM ({FILE.rows(data_root)}) AS kept
             LEFT JOIN renamed_persons ON renamed_persons.person_key = kept.person_key
             GROUP BY ALL"""
         )
@@ -86,11 +86,10 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(BEFORE_ERASURE.create_empty())
-    erased, membership = erasing(data_root), data_root.register("membership")
-    if erased and membership.exists():
+    if erased := erasing(data_root):
         connection.execute(
             f"""INSERT INTO before_erasure
-            WITH old AS (FROM {parquet(membership)})
+            WITH old AS ({LAST_MEMBERSHIP.rows(data_root)})
             SELECT coalesce(renamed_persons.current_key, old.person_key), registrant_id,
                 coalesce(kept_seeds.seed, first_seen)
             FROM old
@@ -189,10 +188,9 @@ def _inherited_ids(connection: duckdb.DuckDBPyConnection, registrant_id: str) ->
 
 def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write the seeds of persons who are there; nothing stays of those who have left."""
-    path = data_root.lake / FILE
-    if path.exists() or count(connection, "SELECT count(*) FROM kept_seeds"):
+    if FILE.exists(data_root) or count(connection, "SELECT count(*) FROM kept_seeds"):
         copy_parquet(
             connection,
             "FROM kept_seeds SEMI JOIN membership USING (person_key) ORDER BY person_key",
-            path,
+            FILE.place(data_root),
         )

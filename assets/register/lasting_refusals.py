@@ -327,7 +327,7 @@ def forget_ended(connection: duckdb.DuckDBPyConnection) -> None:
 
 def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write the refusals, before anything of those who leave is removed."""
-    if not refusals.path(data_root).exists() and not count(
+    if not refusals.REFUSALS.exists(data_root) and not count(
         connection, "SELECT count(*) FROM lasting_refusals"
     ):
         return
@@ -340,5 +340,5 @@ def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
         f"""SELECT {columns} FROM lasting_refusals
         QUALIFY row_number() OVER (PARTITION BY token, refusal ORDER BY kept_since) = 1
         ORDER BY ALL""",
-        refusals.path(data_root),
+        refusals.REFUSALS.place(data_root),
     )

@@ -258,8 +258,7 @@ class LinkageRound:
         )
         run(ACCEPTED_LINKS.create_empty())
         two_code_people = count(self.connection, "SELECT count(*) FROM two_code_persons")
-        run("DROP TABLE coded_persons")
-        run("DROP TABLE two_code_persons")
+        run("DROP TABLE coded_persons; DROP TABLE two_code_persons")
         return two_code_people
 
     def _decided(self) -> tuple[Ints, Ints]:
@@ -305,9 +304,15 @@ class LinkageRound:
                 WHERE type = '{kind}' GROUP BY value HAVING count(*) > 1"""
             )
         )
+        if count(self.connection, "SELECT count(*) FROM shared_values"):
+            self._link_shared(kind, code, weight)
+        run("DROP TABLE shared_values")
+
+    def _link_shared(self, kind: str, code: str, weight: float) -> None:
+        """Join along `shared_values`, which are of this kind of identifier."""
         if kind != "identity_code":
             disputed_identifiers.dispute_differing(self.connection, kind)
-        run(
+        self.connection.execute(
             FOLLOWED_LINKS.create_table(
                 f"""SELECT value, first AS one, id AS other
                 FROM record_identifiers JOIN shared_values USING (value)
@@ -328,8 +333,7 @@ class LinkageRound:
             kind,
             "SELECT value, reason FROM shared_values WHERE reason IS NOT NULL",
         )
-        run("DROP TABLE shared_values")
-        run("DROP TABLE followed_links")
+        self.connection.execute("DROP TABLE followed_links")
 
     def _link_similar(self, rules: list[BlockingRule] | None) -> RoundCounts:
         """Let the engine score pairs of clusters by all that is known of them, and join by it."""
@@ -416,14 +420,14 @@ class LinkageRound:
                 apart if compare_from or len(decided) else None,
             )
             self._publish_bases()
-        accepted = """FROM proposed_links
-            JOIN bases AS l ON l.id = one
-            JOIN bases AS r ON r.id = other
-            WHERE l.base = r.base"""
-        self.connection.execute(
-            f"INSERT INTO accepted_links SELECT one, other, pass, weight {accepted}"
-        )
-        self.vetoed += len(left) - count(self.connection, f"SELECT count(*) {accepted}")
+            accepted = """FROM proposed_links
+                JOIN bases AS l ON l.id = one
+                JOIN bases AS r ON r.id = other
+                WHERE l.base = r.base"""
+            self.connection.execute(
+                f"INSERT INTO accepted_links SELECT one, other, pass, weight {accepted}"
+            )
+            self.vetoed += len(left) - count(self.connection, f"SELECT count(*) {accepted}")
         self.connection.execute("DROP TABLE proposed_links")
 
     def _apart(
@@ -438,6 +442,8 @@ class LinkageRound:
         bases = np.flatnonzero(label == np.arange(len(label))).astype(np.int32)
         cohort = proposed[bases]
         crowded = np.bincount(cohort, minlength=len(label))[cohort] >= compare_from
+        if not crowded.any():
+            return np.zeros(0, np.int32), np.zeros(0, np.int32)
         self.connection.register(
             "crowd", pa.table({"cohort": cohort[crowded], "base": bases[crowded]})
         )
@@ -478,23 +484,17 @@ class LinkageRound:
         disputed_identifiers.apply_decisions(self.connection)
 
     def _write_clusters(self) -> None:
-        self.connection.execute(
-            CLUSTERS.create_table(
-                """SELECT member.person_key, first.person_key AS cluster
-                FROM bases
-                JOIN linked_records AS member USING (id)
-                JOIN linked_records AS first ON first.id = bases.base
-                ORDER BY member.id"""
-            )
-        )
+        clusters = """SELECT member.person_key, first.person_key AS cluster
+            FROM bases
+            JOIN linked_records AS member USING (id)
+            JOIN linked_records AS first ON first.id = bases.base
+            ORDER BY member.id"""
+        self.connection.execute(CLUSTERS.create_table(clusters))
 
     def _write_links(self) -> None:
-        self.connection.execute(
-            LINKS.create_table(
-                """SELECT l.person_key AS one, r.person_key AS other, pass, max(weight) AS weight
-                FROM accepted_links
-                JOIN linked_records AS l ON l.id = accepted_links.one
-                JOIN linked_records AS r ON r.id = accepted_links.other
-                GROUP BY ALL ORDER BY ALL"""
-            )
-        )
+        links = """SELECT l.person_key AS one, r.person_key AS other, pass, max(weight) AS weight
+            FROM accepted_links
+            JOIN linked_records AS l ON l.id = accepted_links.one
+            JOIN linked_records AS r ON r.id = accepted_links.other
+            GROUP BY ALL ORDER BY ALL"""
+        self.connection.execute(LINKS.create_table(links))

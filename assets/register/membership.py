@@ -16,9 +16,9 @@ import duckdb
 
 from assets.register import entity_resolution, kept_ids, pair_cache
 from assets.register.entity_resolution import Linkage
+from assets.register.published_tables import LAST_MEMBERSHIP
 from assets.register.survivorship import preferred_address
 from assets.storage.data_root import DataRoot
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.activities import ACTIVITIES
 from schemas.register import Membership
@@ -107,7 +107,7 @@ def make_source_persons(
                     ON contract.delivery_id = staged.delivery_id
                     AND contract.record_no = staged.record_no
                 GROUP BY ALL) AS first USING (person_key)""",
-        "earlier": _earlier(data_root),
+        "earlier": LAST_MEMBERSHIP.rows(data_root),
         "gone": """SELECT person_key, max(contact_on) AS contact_on FROM (
                 SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
                     local_day(started_at) AS contact_on
@@ -148,15 +148,6 @@ def make_source_persons(
     for name in parts:
         connection.execute(f"DROP TABLE {name}")
     _first_statements(connection)
-
-
-def _earlier(data_root: DataRoot) -> str:
-    """SQL: the source persons of the last build; none before the first."""
-    path = data_root.register("membership")
-    if path.exists():
-        return f"SELECT * FROM {parquet(path)}"
-    return """SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS registrant_id,
-        NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false"""
 
 
 def _first_statements(connection: duckdb.DuckDBPyConnection) -> None:

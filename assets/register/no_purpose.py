@@ -14,7 +14,7 @@ from datetime import date
 
 import duckdb
 
-from assets.register import holds
+from assets.register import clocks, holds
 from assets.register.clocks import code, due
 from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
@@ -38,13 +38,13 @@ WITHOUT_PURPOSE = Relation(
         "due": "DATE",
         "protected": "BOOLEAN",
     },
-    reads=("registrants", "admission"),
+    reads=("registrants", "admission", "following_accounts"),
     scope=Scope.COMPONENT,
 )
 
 
 def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
-    """Make `without_purpose`, from `registrants` and `admission`.
+    """Make `without_purpose`, from `registrants`, `admission` and `following_accounts`.
 
     A channel where a rule keeps them out is none; but that nothing is known yet to reach somebody
     by ends no purpose: a consent stays for the day on which there is.
@@ -66,6 +66,7 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
                     least(DATE '{today}', greatest(first_seen_on, last_contact_on,
                         relationship_ends_on, refused_on)) AS started
                 FROM registrants LEFT JOIN summed USING (registrant_id)
+                ANTI JOIN following_accounts USING (registrant_id)
                 WHERE NOT coalesce(eligible, false))
             SELECT registrant_id, started, '{code(policy, "without_purpose")}' AS rule,
                 {due(policy, "without_purpose", "started")} AS due, protected
@@ -83,6 +84,7 @@ def counts(data_root: DataRoot, today: date) -> dict[str, int]:
         for model in (Registrants, Eligibility):
             read_register(data_root, connection, table_name(model), model)
         holds.find_published(data_root, connection, today)
+        clocks.published_following_accounts(data_root, connection)
         find(connection, data_root.policy, today)
         return {
             "without_purpose": count(connection, "SELECT count(*) FROM without_purpose"),

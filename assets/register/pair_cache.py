@@ -20,6 +20,7 @@ from datetime import date
 import duckdb
 
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
@@ -28,14 +29,18 @@ from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 
 COMPARED, BEFORE = "compared.parquet", "compared_before.parquet"
-DECISIONS = "decisions.parquet"
-_DECISION = {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN", "decided_on": "DATE"}
+DECISIONS = KeptFile(
+    "lake/decisions.parquet",
+    "which pairs somebody has decided to be one person, or two",
+    "they are linked by score alone until they are decided again",
+    {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN", "decided_on": "DATE"},
+)
 _COMPARISON = {"one": "VARCHAR", "other": "VARCHAR", "stamp": "UBIGINT", "pattern": "UBIGINT"}
 
 CURRENT_DECISIONS = Relation(
     name="decisions",
     summary="The latest decision about each pair of source persons, under their current keys.",
-    columns=_DECISION,
+    columns=DECISIONS.columns,
     reads=("renamed_persons",),
     scope=Scope.COMPONENT,
 )
@@ -67,13 +72,18 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
             FROM (
                 SELECT coalesce(l.current_key, one) AS one, coalesce(r.current_key, other) AS other,
                     same, decided_on
-                FROM ({_stored(data_root, DECISIONS, _DECISION)})
+                FROM ({DECISIONS.rows(data_root)})
                 LEFT JOIN renamed_persons AS l ON l.person_key = one
                 LEFT JOIN renamed_persons AS r ON r.person_key = other)
             GROUP BY ALL"""
         )
     )
-    connection.execute(EARLIER_COMPARISONS.create_view(_stored(data_root, COMPARED, _COMPARISON)))
+    compared = data_root.lake / COMPARED
+    connection.execute(
+        EARLIER_COMPARISONS.create_view(f"FROM {parquet(compared)}")
+        if compared.exists()
+        else EARLIER_COMPARISONS.create_empty()
+    )
 
 
 def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -144,31 +154,23 @@ def decide(data_root: DataRoot, decisions: Iterable[Decision]) -> None:
             connection,
             f"""FROM added_decisions
             UNION ALL (
-                FROM ({_stored(data_root, DECISIONS, _DECISION)}) AS earlier
+                FROM ({DECISIONS.rows(data_root)}) AS earlier
                 ANTI JOIN added_decisions USING (one, other))""",
         )
 
 
 def fingerprint(data_root: DataRoot) -> str:
     """Return a hash of the decisions: the register depends on them."""
-    path = data_root.lake / DECISIONS
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    if not DECISIONS.exists(data_root):
+        return ""
+    return hashlib.sha256(DECISIONS.place(data_root).read_bytes()).hexdigest()
 
 
 def _write_decisions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    path = data_root.lake / DECISIONS
+    path = DECISIONS.place(data_root)
     if count(connection, f"SELECT count(*) FROM ({rows})"):
         copy_parquet(
             connection, f"SELECT one, other, same, decided_on FROM ({rows}) ORDER BY ALL", path
         )
     else:
         remove(path)
-
-
-def _stored(data_root: DataRoot, name: str, columns: dict[str, str]) -> str:
-    """SQL: the rows of a file of the lake; none where there is no file."""
-    path = data_root.lake / name
-    if path.exists():
-        return f"SELECT * FROM {parquet(path)}"
-    empty = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-    return f"SELECT {empty} WHERE false"

@@ -22,13 +22,18 @@ import duckdb
 from assets.ingest import deliveries
 from assets.sources.all_sources import AUTHORITIES, SOURCES, is_authority
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import copy_parquet, create_view
-from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.raw import Raw
 from schemas.register import Provenance
 
-WITHHELD = "withheld.parquet"
+WITHHELD = KeptFile(
+    "lake/withheld.parquet",
+    "which locations of protected people have been redacted",
+    "what is left of them is redacted again",
+    {"delivery_id": "VARCHAR", "record_no": "BIGINT", "done": "BOOLEAN"},
+)
 _DECLARED = [
     (source.name, dataset) for source in SOURCES if source.authority for dataset in source.datasets
 ]
@@ -192,13 +197,7 @@ def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
     was stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
     earlier sweep has redacted.
     """
-    path = data_root.lake / WITHHELD
-    earlier = (
-        f"SELECT * FROM {parquet(path)}"
-        if path.exists()
-        else """SELECT NULL::VARCHAR AS delivery_id, NULL::BIGINT AS record_no, true AS done
-            WHERE false"""
-    )
+    earlier = WITHHELD.rows(data_root)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE withheld_earlier AS {earlier}")
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE withheld_records AS
@@ -245,5 +244,5 @@ def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
         connection,
         """SELECT delivery_id, record_no, bool_and(done) AS done
         FROM withheld_records GROUP BY ALL ORDER BY ALL""",
-        path,
+        WITHHELD.place(data_root),
     )

@@ -6,8 +6,17 @@ import duckdb
 
 from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.quoting import parquet
-from schemas.columns import TableModel, duckdb_columns
+from schemas.columns import TableModel, duckdb_columns, duckdb_types
+from schemas.register import Membership
+
+LAST_MEMBERSHIP = KeptFile(
+    "lake/register/membership.parquet",
+    "first records and last contacts that only records past their time showed, and so some ids",
+    "each registrant counts from what is still staged, some under another id",
+    duckdb_types(Membership),
+)
 
 
 def read_register(

@@ -41,8 +41,8 @@ from assets.register import (
 )
 from assets.register.current_statements import STATEMENT
 from assets.register.holds import unless_on_hold
+from assets.sources import statement_macros
 from assets.sources.all_sources import SOURCES, is_authority
-from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.relations import Relation, Scope
@@ -197,7 +197,7 @@ def gather(
 
 def make_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make the views of everything staged and in quarantine, and the macros of statements."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in staged:
         create_staged_view(data_root, connection, model)

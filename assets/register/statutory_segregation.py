@@ -14,13 +14,19 @@ import duckdb
 
 from assets.register.clocks import accounts_hold, code, due
 from assets.storage.data_root import DataRoot
-from assets.storage.quoting import parquet
+from assets.storage.kept_files import KeptFile
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.policy.model import Policy
 from schemas.retention import SegregatedConsents, SegregatedOrders
 
 _COLUMNS = duckdb_types(SegregatedConsents)
+PROOFS = KeptFile(
+    "lake/register/segregated_consents.parquet",
+    "the proofs of consent of registrants who have left",
+    "their consents cannot be proven in a dispute",
+    _COLUMNS,
+)
 _PROOF = "md5(concat_ws('|', consented, purpose, channel, choice, stated_at))"
 
 CONSENT_PROOFS = Relation(
@@ -52,12 +58,7 @@ def load_consent_proofs(
 
     Under a policy that deletes proofs with their registrant all of it is over.
     """
-    path = data_root.register("segregated_consents")
-    connection.execute(
-        CONSENT_PROOFS.create_table(f"SELECT {', '.join(_COLUMNS)} FROM {parquet(path)}")
-        if path.exists()
-        else CONSENT_PROOFS.create_empty()
-    )
+    connection.execute(CONSENT_PROOFS.create_table(PROOFS.rows(data_root)))
     over = (
         f"{due(data_root.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'"
         if _keeps_proofs(data_root.policy)

@@ -45,11 +45,6 @@ def key_path(data_root: DataRoot, name: str) -> Path:
     return keys(data_root) / f"{name}.key"
 
 
-def has_key(data_root: DataRoot, name: str) -> bool:
-    """Return whether what is encrypted under the name can be decrypted."""
-    return key_path(data_root, name).exists()
-
-
 def encrypt(data_root: DataRoot, contents: Mapping[str, object]) -> dict[str, str]:
     """Return each content encrypted under the key of its name, as text.
 
@@ -93,6 +88,14 @@ def decrypt(data_root: DataRoot, name: str, encrypted: str) -> Any:
             f"what is encrypted under {name} is not what was written, or its key is another: "
             "bring back both requests/ and secrets/"
         ) from None
+
+
+def opened(data_root: DataRoot, name: str, encrypted: str) -> Any:
+    """Return the decrypted content; None when it cannot be read, whatever is wrong with its key."""
+    try:
+        return decrypt(data_root, name, encrypted)
+    except DecryptionError:
+        return None
 
 
 def destroy(data_root: DataRoot, names: Iterable[str]) -> None:

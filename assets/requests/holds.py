@@ -18,7 +18,7 @@ from pathlib import Path
 
 from assets.requests import encrypted_identity, ledger
 from assets.storage.data_root import DataRoot
-from assets.storage.recorded_files import remove, writing
+from assets.storage.recorded_files import DamagedFileError, remove, writing
 from assets.storage.safe_errors import PlainError
 from schemas.holds import BY_COMMAND
 
@@ -205,15 +205,13 @@ def _save(data_root: DataRoot, hold: Hold) -> None:
 
 
 def _read(data_root: DataRoot, path: Path, *, opened: bool) -> Hold:
-    values = json.loads(path.read_text())
-    locked = values.pop("sealed", "")
+    try:
+        values = dict(json.loads(path.read_bytes()))
+        locked = values.pop("sealed", "")
+        hold = Hold(**{**values, "categories": tuple(values["categories"])})
+    except (ValueError, TypeError, KeyError):
+        raise DamagedFileError("FILE-CHANGED", path) from None
     identifiers = (
-        encrypted_identity.decrypt(data_root, values["hold_id"], locked)
-        if locked and opened
-        else ()
+        encrypted_identity.opened(data_root, hold.hold_id, locked) if locked and opened else ()
     )
-    return Hold(
-        **{**values, "categories": tuple(values["categories"])},
-        identifiers=tuple(identifiers or ()),
-        without_key=identifiers is None,
-    )
+    return replace(hold, identifiers=tuple(identifiers or ()), without_key=identifiers is None)

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from assets.requests import encrypted_identity
 from assets.requests.deadlines import due_on
+from assets.storage.actor import actor
 from assets.storage.data_root import DataRoot
 from assets.storage.recorded_files import DamagedFileError, write_all
 from assets.storage.safe_errors import PlainError
@@ -85,7 +86,8 @@ class Request:
         review: Of a human review who reviewed (a role or staff number), when, and the outcome.
         delivered: Keyed hashes of what was delivered to the register for it
             (`deliveries.keyed_hash`; older ones are SHA-256).
-        without_key: The encrypted fields cannot be read, because the key is missing.
+        without_key: The encrypted fields cannot be read: the key is missing or damaged. What waits
+            or has begun is `unclear` then.
     """
 
     request_id: str
@@ -203,12 +205,15 @@ def changing(data_root: DataRoot) -> Iterator[None]:
 
 
 def with_event(request: Request, what: str, now: datetime, detail: str = "") -> Request:
-    """Return the request with an event added; `detail` is a code, count or day, never a value."""
+    """Return the request with an event and its actor added; `detail` is a code, count or day, never
+    a value.
+    """
     if what not in EVENTS:
         raise ValueError(what)
     entry = {
         "at": now.isoformat(timespec="seconds"),
         "what": what,
+        "by": actor(),
         **({"told": detail} if detail else {}),
     }
     return replace(request, events=(*request.events, entry))
@@ -226,11 +231,9 @@ def save(data_root: DataRoot, *requests: Request) -> None:
     Raises:
         RequestError: The key of an open request is missing.
     """
-    if any(request.without_key and request.state != "closed" for request in requests):
-        raise RequestError(
-            "the key of an open request is not in secrets/request-keys: bring it back, or "
-            "close the request with `register request refuse`"
-        )
+    for request in requests:
+        if request.without_key and request.state != "closed":
+            raise RequestError(_without_key(request.request_id))
     hidden = {
         request.request_id: {name: value for name in ENCRYPTED if (value := getattr(request, name))}
         for request in requests
@@ -246,6 +249,13 @@ def save(data_root: DataRoot, *requests: Request) -> None:
             )
             for request in requests
         }
+    )
+
+
+def _without_key(request_id: str) -> str:
+    return (
+        f"request {request_id}: its key is not in secrets/request-keys, so nobody can tell who it "
+        "is about; bring the key back, or close the request with `register request refuse`"
     )
 
 
@@ -277,10 +287,12 @@ def _read(data_root: DataRoot, path: Path, *, opened: bool) -> Request:
         raise DamagedFileError("FILE-CHANGED", path) from None
     locked = values.pop("sealed", "")
     hidden = (
-        encrypted_identity.decrypt(data_root, values["request_id"], locked)
+        encrypted_identity.opened(data_root, values["request_id"], locked)
         if locked and opened
         else {}
     )
+    if hidden is None and values["state"] in ("received", "unclear", "erasing"):
+        values |= {"state": "unclear", "why": _without_key(values["request_id"])}
     values = {
         name: tuple(value) if name in _TUPLES else value
         for name, value in {**values, **(hidden or {})}.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.storage.data_root import DataRoot
-from assets.storage.recorded_files import remove
+from assets.storage.recorded_files import DamagedFileError, remove
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,19 @@ def written(notice: Notice, locked: str) -> bytes:
     ).encode()
 
 
-def read(content: bytes) -> tuple[Notice, str]:
-    """Return the notice of a file's content, and its encrypted part."""
-    fields = json.loads(content)
-    locked = fields.pop("sealed", "")
-    return Notice(**{**fields, "marts": tuple(fields["marts"])}), locked
+def read(path: Path) -> tuple[Notice, str]:
+    """Return the notice of a file, and its encrypted part."""
+    try:
+        fields = dict(json.loads(path.read_bytes()))
+        locked = fields.pop("sealed", "")
+        return Notice(**{**fields, "marts": tuple(fields["marts"])}), locked
+    except (ValueError, TypeError, KeyError):
+        raise DamagedFileError("FILE-CHANGED", path) from None
 
 
 def every(data_root: DataRoot) -> list[Notice]:
     """Return all notices that were sent, by id; a prepared notice is not sent yet."""
-    notices = [read(path.read_bytes())[0] for path in sorted(folder(data_root).glob("N*.json"))]
+    notices = [read(path)[0] for path in sorted(folder(data_root).glob("N*.json"))]
     return [notice for notice in notices if notice.state != "prepared"]
 
 

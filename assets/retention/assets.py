@@ -87,6 +87,7 @@ def forecast(
         metadata={
             "in_24_months": sum(expiry.rows for expiry in due),
             "this_month": lines[0][1],
+            **numbers(coming.per_rule(due), "in_24_months_"),
             "chart": dg.MetadataValue.md(
                 f"![what will go in the coming 24 months](data:image/svg+xml;base64,{picture})"
             ),

@@ -55,7 +55,7 @@ WRONG_VALUES = Relation(
 RECORDS_LET_GO = Relation(
     name="let_go",
     summary="Records with such a value, which raw does not keep.",
-    columns={"source": "VARCHAR", "record_key": "VARCHAR", "content": "VARCHAR"},
+    columns=LET_GO.columns,
     amended_from=("wrong",),
     scope=Scope.COMPONENT,
 )
@@ -76,7 +76,7 @@ def purge(data_root: DataRoot) -> int:
     deliveries of the same source.
     """
     noted = data_root.lake / WRONG
-    if not noted.exists() and not (data_root.lake / LET_GO).exists():
+    if not noted.exists() and not LET_GO.exists(data_root):
         return 0
     removed = 0
     with connect(data_root) as connection:
@@ -108,12 +108,7 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
     """`let_go(source, record_key, content)`: what raw does not keep; written down before the first
     file changes.
     """
-    path = data_root.lake / LET_GO
-    connection.execute(
-        RECORDS_LET_GO.create_table(f"FROM {parquet(path)}")
-        if path.exists()
-        else RECORDS_LET_GO.create_empty()
-    )
+    connection.execute(RECORDS_LET_GO.create_table(LET_GO.rows(data_root)))
     concerned = {
         delivery_id
         for (delivery_id,) in connection.execute(
@@ -130,7 +125,9 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
                     WHERE delivery_id = '{entry.delivery_id}')"""
             )
     if concerned:
-        copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)
+        copy_parquet(
+            connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", LET_GO.place(data_root)
+        )
 
 
 def _strip(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:

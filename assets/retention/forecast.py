@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
+from math import log1p
 from xml.sax.saxutils import escape
 
 from assets.register import building, forecast_counts
@@ -13,19 +15,10 @@ from assets.register.forecast_counts import Due, Forecast, OnHold, months
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
 
-WIDTH, HEIGHT, LEFT, FOOT, LEGEND = 960, 320, 70, 50, 200
-COLOURS = (
-    "#4e79a7",
-    "#f28e2b",
-    "#59a14f",
-    "#e15759",
-    "#76b7b2",
-    "#edc948",
-    "#b07aa1",
-    "#ff9da7",
-    "#9c755f",
-    "#bab0ac",
-)
+# Of a cell, and of what stands before and above the cells, in pixels.
+WIDTH, HEIGHT, LEFT, HEAD = 38, 20, 200, 50
+CAPTION = "what will be past its time, by rule and month"
+ALL_RULES = "all rules"
 
 
 def simulate(data_root: DataRoot, today: date) -> Forecast:
@@ -65,6 +58,14 @@ def _total(due: Iterable[Due], month: str) -> int:
     return sum(entry.rows for entry in due if entry.month == month)
 
 
+def per_rule(due: Iterable[Due]) -> dict[str, int]:
+    """Return rule -> how much it will remove in all months of the forecast."""
+    counts: Counter[str] = Counter()
+    for entry in due:
+        counts[entry.rule] += entry.rows
+    return dict(sorted(counts.items()))
+
+
 def bars(today: date, due: Iterable[Due], width: int = 40) -> list[tuple[str, int, str]]:
     """Return month, number and a bar of at most `width` characters, for the terminal."""
     rows = list(due)
@@ -74,41 +75,43 @@ def bars(today: date, due: Iterable[Due], width: int = 40) -> list[tuple[str, in
 
 
 def chart(today: date, due: Iterable[Due]) -> str:
-    """Return the forecast as an SVG: a bar per month, stacked by rule. Numbers and codes only."""
-    rows = list(due)
+    """Return the forecast as an SVG: a row per rule, a column per month, and in each cell the
+    number, shaded by its logarithm, so that the largest month leaves the others readable.
+    """
     shown = months(today)
-    rules = sorted({entry.rule for entry in rows})
-    most = max([_total(rows, month) for month in shown]) or 1
-    step, scale = (WIDTH - LEFT) / len(shown), (HEIGHT - FOOT) / most
-    drawn = []
-    for number, month in enumerate(shown):
-        top, left = float(HEIGHT - FOOT), LEFT + number * step
-        for entry in (entry for entry in rows if entry.month == month):
-            height = entry.rows * scale
-            top -= height
-            title = f"{month} {entry.rule} {entry.category}: {entry.rows:,}"
-            colour = COLOURS[rules.index(entry.rule) % len(COLOURS)]
-            drawn.append(
-                f'<rect x="{left:.1f}" y="{top:.1f}" width="{step * 0.8:.1f}" '
-                f'height="{height:.1f}" fill="{colour}"><title>{escape(title)}</title></rect>'
-            )
-        drawn.append(
-            f'<text x="{left + step * 0.4:.1f}" y="{HEIGHT - FOOT + 12}" transform="rotate(45 '
-            f'{left:.1f} {HEIGHT - FOOT + 12})">{month}</text>'
-        )
-    drawn += [
-        f'<text x="{LEFT - 6}" y="{HEIGHT - FOOT - part * (HEIGHT - FOOT) / 4 + 8:.1f}" '
-        f'text-anchor="end">{most * part // 4:,}</text>'
-        for part in range(5)
+    counts: Counter[tuple[str, str]] = Counter()
+    for entry in due:
+        for row in (ALL_RULES, entry.rule):
+            counts[row, entry.month] += entry.rows
+    rows = [ALL_RULES, *sorted({rule for rule, _ in counts} - {ALL_RULES})]
+    most = max(counts.values(), default=0)
+    drawn = [
+        f'<text x="{LEFT + number * WIDTH + 4}" y="{HEAD - 6}" transform="rotate(-45 '
+        f'{LEFT + number * WIDTH + 14} {HEAD - 6})">{month}</text>'
+        for number, month in enumerate(shown)
     ]
-    for number, rule in enumerate(rules):
-        drawn.append(
-            f'<rect x="{WIDTH + 10}" y="{number * 18 + 4}" width="12" height="12" '
-            f'fill="{COLOURS[number % len(COLOURS)]}"/>'
-        )
-        drawn.append(f'<text x="{WIDTH + 28}" y="{number * 18 + 14}">{escape(rule)}</text>')
-    size = f'width="{WIDTH + LEGEND}" height="{HEIGHT}" viewBox="0 0 {WIDTH + LEGEND} {HEIGHT}"'
+    for number, row in enumerate(rows):
+        top = HEAD + number * HEIGHT
+        drawn.append(f'<text x="0" y="{top + 14}">{escape(row)}</text>')
+        drawn += [
+            _cell(LEFT + column * WIDTH, top, f"{month} {row}", counts[row, month], most)
+            for column, month in enumerate(shown)
+            if counts[row, month]
+        ]
+    width, height = LEFT + len(shown) * WIDTH + 30, HEAD + len(rows) * HEIGHT
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" '
-        f'font-size="11">{"".join(drawn)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{CAPTION}" '
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="11">{"".join(drawn)}</svg>'
+    )
+
+
+def _cell(left: int, top: int, title: str, rows: int, most: int) -> str:
+    shade = 0.1 + 0.9 * log1p(rows) / log1p(most)
+    number = f"{rows:,}" if rows < 10_000 else f"{rows // 1_000:,}k"
+    return (
+        f'<rect x="{left}" y="{top}" width="{WIDTH - 2}" height="{HEIGHT - 2}" fill="#4e79a7" '
+        f'fill-opacity="{shade:.2f}"><title>{escape(title)}: {rows:,}</title></rect>'
+        f'<text x="{left + WIDTH // 2 - 1}" y="{top + 14}" text-anchor="middle" '
+        f'fill="{"#fff" if shade > 0.7 else "#111"}">{number}</text>'
     )

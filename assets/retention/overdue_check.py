@@ -23,13 +23,15 @@ from assets.register.clocks import (
     orders_are_over,
     over,
     party_ends,
+    published_following_accounts,
     visits_are_over,
 )
 from assets.register.expired_registrants import STARTED
 from assets.register.published_tables import read_register
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import opened
 from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.sessions import connect
@@ -52,7 +54,7 @@ _CLOCKED = (
 def overdue(data_root: DataRoot, today: date) -> dict[str, int]:
     """Count per layer what is overdue on `today`; a mart not built for the day counts as one."""
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         for table, model in CANONICAL.items():
             if table in _CLOCKED:
                 create_staged_view(data_root, connection, model)
@@ -102,6 +104,7 @@ def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, tod
         read_register(data_root, connection, table, model)
     holds.read_identifiers(data_root, connection)
     holds.find_registrants(connection)
+    published_following_accounts(data_root, connection)
     policy = data_root.policy
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::TIMESTAMPTZ")
     bound, free = due(policy, "customers", STARTED), due(policy, "prospects", STARTED)
@@ -118,7 +121,8 @@ def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, tod
                 for activity in ACTIVITIES
                 if not activity.rows
             ),
-            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()}",
+            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}' AND {_free()} "
+            "AND registrant_id NOT IN (FROM following_accounts)",
             f"segregated_orders WHERE {orders_are_over(policy, today)}",
             f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} "
             f"<= DATE '{today}'",
@@ -139,7 +143,7 @@ def _marts(data_root: DataRoot, today: date) -> int:
     for purpose in MARTS:
         path = data_root.marts / f"{purpose}.duckdb"
         if path.exists():
-            with duckdb.connect(str(path), read_only=True) as connection:
+            with opened(data_root, path) as connection:
                 stale += count(
                     connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
                 )

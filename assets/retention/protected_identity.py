@@ -18,8 +18,8 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register.corrections import LOCATION
 from assets.register.protected_identity import WITHHELD
+from assets.sources import statement_macros
 from assets.sources.all_sources import SOURCES
-from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -50,12 +50,11 @@ LOCATION_REDACTIONS = Relation(
 
 def redact_locations(data_root: DataRoot) -> None:
     """Redact the listed records that are not done. Cost: rewriting each file with one of them."""
-    path = data_root.lake / WITHHELD
-    if not path.exists():
+    if not WITHHELD.exists(data_root):
         return
     with connect(data_root) as connection:
-        connection.execute(STATEMENT_MACROS)
-        connection.execute(f"{LOCATION_REDACTIONS.create} AS SELECT * FROM {parquet(path)}")
+        statement_macros.create(connection)
+        connection.execute(f"{LOCATION_REDACTIONS.create} AS {WITHHELD.rows(data_root)}")
         concerned = {
             delivery_id
             for (delivery_id,) in connection.execute(
@@ -73,7 +72,7 @@ def redact_locations(data_root: DataRoot) -> None:
         copy_parquet(
             connection,
             "SELECT delivery_id, record_no, true AS done FROM location_redactions ORDER BY ALL",
-            path,
+            WITHHELD.place(data_root),
         )
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 import duckdb
 
-from assets.register import holds, no_purpose
+from assets.register import clocks, holds, no_purpose
 from assets.register.clocks import code, due
 from assets.register.expired_registrants import STARTED
 from assets.register.published_tables import read_register
@@ -50,12 +50,14 @@ def explain(data_root: DataRoot, registrant_id: str, today: date) -> RegistrantD
         for model in (Registrants, Eligibility):
             read_register(data_root, connection, table_name(model), model)
         holds.find_published(data_root, connection, today)
+        clocks.published_following_accounts(data_root, connection)
         no_purpose.find(connection, data_root.policy, today)
         policy = data_root.policy
         rules: dict[AppliesTo, str] = {"customers": "has_contract", "prospects": "NOT has_contract"}
         queries = [
             f"""SELECT '{code(policy, rule)}', started, {due(policy, rule, "started")} AS due
             FROM (SELECT *, {STARTED} AS started FROM registrants
+                ANTI JOIN following_accounts USING (registrant_id)
                 WHERE registrant_id = $1 AND NOT has_open_contract)
             WHERE {condition}"""
             for rule, condition in rules.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
@@ -24,20 +24,20 @@ from assets.register.expired_registrants import WHOLE
 from assets.register.forecast_counts import OF_THE_REGISTER
 from assets.requests import holds as hold_ledger
 from assets.requests import ledger, notice_ledger
-from assets.retention import corrected_values, protected_identity
-from assets.sources.source import STATEMENT_MACROS
+from assets.retention import corrected_values, protected_identity, stripping
+from assets.sources import statement_macros
 from assets.staging import lake_rewrite
-from assets.staging.lake_rewrite import MATCHED_RECORDS, Edit
+from assets.staging.lake_rewrite import MATCHED_RECORDS
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import DataRoot
+from assets.storage.kept_files import KeptFile
 from assets.storage.parquet_files import create_staged_view, create_view, write_parquet
 from assets.storage.quoting import parquet
 from assets.storage.recorded_files import forget_replaced, remove, writing
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect, in_turn
-from schemas.activities import ACTIVITIES, Activity
+from schemas.activities import ACTIVITIES
 from schemas.columns import TableModel, duckdb_columns, main_category
-from schemas.policy.model import Policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
 from schemas.retention import Expired, ExpiredRegistrants
@@ -70,6 +70,7 @@ STRIPPED_RECORDS = Relation(
     reads=(
         *("expired", "expired_person_keys", "persons_on_hold", "swept", "expired_records"),
         *("staged_orders", "staged_visits", "staged_credit_marks", "staged_credit_reports"),
+        *("staged_contracts", "staged_identifiers"),
         *(f"staged_{activity.table}" for activity in ACTIVITIES if not activity.whole),
     ),
     amended_from=("staged_records",),
@@ -106,9 +107,11 @@ class Removal:
     rows: int
 
 
-SWEPT = "swept.json"
-EXPIRED_COOKIE = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
-EXPIRED_PERSON = "person_key IN (SELECT person_key FROM expired_person_keys)"
+SWEPT = KeptFile(
+    "lake/register/swept.json",
+    "what the last sweep removed, by rule",
+    "it is not reported; the next sweep counts its own",
+)
 _STAGED: dict[str, type[TableModel]] = {**CANONICAL, "records": Outcome}
 
 
@@ -144,7 +147,7 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
     disclosures.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         write_parquet(data_root.register(table), model, [])
-    with writing(data_root.lake / "register" / SWEPT) as unfinished:
+    with writing(SWEPT.place(data_root)) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "gone": [asdict(removal) for removal in removals]})
         )
@@ -155,10 +158,9 @@ def sweep(data_root: DataRoot, today: date) -> list[Removal]:
 
 def last_sweep(data_root: DataRoot) -> list[Removal]:
     """Return what the last sweep removed; nothing if there was none."""
-    path = data_root.lake / "register" / SWEPT
-    if not path.exists():
+    if not SWEPT.exists(data_root):
         return []
-    return [Removal(**entry) for entry in json.loads(path.read_text())["gone"]]
+    return [Removal(**entry) for entry in json.loads(SWEPT.place(data_root).read_text())["gone"]]
 
 
 def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
@@ -172,7 +174,7 @@ def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
 
 def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Read the decisions that the register was built with, and everything staged."""
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         path = data_root.register(table)
         connection.execute(
@@ -203,6 +205,14 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
             JOIN expired_person_keys USING (person_key)
             WHERE NOT ({clocks.orders_are_over(policy, today)})"""
     )
+    # Of a contract or an order that names somebody who stays, only the account goes.
+    connection.execute(
+        """CREATE OR REPLACE TEMP VIEW kept_agreements AS
+        SELECT delivery_id, record_no
+        FROM (SELECT delivery_id, record_no, person_key FROM staged_contracts
+            UNION ALL SELECT delivery_id, record_no, person_key FROM staged_orders)
+        WHERE person_key NOT IN (SELECT person_key FROM expired_person_keys)"""
+    )
     kinds = {kind.what: kind for kind in clocks.clocked(policy, today)}
     expired = {
         what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()
@@ -212,11 +222,18 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
         f"staged_records JOIN swept USING (delivery_id) "
         "WHERE quarantine_over AND outcome = 'quarantined'"
     ]
+    stripped = ["SELECT delivery_id, record_no, rule FROM segregated_records"]
     if connection.execute("SELECT 1 FROM expired_person_keys LIMIT 1").fetchone():
+        stripped.append(
+            """SELECT delivery_id, record_no, rule FROM staged_identifiers
+            JOIN expired_person_keys USING (person_key)
+            SEMI JOIN kept_agreements USING (delivery_id, record_no)"""
+        )
         whole += [
             f"SELECT delivery_id, record_no, rule FROM staged_{table} JOIN expired_person_keys "
             f"USING (person_key) "
-            "ANTI JOIN segregated_records USING (delivery_id, record_no)"
+            "ANTI JOIN segregated_records USING (delivery_id, record_no) "
+            "ANTI JOIN kept_agreements USING (delivery_id, record_no)"
             for table in CANONICAL
         ]
     whole += [
@@ -232,14 +249,13 @@ def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: dat
             WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired
                 WHERE what = 'cookie')"""
         )
-    stripped = ["SELECT delivery_id, record_no, rule FROM segregated_records"]
     for what, table, condition in (
-        ("credit_mark", "credit_marks", _marks_over(policy, today)),
-        ("credit_report", "credit_reports", _reports_over(policy, today)),
-        ("cookie", "visits", EXPIRED_COOKIE),
+        ("credit_mark", "credit_marks", stripping.marks_over(policy, today)),
+        ("credit_report", "credit_reports", stripping.reports_over(policy, today)),
+        ("cookie", "visits", stripping.EXPIRED_COOKIE),
         *(
             (activity.what, activity.table, condition)
-            for activity, condition in _activities_over(policy, today)
+            for activity, condition in stripping.activities_over(policy, today)
         ),
     ):
         if what in expired:
@@ -332,14 +348,14 @@ def _removals(
         )
         add(query, main_category(model), "staged", "delete")
     for table, condition, effect in (
-        ("credit_marks", _marks_over(policy, today), "delete"),
-        ("credit_reports", _reports_over(policy, today), "delete"),
-        ("identifiers", f"({_OLD_VISITOR}) OR {EXPIRED_PERSON}", "delete"),
-        ("visits", EXPIRED_COOKIE, "strip"),
-        ("orders", EXPIRED_PERSON, "segregate"),
+        ("credit_marks", stripping.marks_over(policy, today), "delete"),
+        ("credit_reports", stripping.reports_over(policy, today), "delete"),
+        ("identifiers", f"({stripping.OLD_VISITOR}) OR {stripping.EXPIRED_PERSON}", "delete"),
+        ("visits", stripping.EXPIRED_COOKIE, "strip"),
+        ("orders", stripping.EXPIRED_PERSON, "segregate"),
         *(
             (activity.table, condition, policy.rule(activity.applies_to)[1].effect)
-            for activity, condition in _activities_over(policy, today)
+            for activity, condition in stripping.activities_over(policy, today)
         ),
     ):
         category = "website_identifier" if table == "visits" else main_category(CANONICAL[table])
@@ -394,32 +410,11 @@ def _removals(
     return _summed(removals)
 
 
-def _marks_over(policy: Policy, today: date) -> str:
-    """SQL: the condition on credit marks, of people under no hold."""
-    return holds.unless_on_hold(clocks.marks_are_over(policy, today), "credit")
-
-
-def _reports_over(policy: Policy, today: date) -> str:
-    """SQL: the condition on credit reports, of people under no hold."""
-    return holds.unless_on_hold(clocks.reports_are_over(policy, today), "credit")
-
-
-def _activities_over(policy: Policy, today: date) -> Iterator[tuple[Activity, str]]:
-    """Yield the kinds of which only rows go, and SQL: the condition on those."""
-    for activity in ACTIVITIES:
-        if not activity.whole:
-            condition = clocks.activities_are_over(activity, policy, today)
-            yield activity, holds.unless_on_hold(condition, activity.category)
-
-
 def _summed(removals: Iterable[Removal]) -> list[Removal]:
     total: Counter[Removal] = Counter()
     for removal in removals:
         total[replace(removal, rows=0)] += removal.rows
     return sorted(replace(removal, rows=rows) for removal, rows in total.items())
-
-
-_OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
 
 
 def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -436,7 +431,7 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
             "SELECT delivery_id FROM expired_records UNION SELECT delivery_id FROM stripped_records"
         ).fetchall()
     }
-    edits = _edits(data_root, today)
+    edits = stripping.edits(data_root, today)
 
     def rewrite(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
@@ -467,29 +462,3 @@ def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: d
 
     for _ in in_turn(connection, deliveries.ledger(data_root), rewrite):
         pass
-
-
-def _edits(data_root: DataRoot, today: date) -> dict[str, Edit]:
-    """Return the changes of the staged tables of stripped records."""
-    return {
-        "credit_marks": Edit(keep=f"NOT ({_marks_over(data_root.policy, today)})"),
-        "credit_reports": Edit(keep=f"NOT ({_reports_over(data_root.policy, today)})"),
-        **{
-            activity.table: Edit(keep=f"NOT ({condition})")
-            for activity, condition in _activities_over(data_root.policy, today)
-        },
-        "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({EXPIRED_PERSON})"),
-        "visits": Edit(
-            columns=f"""* REPLACE (
-            CASE WHEN NOT {EXPIRED_COOKIE} OR user_id IS NOT NULL
-                OR visitor_id IS NULL THEN person_key END AS person_key,
-            CASE WHEN NOT coalesce({EXPIRED_COOKIE}, false) THEN fingerprint END AS fingerprint,
-            CASE WHEN NOT {EXPIRED_COOKIE} THEN visitor_id END AS visitor_id)"""
-        ),
-        "orders": Edit(
-            columns=f"""* REPLACE (
-            CASE WHEN NOT coalesce({EXPIRED_PERSON},
-                false) THEN customer_number END AS customer_number,
-            CASE WHEN NOT {EXPIRED_PERSON} THEN person_key END AS person_key)"""
-        ),
-    }

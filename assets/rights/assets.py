@@ -8,6 +8,8 @@ import dagster as dg
 
 from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
+from assets.requests import ledger as requests_ledger
+from assets.requests import service_level
 from assets.rights import (
     outbound_messages,
     recipient_notices,
@@ -60,6 +62,7 @@ def ledger(
     expired = outbound_messages.expire(data_root, today.date)
     expired += withheld_messages.expire(data_root, today.date)
     owed = workflow.owed(data_root, today.date)
+    level = service_level.of_erasures(requests_ledger.every(data_root, opened=False))
     checks = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
@@ -71,6 +74,7 @@ def ledger(
     return dg.MaterializeResult(
         metadata={
             **numbers(owed.open_by_right, "open_"),
+            **numbers(level.as_numbers(), "receipt_to_proof_"),
             "settled": len(settled),
             "overdue": len(owed.overdue),
             "due_soon": len(owed.due_soon),

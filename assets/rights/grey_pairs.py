@@ -30,21 +30,13 @@ def undecided(
     path = data_root.lake / review.GREY_PAIRS
     if not path.exists():
         return {}
-    decisions = data_root.lake / pair_cache.DECISIONS
-    decided = (
-        f"SELECT one, other, same FROM {parquet(decisions)}"
-        if decisions.exists()
-        else (
-            "SELECT NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same WHERE false"
-        )
-    )
     rows = connection.execute(
         f"""WITH pairs AS (
             SELECT pair, l.registrant_id AS a, r.registrant_id AS b, same
             FROM {parquet(path)} AS grey
             JOIN membership AS l ON l.person_key = grey.one
             JOIN membership AS r ON r.person_key = grey.other
-            LEFT JOIN ({decided}) AS decided
+            LEFT JOIN ({pair_cache.DECISIONS.rows(data_root)}) AS decided
                 ON decided.one = least(grey.one, grey.other)
                 AND decided.other = greatest(grey.one, grey.other)
             WHERE l.registrant_id <> r.registrant_id AND coalesce(same, true)),

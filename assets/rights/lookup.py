@@ -369,7 +369,7 @@ def record(
     requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and
-    stops no other.
+    stops no other. One without a key is `unclear` as it is read, and stays as it is recorded.
     """
     with ledger.changing(data_root):
         loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
@@ -378,12 +378,8 @@ def record(
             for request in loaded
             if request.state in ("received", "unclear", "erasing")
             and not (request.state == "erasing" and request.resolved)
+            and not request.without_key
         ]
-        if any(request.without_key for request in open_requests):
-            raise RequestError(
-                "the key of an open request is not in secrets/request-keys: bring it back "
-                "with the data root"
-            )
         resolutions = find(data_root, open_requests) if open_requests else {}
         changed = {
             request.request_id: _recorded(request, resolutions[request.request_id], now, state)

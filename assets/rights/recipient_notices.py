@@ -40,6 +40,7 @@ from assets.requests.notice_ledger import Notice
 from assets.rights.registrant_identifiers import MEANT
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.quoting import literal
 from assets.storage.relations import Relation, Scope
 from assets.storage.safe_errors import PlainError
@@ -182,7 +183,7 @@ def _in_marts(
     for mart, models in MARTS.items():
         if not mart_path(data_root, mart).exists():
             continue
-        connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
+        attach(data_root, connection, mart_path(data_root, mart), "published")
         connection.execute("SET VARIABLE today = (SELECT as_of FROM published.about)")
         try:
             for column, mine in KEYS.items():
@@ -214,7 +215,7 @@ def release(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> l
     files: dict[Path, bytes] = {}
     released = []
     for path in _of(data_root, request_ids):
-        notice, locked = notice_ledger.read(path.read_bytes())
+        notice, locked = notice_ledger.read(path)
         if notice.state == "prepared":
             notice = replace(
                 notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
@@ -252,7 +253,7 @@ def _content(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
 def discard(data_root: DataRoot, request_ids: Iterable[str]) -> None:
     """Forget prepared notices of requests that were not carried out."""
     for path in _of(data_root, request_ids):
-        if notice_ledger.read(path.read_bytes())[0].state == "prepared":
+        if notice_ledger.read(path)[0].state == "prepared":
             encrypted_identity.destroy(data_root, [path.stem])
             remove(path)
 
@@ -266,7 +267,7 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
     people = sorted(set(registrants))
     open_notices = []
     for path in sorted(notice_ledger.folder(data_root).glob("N*.json")):
-        notice, locked = notice_ledger.read(path.read_bytes())
+        notice, locked = notice_ledger.read(path)
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
         content = encrypted_identity.decrypt(data_root, path.stem, locked) if locked else None
@@ -318,7 +319,7 @@ def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
     written = []
     for notice in again:
         path = notice_ledger.folder(data_root) / f"{notice.notice_id}.json"
-        locked = notice_ledger.read(path.read_bytes())[1]
+        locked = notice_ledger.read(path)[1]
         later = replace(notice, attempts=notice.attempts + 1, due_on=due)
         files |= {
             path_of(data_root, later): _content(data_root, later, locked),
@@ -335,7 +336,7 @@ def _load_notice(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
         raise NoticeError(
             "there is no notice of that id; `register recipient-notices list` shows them"
         )
-    return notice_ledger.read(path.read_bytes())
+    return notice_ledger.read(path)
 
 
 def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:

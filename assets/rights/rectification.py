@@ -9,21 +9,18 @@ repeat such a record word for word in later deliveries. Never in place.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
-from assets.ingest import deliveries, suppression
+from assets.ingest import deliveries, delivering, suppression
 from assets.register.building import TABLES
 from assets.register.corrections import FORM, PLACES, TOKEN
 from assets.register.published_tables import read_register
 from assets.sources.self_service import SUBJECTS
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 from assets.storage.sessions import connect, create_keyed_hash
@@ -83,18 +80,15 @@ def deliver(
                 {**common, "value": value.strip(), "overrides": was.source, "replaces": was.token}
             )
     data = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
-    day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
-    path = data_root.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
-    manifest = {
-        "dataset": "corrections", "schema_version": "1", "encoding": "utf-8", "sha256": digest,
-        "bytes": len(data), "records": len(records),
-        "period": {"from": day, "to": day}, "purpose": "customer_care",
-    }  # fmt: skip
-    with writing(path) as unfinished:
-        unfinished.write_bytes(data)
-    with writing(path.with_name(path.name + deliveries.MANIFEST)) as unfinished:
-        unfinished.write_text(json.dumps(manifest))
-    return digest
+    return delivering.put(
+        data_root,
+        "self",
+        "corrections",
+        data,
+        records=len(records),
+        day=now.date(),
+        purpose="customer_care",
+    )
 
 
 def staged(data_root: DataRoot, digest: str) -> int:

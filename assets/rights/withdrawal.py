@@ -9,21 +9,17 @@ mart heeds it.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
-from assets.ingest import deliveries, suppression
+from assets.ingest import deliveries, delivering, suppression
 from assets.register.building import TABLES
 from assets.register.published_tables import read_register
 from assets.requests.ledger import RequestError
-from assets.storage.atomic_files import writing
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.sessions import connect
@@ -107,19 +103,15 @@ def deliver_words(
                 "subject_key": value,
             }
         )
-    data = text.getvalue().encode()
-    day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
-    path = data_root.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
-    manifest = {
-        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest,
-        "bytes": len(data), "records": len(words),
-        "period": {"from": day, "to": day}, "purpose": "direct_marketing",
-    }  # fmt: skip
-    with writing(path) as unfinished:
-        unfinished.write_bytes(data)
-    with writing(path.with_name(path.name + deliveries.MANIFEST)) as unfinished:
-        unfinished.write_text(json.dumps(manifest))
-    return digest
+    return delivering.put(
+        data_root,
+        "consents",
+        "consent_log",
+        text.getvalue().encode(),
+        records=len(words),
+        day=now.date(),
+        purpose="direct_marketing",
+    )
 
 
 def recognise(data_root: DataRoot, text: str) -> str:

@@ -37,9 +37,22 @@ AUTHORITIES = tuple(source.name for source in SOURCES if source.authority)
 """The registers of persons that states keep."""
 
 
+PROVIDERS = tuple(source.name for source in SOURCES if source.provider)
+"""Providers of contact information."""
+
+
 def is_authority(source: str) -> str:
     """Return SQL: whether the source, given as SQL, is an authority."""
-    return f"({source} IN ({', '.join(repr(name) for name in AUTHORITIES or ('',))}))"
+    return _is_one_of(AUTHORITIES, source)
+
+
+def is_provider(source: str) -> str:
+    """Return SQL: whether the source, given as SQL, is a provider of contact information."""
+    return _is_one_of(PROVIDERS, source)
+
+
+def _is_one_of(names: tuple[str, ...], source: str) -> str:
+    return f"({source} IN ({', '.join(repr(name) for name in names or ('',))}))"
 
 
 def in_order(policy: Policy) -> tuple[Source, ...]:

@@ -49,11 +49,11 @@ _SOLE_TRADER = (
     "yksityinen (elinkeinonharjoittaja|liikkeenharjoittaja)|toiminimi|"
     "enskild näringsidkare|sole trader|sole proprietor|private trader"
 )
-_IS_SOLE_TRADER = f"""CASE WHEN json_valid(payload) THEN coalesce(
-        list_contains(json_extract_string(payload, '$.companyForms[*].type'), '26'), false)
-    OR regexp_matches(lower(array_to_string(json_extract_string(payload,
-        '$.companyForms[*].descriptions[*].description'), '|')), '{_SOLE_TRADER}')
-    ELSE false END"""
+_FORMS = "json_extract(payload, '$.companyForms')"
+_IS_SOLE_TRADER = f"""coalesce(CASE WHEN json_valid(payload) THEN
+    list_contains(json_extract_string({_FORMS}, '$[*].type'), '26')
+    OR regexp_matches(lower(array_to_string(json_extract_string({_FORMS},
+        '$[*].descriptions[*].description'), '|')), '{_SOLE_TRADER}') END, false)"""
 _RECIPIENT = r'"co"\s*:\s*"(?:[^"\\]|\\.)*"'
 _MINIMISE = f"""
     CASE WHEN {_IS_SOLE_TRADER} THEN json_object('businessId', payload -> '$.businessId',
@@ -79,12 +79,10 @@ def _in_language(descriptions: str, text: str) -> str:
         ({descriptions})[1].{text}))"""
 
 
-_LISTS_FINE = " AND ".join(
-    f"""coalesce(json_type(payload, '$.{name}') IN ('ARRAY', 'NULL')
-            OR (payload ->> '$.{name}') = '', true)
-        AND list_has_all(['OBJECT', 'NULL'], json_type(payload, '$.{name}[*]'))"""
-    for name in _LISTS
-)
+# Each use of the whole payload parses it: of so large a record, once for all lists.
+_LISTS_FINE = """coalesce(list_bool_and(list_transform(lists, lambda part:
+        json_type(part) = 'ARRAY' AND list_has_all(['OBJECT', 'NULL'], json_type(part, '$[*]'))
+            OR json_type(part) = 'NULL' OR (part ->> '$') = '')), true)"""
 _IN_FORCE = "list_filter({}, lambda each: filled(each.endDate) IS NULL)"
 _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE companies AS
@@ -97,7 +95,10 @@ _PREPARE = (
         SELECT record_no, record_key, delivered_at, {_LISTS_FINE} AS lists_fine,
             nullif({_BUSINESS_ID.format("row.businessId.value")}, '') AS business_id, row,
             {_IS_SOLE_TRADER} AS sole_trader
-        FROM (SELECT *, from_json(payload, '{json.dumps(_COMPANY)}') AS row FROM records))""",
+        FROM (
+            SELECT *, from_json(payload, '{json.dumps(_COMPANY)}') AS row,
+                json_extract(payload, {[f"$.{name}" for name in _LISTS]}) AS lists
+            FROM records))""",
     """CREATE OR REPLACE TEMP TABLE names AS
     SELECT *, CASE type WHEN '1' THEN 'main' WHEN '2' THEN 'parallel' WHEN '3' THEN 'auxiliary'
         END AS kind,
@@ -177,5 +178,9 @@ def _dataset(name: str, *keys: str) -> Dataset:
 SOURCE = Source(
     name="authorities",
     description="Companies of the business register",
+    about={
+        "companies": "JSON array, in PRH's `.zip` or alone: one company",
+        "companies_found": 'JSON `{"totalResults": N, "companies": [...]}`: one company',
+    },
     datasets=(_dataset("companies"), _dataset("companies_found", "companies")),
 )

@@ -85,6 +85,9 @@ _IDENTIFIERS = """
 SOURCE = Source(
     name="consents",
     description="The log of consents, withdrawals and prohibitions",
+    about={
+        "consent_log": "CSV: one consent event",
+    },
     purpose="direct_marketing",
     datasets=(
         Dataset(

@@ -23,7 +23,9 @@ from schemas.staged import ContactPoints, Identifiers, MarketingChoices
 
 _REPEATING = ("from", "to", "cc", "original-rcpt-to")
 _HEADERS = {
-    **dict.fromkeys(("message-id", "date", "in-reply-to", "subject"), "VARCHAR"),
+    **dict.fromkeys(
+        ("message-id", "date", "in-reply-to", "subject", "auto-submitted", "precedence"), "VARCHAR"
+    ),
     **{name: ["VARCHAR"] for name in ("from", "to", "cc")},
 }
 _REPORT = {
@@ -75,7 +77,10 @@ _UNSUBSCRIBES = f"""(len({_OTHERS.format(_FROM)}) > 0 AND (
     len(list_filter({_TO}, lambda address: of_controller(address)
         AND regexp_matches(address, '{_UNSUBSCRIBE_MAILBOX}'))) > 0
     OR regexp_full_match(lower({_READ}.headers.subject), '{_UNSUBSCRIBE_SUBJECT}')))"""
-_MAIL_MINIMISED = f"""json_object(
+# RFC 3834, and what was there before it.
+_AUTOMATIC = f"""coalesce(lower(filled({_READ}.headers."auto-submitted")) <> 'no', false)
+    OR coalesce(lower({_READ}.headers."precedence") IN ('auto_reply', 'bulk', 'junk'), false)"""
+_MAIL_MINIMISED = f"""json_merge_patch(json_object(
     'message', nullif(regexp_extract({_READ}.headers."message-id", '<[^<>\\s]+>'), ''),
     'date', filled({_READ}.headers."date"),
     'direction', CASE WHEN len({_COMPLAINTS}) > 0 THEN NULL
@@ -88,22 +93,40 @@ _MAIL_MINIMISED = f"""json_object(
         WHEN {_UNSUBSCRIBES} THEN 'unsubscribe' END,
     'refused', CASE WHEN len({_COMPLAINTS}) > 0 THEN {_OTHERS.format(_COMPLAINED)}
         WHEN {_UNSUBSCRIBES} THEN {_OTHERS.format(_FROM)} ELSE [] END,
-    'body', {_READ}.body)::VARCHAR"""
+    'body', {_READ}.body),
+    CASE WHEN {_AUTOMATIC} THEN '{{"automatic": true}}' ELSE '{{}}' END)::VARCHAR"""
 _KEPT_MESSAGE = {
-    **dict.fromkeys(("message", "date", "direction", "answer_to", "refusal"), "VARCHAR"),
+    **dict.fromkeys(
+        ("message", "date", "direction", "answer_to", "refusal", "automatic"), "VARCHAR"
+    ),
     **{name: ["VARCHAR"] for name in ("parties", "refused")},
     "body": {"sha256": "VARCHAR", "bytes": "VARCHAR"},
 }
 _MONTHS = "['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']"
 # RFC 5322, 3.3: [Tue, ]1 Sep 2026 10:02[:11] +0300
 _DATE = r"(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}(?::\d{2})?) ([-+]\d{4}|GMT|UTC?|Z)"
-_WRITTEN_AT = rf"""CASE WHEN regexp_matches(date, '{_DATE}') THEN past_moment(
-    regexp_extract(date, '{_DATE}', 3) || '-' || lpad(
-        list_position({_MONTHS}, regexp_extract(date, '{_DATE}', 2))::VARCHAR, 2, '0')
-    || '-' || lpad(regexp_extract(date, '{_DATE}', 1), 2, '0')
-    || 'T' || regexp_extract(date, '{_DATE}', 4)
-    || CASE WHEN left(regexp_extract(date, '{_DATE}', 5), 1) IN ('+', '-')
-        THEN regexp_extract(date, '{_DATE}', 5) ELSE 'Z' END, delivered_at) END"""
+
+
+def _iso(date: str) -> str:
+    """SQL: the date of a header as a moment of ISO 8601; null if it is none."""
+    parts = [f"regexp_extract({date}, '{_DATE}', {place})" for place in range(1, 6)]
+    return f"""CASE WHEN regexp_matches({date}, '{_DATE}') THEN
+    {parts[2]} || '-' || lpad(list_position({_MONTHS}, {parts[1]})::VARCHAR, 2, '0')
+    || '-' || lpad({parts[0]}, 2, '0') || 'T' || {parts[3]}
+    || CASE WHEN left({parts[4]}, 1) IN ('+', '-') THEN {parts[4]} ELSE 'Z' END END"""
+
+
+def _up_to_delivery(day: str) -> str:
+    """SQL: the day, unless it is after the delivery that is being ingested."""
+    return f"CASE WHEN {day} <= delivered_on() + 1 THEN {day} END"
+
+
+_WRITTEN_ON = "local_day(moment(" + _iso("(payload ->> '$.date')") + "))"
+# Who writes to us, or refuses marketing; no machine that answers for them.
+_MAIL_GIVEN = f"""CASE WHEN (payload ->> '$.refusal') IS NOT NULL
+        OR (payload ->> '$.direction') = 'from_registrant'
+            AND (payload ->> '$.automatic') IS NULL
+    THEN {_up_to_delivery(_WRITTEN_ON)} END"""
 _MAIL_IDENTIFY = f"""
     WITH read AS (
         SELECT record_no, payload ->> '$.message' AS message,
@@ -116,7 +139,7 @@ _MAIL_PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE messages AS
     SELECT *, coalesce(written_at, delivered_at) AS stated_at FROM (
         SELECT record_no, record_key, delivered_at,
-            {_WRITTEN_AT} AS written_at, row,
+            past_moment({_iso("date")}, delivered_at) AS written_at, row,
             coalesce(row.message, 'without-id:' || record_key) AS message
         FROM (SELECT *, row.date AS date FROM (
             SELECT *, from_json(payload, '{json.dumps(_KEPT_MESSAGE)}') AS row FROM records)))""",
@@ -191,6 +214,12 @@ _CALL_IDENTIFY = f"""
         list_transform(parties, lambda party: identifier('email', {_MAILTO}))),
         lambda identifier: identifier IS NOT NULL)) AS identifiers
     FROM read"""
+# Who calls us, not who is called: the first to be named of a part, unless they are of ours.
+_CALLER = f"""from_json(payload, '{_CALL}').parties[1 + TRY_CAST(
+    regexp_extract(coalesce(part.originator, part.parties::VARCHAR), '[0-9]{{1,4}}') AS BIGINT)]"""
+_CALL_GIVEN = f"""list_min(list_transform(from_json(payload, '{_CALL}').dialog, lambda part:
+    CASE WHEN coalesce(filled(({_CALLER}).tel), filled(({_CALLER}).mailto)) IS NOT NULL
+        THEN {_up_to_delivery("local_day(moment(part.start))")} END))"""
 # A lone number, a list of them, or a list of lists.
 _PLACES = r"""list_transform(regexp_extract_all(coalesce({0}::VARCHAR, ''), '\d{{1,4}}'),
     lambda place: place::BIGINT)"""
@@ -260,6 +289,8 @@ def _mail(name: str, *, mailbox: bool) -> Dataset:
         name=name,
         format=Mail(mailbox=mailbox, repeating=_REPEATING),
         minimise=_MAIL_MINIMISED,
+        given=_MAIL_GIVEN,
+        ends="(payload ->> '$.refusal') IS NOT NULL",
         identify=_MAIL_IDENTIFY,
         prepare=_MAIL_PREPARE,
         disclosable={
@@ -283,6 +314,7 @@ def _calls(name: str, declared: JsonDocument | JsonLines) -> Dataset:
         name=name,
         format=declared,
         minimise=_CALL_MINIMISED,
+        given=_CALL_GIVEN,
         identify=_CALL_IDENTIFY,
         prepare=_CALL_PREPARE,
         disclosable={"uuid": "VARCHAR", "created_at": "VARCHAR", "dialog": [_DIALOG]},
@@ -299,6 +331,12 @@ def _calls(name: str, declared: JsonDocument | JsonLines) -> Dataset:
 SOURCE = Source(
     name="correspondence",
     description="Messages (headers of mail) and calls (vCon)",
+    about={
+        "message": "mail, one message (EML): one message",
+        "mailbox": "mail, many messages (mbox): one message",
+        "call": "JSON, one vCon: one call",
+        "calls": "JSON lines, a vCon each: one call",
+    },
     datasets=(
         _mail("message", mailbox=False),
         _mail("mailbox", mailbox=True),

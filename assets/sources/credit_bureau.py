@@ -154,17 +154,22 @@ _IDENTIFIERS = """
 
 _TERM = """(list_filter(json_extract(payload, '$.group[*].term[*]'),
             lambda term: (term ->> '$."@id"') = '{0}')[1] ->> '$."#text"')"""
-_NUMBER = f"regexp_replace({_TERM.format('W08001')}, '[^0-9]', '', 'g')"
-# UC's number has ten digits. It is of somebody of age, so the latest century counts in which they
-# are 18.
-_TWELVE_DIGITS = f"""CASE WHEN regexp_full_match({_NUMBER}, '[0-9]{{10}}')
-        THEN CASE WHEN 2000 + left({_NUMBER}, 2)::INTEGER + 18 <= year(delivered_on())
-            THEN '20' ELSE '19' END || {_NUMBER}
-        ELSE {_NUMBER} END"""
+# The number is a term, the id of the report, or both; W08001 is often UC's own number instead.
+_NUMBERS = f"""list_transform([{_TERM.format("W08002")}, payload ->> '$."@id"',
+    {_TERM.format("W08001")}], lambda text: regexp_replace(text, '[^0-9]', '', 'g'))"""
+# A number of ten digits is of somebody of age, so the latest century counts in which they are 18.
+_TWELVE_DIGITS = f"""list_transform({_NUMBERS}, lambda digits:
+    CASE WHEN regexp_full_match(digits, '[0-9]{{10}}')
+        THEN CASE WHEN 2000 + left(digits, 2)::INTEGER + 18 <= year(delivered_on())
+            THEN '20' ELSE '19' END || digits
+        ELSE digits END)"""
+_UC_NUMBER = f"""coalesce(
+    list_filter({_TWELVE_DIGITS}, lambda code: coalesce(identity_code_valid(code), false))[1],
+    ({_TWELVE_DIGITS})[3], ({_TWELVE_DIGITS})[1])"""
 _FOR_OTHERS_OF_UC = f"""upper(payload ->> '$."@purposeCode"') IN {OTHER_PURPOSE_CODES}"""
 # Of the report only its subject, the decision and the purpose are kept, in the form of the others.
 _UC_REPORT = f"""CASE WHEN json_valid(payload) THEN json_object(
-        'socialSecurityNumber', {_TWELVE_DIGITS}, 'creditClass',
+        'socialSecurityNumber', {_UC_NUMBER}, 'creditClass',
         CASE WHEN NOT coalesce({_FOR_OTHERS_OF_UC}, false) THEN {_TERM.format("W13105")} END,
         'scale', 'UC W13105', 'purposeCode', payload ->> '$."@purposeCode"', 'remarks', [])::VARCHAR
     ELSE '{{}}' END"""
@@ -191,12 +196,16 @@ def _dataset(name: str, form: Format, minimise: str) -> Dataset:
 SOURCE = Source(
     name="credit_bureau",
     description="Credit classes and payment remarks from credit bureaus",
+    about={
+        "credit_reports": "JSON lines: one report about one person or company",
+        "uc_reports": "UC's `ucReply`, XML in ISO-8859-1: one report",
+    },
     purpose="credit_decision",
     datasets=(
         _dataset("credit_reports", JsonLines(), _MINIMISE),
         _dataset(
             "uc_reports",
-            XmlRecords("report", depth=4, repeating=("group", "term")),
+            XmlRecords("{*}report", depth=None, repeating=("group", "term")),
             _UC_REPORT,
         ),
     ),

@@ -342,6 +342,11 @@ _LYYTI_MINIMISED = _kept(
 SOURCE = Source(
     name="events",
     description="Participants of events (Eventbrite, Lyyti)",
+    about={
+        "eventbrite_attendees": "Eventbrite's attendee export, CSV: one attendee",
+        "lyyti_participants": "Lyyti's export, CSV with semicolons: one participant",
+        "lyyti_api": 'JSON `{"results": [...]}` of Lyyti\'s API: one participant',
+    },
     datasets=(
         _dataset(
             "eventbrite_attendees",

@@ -106,14 +106,15 @@ class FixedWidth:
 
 @dataclass(frozen=True)
 class XmlRecords:
-    """An XML document in which certain elements are the records.
+    """An XML document in which certain elements are the records; other elements alone are none.
 
     An element with text alone becomes that text (an empty one ""); any other an object with its
     attributes as "@name", its children by name, and its text, if not blank, as "#text". Children
     of one name become a list when there are several. Names are without namespace and prefix.
 
     Attributes:
-        name: The record's element as `{namespace URI}local name`, or a local name for no namespace.
+        name: The record's element as `{namespace URI}local name`, a local name for no namespace, or
+            `{*}local name` for any.
         depth: How many elements are around it: 0 for the document's own element; None: any number
             (of elements of this name in each other, the outermost).
         repeating: Names of children that are a list also when there is one.

@@ -2,7 +2,8 @@
 
 An answer is everything that is in force about its person. A dataset brings it into four tables
 (`TABLES`); how they become statements is the same for all. An answer confirms the status of nobody
-but its own person.
+but its own person. Who has no identity code is known by another number of the register, or by name
+and day of birth together: with less they could not be found again, nor erased.
 """
 
 from __future__ import annotations
@@ -26,16 +27,15 @@ TABLES = {
 """The tables that `prepare` makes, and their columns."""
 
 _VENDOR = """
-    SELECT record_no, code AS identity_code, known AS person_known, dates_fine AS dates_readable,
-        flags_fine
+    SELECT record_no, code AS identity_code, own_id, known AS person_known,
+        dates_fine AS dates_readable, flags_fine
     FROM answers"""
-_OF_ANSWER = """record_key, person_key('identity_code', code) AS person_key,
-        delivered_at AS stated_at"""
+_OF_ANSWER = "record_key, person_key, delivered_at AS stated_at"
 _PERSONS = f"""
     SELECT record_no, 0 AS position, {_OF_ANSWER}, birth_date, birth_date_precision, language,
         native_language, deceased, death_date, protected, protected_until,
         NULL::DATE AS last_contact_on
-    FROM answers WHERE known AND code IS NOT NULL"""
+    FROM answers WHERE known AND person_key IS NOT NULL"""
 _NAMES = f"""
     SELECT record_no, position, {_OF_ANSWER}, kind, 'state' AS op, given_names, family_name,
         valid_from, valid_to
@@ -47,7 +47,11 @@ _ADDRESSES = f"""
     FROM answered_addresses JOIN answers USING (record_no)
     WHERE coalesce(street, postcode, town, municipality_code, country) IS NOT NULL"""
 _IDENTIFIERS = f"""
-    SELECT record_no, position, {_OF_ANSWER}, 'identity_code' AS type, value,
+    SELECT record_no, 0 AS position, {_OF_ANSWER}, 'contact_id' AS type, own_id AS value,
+        NULL AS replaced_by
+    FROM answers WHERE known AND own_id IS NOT NULL
+    UNION ALL
+    SELECT record_no, position, {_OF_ANSWER}, 'identity_code', value,
         CASE WHEN identity_code_valid(replaced_by) AND replaced_by <> value
             THEN replaced_by END AS replaced_by
     FROM (
@@ -68,6 +72,7 @@ def answers(
     *,
     code: str,
     codes: tuple[str, ...],
+    own_id: str,
     prepare: tuple[str, ...],
     persons: str,
     names: str,
@@ -81,8 +86,9 @@ def answers(
     """Return the dataset of answers in a format.
 
     Args:
-        code: The JSON path of the identity code of the person.
+        code: Expression of the identity code of the person.
         codes: Expressions of lists of the other identity codes in a payload.
+        own_id: Expression of what identifies a person without an identity code.
         prepare: Makes the tables and macros for the four queries.
         persons: Selects the columns of `answers`, a row for every record.
         names: Selects the columns of `answered_names`.
@@ -90,19 +96,25 @@ def answers(
         addresses: Selects the columns of `answered_addresses`.
     """
     named = " || ".join([f"[{code}]", *(f"coalesce({expression}, [])" for expression in codes)])
+    canonical = f"identity_code_canonical(filled({code}))"
+    uncoded = f"CASE WHEN {canonical} IS NULL THEN {own_id} END"
     return Dataset(
         name=name,
         format=form,
         identify=f"""
-    SELECT record_no, identity_code_canonical(filled({code})) AS native_key,
+    SELECT record_no, coalesce({canonical}, {uncoded}) AS native_key,
         list_distinct(list_filter(
             list_transform({named}, lambda value: identifier('identity_code',
-                identity_code_canonical(filled(value)))),
+                identity_code_canonical(filled(value)))) || [identifier('contact_id', {uncoded})],
             lambda value: value IS NOT NULL)) AS identifiers
     FROM raw_records""",
         prepare=(
             *prepare,
-            f"CREATE OR REPLACE TEMP TABLE answers AS {persons}",
+            f"""CREATE OR REPLACE TEMP TABLE answers AS
+            SELECT *, coalesce(person_key('identity_code', code), person_key('contact_id', own_id))
+                AS person_key
+            FROM ({persons}) JOIN (SELECT record_no, {uncoded} AS own_id FROM records)
+                USING (record_no)""",
             f"CREATE OR REPLACE TEMP TABLE answered_names AS {names}",
             f"CREATE OR REPLACE TEMP TABLE answered_codes AS {replaced}",
             f"CREATE OR REPLACE TEMP TABLE answered_addresses AS {addresses}",

@@ -105,6 +105,8 @@ ANSWERS = answers(
     JsonLines(),
     code="payload ->> '$.socialSecurityNumber'",
     codes=(),
+    own_id="""birth_key(payload ->> '$.firstName', payload ->> '$.lastName',
+        replace(payload ->> '$.dateOfBirth', '-', ''))""",
     prepare=_PREPARE,
     persons=_PERSONS,
     names=_NAMES,

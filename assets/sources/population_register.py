@@ -444,6 +444,24 @@ def _dataset(
 SOURCE = Source(
     name="population_register",
     description="Persons by the population registers of Finland (DVV) and Sweden (SPAR)",
+    about={
+        "perustiedot": (
+            'JSON `{"perustiedot": [...], "ajanTasalla": true}`: one person\'s basic data'
+        ),
+        "muutokset": (
+            'JSON `{"viimeisinKirjausavain": N, "muutokset": [...], "ajanTasalla": true}`: '
+            "one change message of one person"
+        ),
+        "vtj_answers": (
+            "XML: `VTJHenkiloVastaussanoma` elements, alone or in any other element: one "
+            "answer of VTJkysely"
+        ),
+        "spar_answers": (
+            "XML: `PersonsokningSvarspost` elements, with or without a SOAP envelope: one "
+            "answer of SPAR (Sweden)"
+        ),
+        "person_monitoring": "JSON lines: all that a partner knows of one person",
+    },
     datasets=(
         _dataset("perustiedot", "basic_data", "identity_code_canonical(code)", "true"),
         _dataset("muutokset", "changes", "NULL", "changed_at IS NOT NULL", "viimeisinKirjausavain"),

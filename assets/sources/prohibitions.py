@@ -169,5 +169,10 @@ _SIGNALS = Dataset(
 SOURCE = Source(
     name="prohibitions",
     description="Prohibition lists, and the signals of browsers",
+    about={
+        "telephone_list": "CSV: one prohibition",
+        "postal_list": "CSV: one prohibition",
+        "web_signals": "JSON lines: what one browser signalled at one time",
+    },
     datasets=(_PHONES, _ADDRESSES, _SIGNALS),
 )

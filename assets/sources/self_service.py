@@ -251,6 +251,11 @@ _PLACELESS_CORRECTION = (
 SOURCE = Source(
     name="self",
     description="What registrants say of themselves: edits in self-service, corrections on request",
+    about={
+        "edits": "JSON lines: one edit of one's own data",
+        "other_data": "JSON lines: other data with the registrant's consent, or the withdrawal",
+        "corrections": "JSON lines: one corrected attribute; `register rectify` writes them",
+    },
     datasets=(
         Dataset(
             name="edits",

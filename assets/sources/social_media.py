@@ -70,6 +70,9 @@ _IDENTIFIERS = f"""
 SOURCE = Source(
     name="social_media",
     description="Mentions and profile links in social media",
+    about={
+        "uses": "JSON lines: one use of a social medium",
+    },
     datasets=(
         Dataset(
             name="uses",

@@ -111,6 +111,9 @@ class Source:
         authority: It is a register of persons that a state keeps: it decides who is under protected
             identity and until when, so what it delivers is stored unredacted; and it speaks of each
             person under one identity code.
+        provider: It sells contact information about anybody: that it states an address shows no
+            relationship with the controller.
+        about: Dataset -> what its file is, and one record in it (docs/deliveries.md).
     """
 
     name: str
@@ -118,6 +121,8 @@ class Source:
     datasets: tuple[Dataset, ...]
     purpose: str = "customer_care"
     authority: bool = False
+    provider: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> Dataset | None:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
@@ -147,6 +152,10 @@ CREATE OR REPLACE MACRO postal_key(given_names, family_name, street, postcode) A
         THEN md5(concat_ws('|', lower(split_part(trim(given_names), ' ', 1)),
             lower(trim(family_name)), regexp_replace(lower(street), '[^\pL\pN]+', '', 'g'),
             finnish_postcode(trim(postcode)))) END;
+-- The key of somebody who has no number: given names, family name and day of birth, without
+-- capitals and blanks around; null unless all are given.
+CREATE OR REPLACE MACRO birth_key(given_names, family_name, born) AS
+    md5(lower(filled(given_names)) || '|' || lower(filled(family_name)) || '|' || filled(born));
 -- The e-mail addresses or telephone numbers of a field that may have several.
 CREATE OR REPLACE MACRO several_addresses(text) AS
     CASE WHEN regexp_matches(text, '@[^@]*[;,][^@]*@') THEN string_split_regex(text, '[;,]')

@@ -47,6 +47,10 @@ _ANSWER: dict[str, object] = {
     **{name: [_PLACE] for name in _ADDRESSES},
 }
 
+# An immunity number is none: it has no check digit, and its owner is in no other register.
+_CODE = """CASE WHEN upper(trim(payload ->> '$.PersonId.Typ')) IS DISTINCT FROM 'IMMUNITETSNUMMER'
+    THEN payload ->> '$.PersonId.IdNummer' END"""
+
 _MACROS = (
     # Days may be incomplete: 2019-01-00, 200101, 2001; 0 and 0000-00-00 are none.
     """CREATE OR REPLACE TEMP MACRO spar_digits(text) AS
@@ -111,7 +115,7 @@ _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE spar AS
     SELECT *, coalesce(list_extract(list_filter(answer.Persondetaljer,
             lambda block: in_force(block)), 1), answer.Persondetaljer[1]) AS details,
-        identity_code_canonical(filled(answer.PersonId.IdNummer)) AS code,
+        identity_code_canonical(filled({_CODE})) AS code,
         flag_text(answer.Sekretessmarkering) AS secret,
         flag_text(answer.SkyddadFolkbokforing) AS shielded
     FROM (SELECT *, from_json(payload, '{json.dumps(_ANSWER)}') AS answer FROM records)""",
@@ -196,7 +200,8 @@ ANSWERS = answers(
         depth=None,
         repeating=("Namn", "Persondetaljer", "Hanvisning", *_ADDRESSES),
     ),
-    code="payload ->> '$.PersonId.IdNummer'",
+    code=_CODE,
+    own_id="'spar-' || opaque_id(payload ->> '$.PersonId.IdNummer')",
     codes=("json_extract_string(payload, '$.Persondetaljer[*].Hanvisning[*].IdNummer')",),
     prepare=_PREPARE,
     persons=_PERSONS,

@@ -39,6 +39,7 @@ def _fields(street: str, town: str, country: str | None, dates: str) -> dict[str
 
 _PERSON: dict[str, object] = {
     "Henkilotunnus": "VARCHAR",
+    "Syntymaaika": "VARCHAR",
     "NykyinenSukunimi": {"Sukunimi": "VARCHAR"},
     "NykyisetEtunimet": {"Etunimet": "VARCHAR"},
     **{name: _fields(*parts) for name, (_, parts) in _PLACES.items()},
@@ -82,6 +83,7 @@ _MACROS = (
     "vtj_flag(text) IS NOT NULL",
 )
 _DATES = [
+    "Syntymaaika",
     "Kotikunta.KuntasuhdeAlkupvm",
     "Kuolintiedot.Kuolinpvm",
     "Kuolleeksijulistamistiedot.Kuolleeksijulistamispvm",
@@ -131,7 +133,8 @@ _PERSONS = f"""
             AND coalesce(died <= latest_moment(delivered_at), true) AS dates_fine,
         vtj_flag_fine(person.Turvakielto.TurvakieltoTieto)
             AND vtj_flag_fine(person.Kuolintiedot.Kuollut) AS flags_fine,
-        NULL::DATE AS birth_date, NULL::VARCHAR AS birth_date_precision,
+        vtj_day(person.Syntymaaika) AS birth_date,
+        CASE WHEN vtj_day(person.Syntymaaika) IS NOT NULL THEN 'day' END AS birth_date_precision,
         lower(filled(person.Asiointikieli.Kielikoodi)) AS language,
         lower(filled(person.Aidinkieli.Kielikoodi)) AS native_language,
         CASE WHEN died IS NOT NULL THEN true
@@ -169,6 +172,8 @@ ANSWERS = answers(
     XmlRecords("{http://xml.vrk.fi/schema/vtjkysely}VTJHenkiloVastaussanoma", depth=None),
     code=_CODE,
     codes=(f"[{_REQUESTED}]",),
+    own_id="""birth_key(payload ->> '$.Henkilo.NykyisetEtunimet.Etunimet',
+        payload ->> '$.Henkilo.NykyinenSukunimi.Sukunimi', payload ->> '$.Henkilo.Syntymaaika')""",
     prepare=_PREPARE,
     persons=_PERSONS,
     names=_NAMES,
@@ -185,6 +190,7 @@ ANSWERS = answers(
         ("Paluukoodi", "Hakuperusteet"),
         Henkilo=(
             "Henkilotunnus",
+            "Syntymaaika",
             "NykyinenSukunimi",
             "NykyisetEtunimet",
             "EntinenNimi",

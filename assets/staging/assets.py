@@ -23,6 +23,7 @@ from assets.staging import staged
 from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, table_name
 from schemas.policy.model import Policy
+from schemas.statement import Statement
 
 # Datasets that a column's description lists.
 _NAMED = 3
@@ -36,7 +37,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
         for dataset in source.datasets
         for frame in dataset.frames
     }
-    schema = column_schema(models, "staged", partial(_origin, source))
+    schema = column_schema(models, "staged", partial(_origin, source), shared=Statement)
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
     lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
 
@@ -113,6 +114,7 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
             metadata={
                 "dagster/row_count": total["staged"],
                 **numbers(total),
+                **numbers(codes, "failures_"),
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
                 "flagged": counts_table(["rule", "rows used"], sorted(flagged.items())),
                 "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
@@ -166,8 +168,10 @@ def staged_asset(source: Source, policy: Policy, days: DeliveryDays) -> dg.Asset
 
 
 def _origin(source: Source, column: str) -> str:
-    """Return a sentence of the datasets whose records a column of a frame is parsed from."""
-    table = column.split(".", maxsplit=1)[0]
+    """Return a sentence of the datasets that a column of a frame is parsed from."""
+    table, _, stated = column.partition(".")
+    if not stated:
+        return f"From {source.name}; in every table."
     filling = [
         dataset.name
         for dataset in source.datasets

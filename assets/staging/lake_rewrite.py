@@ -1,8 +1,8 @@
 """Removing records from the lake: every layer of a delivery is rewritten without them.
 
 Never in place: each file is written beside the old one, which it then replaces
-(docs/decisions/lake-layout-and-atomic-writes.md). The delivery ledger records what is being removed
-before the first file changes, and is recounted from the files after the last, so that
+(docs/decisions/lake-layout-and-atomic-writes.md). The delivery ledger names the records that are
+being removed before the first file changes, and is recounted from the files after the last, so that
 `finish_removals` completes a run that was killed in between.
 """
 
@@ -106,22 +106,57 @@ def remove_records(
     Returns:
         The number of rows removed, over all files.
     """
-    deliveries.enter(data_root, replace(entry, removing=counted_as))
+    entry = replace(entry, removing=counted_as, removed=_runs(connection))
+    deliveries.enter(data_root, entry)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+    if "raw" in edits and raw.exists() and _redact(connection, entry, raw, edits["raw"].texts):
+        # Staged is made of raw again: what it had of the old text is in its keys, too.
+        entry = replace(entry, staged_with="")
+        deliveries.enter(data_root, entry)
+    removed = _rewrite_layers(
+        data_root, connection, entry, edits, only_raw, is_redacted="raw" in edits
+    )
+    recount(data_root, connection, entry)
+    return removed
+
+
+def _runs(connection: duckdb.DuckDBPyConnection) -> list[list[int]]:
+    """Return the first and the last of each run of record numbers in `matched_records`."""
+    return [
+        [first, last]
+        for first, last in connection.execute(
+            """SELECT min(record_no), max(record_no)
+            FROM (SELECT record_no, record_no - row_number() OVER (ORDER BY record_no) AS run
+                FROM (SELECT DISTINCT record_no FROM matched_records))
+            GROUP BY run ORDER BY 1"""
+        ).fetchall()
+    ]
+
+
+def _rewrite_layers(
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    edits: Mapping[str, Edit],
+    only_raw: str = "",
+    *,
+    is_redacted: bool,
+) -> int:
+    """Rewrite raw, quarantine and staged without `matched_records`; return the rows removed.
+
+    Where raw is redacted, or may be, the other layers get the keys that it has of its records now.
+    """
     stays = "record_no NOT IN (SELECT record_no FROM matched_records)"
     removed = 0
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
-        if "raw" in edits and _redact(connection, entry, raw, edits["raw"].texts):
-            # Staged is made of raw again: what it had of the old text is in its keys, too.
-            entry = replace(entry, staged_with="")
-            deliveries.enter(data_root, replace(entry, removing=counted_as))
         removed += rewrite(
             connection,
             raw,
             f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays,
             _REDACTED if "raw" in edits else "*",
         )
-    keys = _keys_of_raw(data_root, connection, entry) if "raw" in edits else {}
+    keys = _keys_of_raw(data_root, connection, entry) if is_redacted else {}
     if (quarantine := quarantine_path(data_root, entry)).exists():
         removed += rewrite(connection, quarantine, stays, keys=keys.get("staged", "*"))
     for path in staged_files(data_root, entry):
@@ -134,7 +169,6 @@ def remove_records(
             texts=edit.texts,
             keys=keys.get(path.stem, keys.get("staged", "*")),
         )
-    recount(data_root, connection, replace(entry, removing=counted_as))
     return removed
 
 
@@ -202,34 +236,15 @@ def _keys_of_raw(
 
 
 def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Bring the staged files in line with raw, if a removal was killed between the two.
-
-    Only raw has the person of a record in quarantine, and the new key of a redacted record. Of a
-    staged record that has no row left, in raw or staged, the outcome goes as well.
-    """
-    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
-    index = staged_folder(data_root, entry) / "records.parquet"
-    if not raw.exists() or not index.exists():
-        return
-    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)}
-        WHERE outcome <> 'staged')
-        AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
-    stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
-    *tables, outcomes = staged_files(data_root, entry)
-    left = " UNION ALL ".join(f"SELECT record_no FROM {parquet(path)}" for path in (raw, *tables))
-    keep = {
-        quarantine_path(data_root, entry): stays,
-        outcomes: f"({stays}) AND (outcome <> 'staged' OR record_no IN ({left}))",
-    }
-    keys = _keys_of_raw(data_root, connection, entry)
-    for path in (quarantine_path(data_root, entry), *tables, outcomes):
-        if path.exists():
-            rewrite(
-                connection,
-                path,
-                keep.get(path, "true"),
-                keys=keys.get(path.stem, keys.get("staged", "*")),
-            )
+    """Remove the records that the ledger names, where a removal of them was killed."""
+    connection.execute(
+        f"""{MATCHED_RECORDS.create} AS
+        SELECT unnest(range(run[1], run[2] + 1)) AS record_no
+        FROM (SELECT unnest($1::BIGINT[][]) AS run)""",
+        [entry.removed or []],
+    )
+    _rewrite_layers(data_root, connection, entry, NOTHING, is_redacted=True)
+    recount(data_root, connection, entry)
 
 
 def stage_again(
@@ -330,6 +345,7 @@ def recount(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
         suppressed=missing if entry.removing == "suppressed" else entry.suppressed,
         expired=missing if entry.removing == "expired" else entry.expired,
         removing="",
+        removed=None,
     )
     deliveries.enter(data_root, done)
     return done
@@ -347,5 +363,4 @@ def finish_removals(data_root: DataRoot) -> int:
         with connect(data_root) as connection:
             for entry in unfinished:
                 _finish(data_root, connection, entry)
-                recount(data_root, connection, entry)
     return len(unfinished)

@@ -27,7 +27,9 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
-from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.sources import statement_macros
+from assets.sources.source import Dataset, Source
+from assets.staging.batches import PIECE_ROWS, bounded
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
@@ -45,7 +47,6 @@ from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
 from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
-BATCH_ROWS = 25_000
 # Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
@@ -127,11 +128,11 @@ def _stage_delivery(
         connect(data_root, side_by_side=True) as connection,
         replacing(staged_folder(data_root, entry)) as folder,
     ):
-        connection.execute(STATEMENT_MACROS)
+        statement_macros.create(connection)
         find_duplicates(data_root, connection, parquet(raw), earlier)
         find_shared(connection, dataset, parquet(raw))
         writers = FrameWriters(folder)
-        batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
+        batches = bounded(pq.ParquetFile(raw).iter_batches(PIECE_ROWS))
         for frames, failed in in_turn(
             connection, batches, partial(canonical_frames, data_root, dataset, entry)
         ):
@@ -250,14 +251,13 @@ def canonical_frames(
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
-    batch: pa.RecordBatch,
+    rows: pa.Table,
 ) -> tuple[Frames, pa.Table]:
     """Return a batch's valid canonical rows, the records' outcomes last; and its failures.
 
     Records on which our code raises are quarantined. `find_duplicates` and `find_shared` come
     first.
     """
-    rows = pa.Table.from_batches([batch])
     if "place" not in rows.column_names:
         rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
     pieces = isolate(

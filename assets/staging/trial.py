@@ -21,8 +21,9 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.file_formats import reading
 from assets.ingest.intake import Intake
 from assets.sources.source import Dataset, Source
+from assets.staging.batches import PIECE_ROWS, bounded
 from assets.staging.shared_keys import find_shared
-from assets.staging.staged import BATCH_ROWS, canonical_frames, find_duplicates
+from assets.staging.staged import canonical_frames, find_duplicates
 from assets.storage import suppression_state
 from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope
@@ -127,7 +128,7 @@ def _counted(
     codes: Counter[str] = Counter()
     with connection.cursor() as reading:
         reading.execute("FROM tried_rows ORDER BY record_no")
-        batches = reading.to_arrow_reader(BATCH_ROWS)
+        batches = bounded(reading.to_arrow_reader(PIECE_ROWS))
         for frames, failed in in_turn(
             connection, batches, partial(canonical_frames, data_root, dataset, entry)
         ):

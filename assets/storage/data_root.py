@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from datetime import date
 from pathlib import Path
 
-from assets.storage import recorded_files, suppression_state
+from assets.storage import layout, recorded_files, suppression_state
 from assets.storage.atomic_files import UNFINISHED, is_locked
 from assets.storage.safe_errors import PlainError
 from assets.storage.secrets import create_pepper
 from schemas.policy.loader import load_policy
 from schemas.policy.model import Policy
 
-RECORDED = "recorded.json"
+RECORDED = layout.NOTE
 
 
 class DataRoot:
@@ -45,15 +46,20 @@ class DataRoot:
         self.dagster = self.root / "dagster"
         self.spill = self.root / "spill"
         self.outbox = self.root / "outbox"
+        self.readers = self.root / "readers.yaml"
 
-    def create(self) -> None:
+    def create(self, *, migrating: bool = False) -> None:
         """Create the folders, readable by their owner only, and the pepper. Repeatable.
 
-        Folders that others may read are closed to them, but for the two where others deliver.
+        Folders that others may read are closed to them, but for the two where others deliver. Where
+        `readers.yaml` lets groups read marts, others may pass through the folders of marts and
+        keys, and list none; what lies there is opened by group.
 
         Raises:
-            PlainError: The data root belongs to another user.
+            PlainError: The data root belongs to another user, or has a layout that this version
+                would misread.
         """
+        layout.check(self.lake, migrating=migrating)
         folders = (
             self.root,
             self.inbox,
@@ -68,19 +74,33 @@ class DataRoot:
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_owner(self.root)
-        for folder in folders:
-            if folder != self.inbox and folder.stat().st_mode & 0o077:
-                folder.chmod(0o700)
+        keys = self.secrets / "mart-keys"
+        for folder in (*folders, keys) if keys.is_dir() else folders:
+            mode = self.mode_of(folder)
+            if folder != self.inbox and stat.S_IMODE(folder.stat().st_mode) & 0o077 != mode & 0o077:
+                folder.chmod(mode)
         if create_pepper(self):
             suppression_state.begin(self)
             self.note_recorded()
 
-    def note_recorded(self) -> None:
-        """Note that every file of the layers is recorded: from now on, one that is not is damage.
+    def passed_through(self) -> list[Path]:
+        """Return the folders that others may pass through to the marts that they may read."""
+        if not self.readers.exists():
+            return []
+        passed = (self.root, self.marts, self.secrets, self.secrets / "mart-keys")
+        return [folder for folder in passed if folder.is_dir()]
 
-        Data roots from before files were recorded get the note by `register repair`.
+    def mode_of(self, folder: Path) -> int:
+        """Return what others may do with a folder, as the system's mode."""
+        return 0o711 if folder in self.passed_through() else 0o700
+
+    def note_recorded(self) -> None:
+        """Note the current layout, in which every file of the layers is recorded: from now on, one
+        that is not is damage.
+
+        Data roots from before files were recorded get the note by `register migrate`.
         """
-        recorded_files.write_all({self.lake / RECORDED: b"{}"})
+        recorded_files.write_all({self.lake / RECORDED: layout.note()})
 
     @property
     def is_recorded(self) -> bool:

@@ -14,6 +14,7 @@ Cost: one more sync of a small file per write, and hashing what was written.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import zlib
@@ -103,6 +104,12 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     atomic_files.write_all(files)
     for folder, new in folders.items():
         _settle(folder, new)
+
+
+def append_line(path: Path, entry: Mapping[str, object]) -> None:
+    """Add a line of JSON to a file; it is replaced whole."""
+    before = path.read_bytes() if path.exists() else b""
+    write_all({path: before + json.dumps(entry, sort_keys=True).encode() + b"\n"})
 
 
 def remove(*paths: Path) -> None:

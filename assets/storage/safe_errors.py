@@ -51,8 +51,10 @@ _NOT_WHOLE = {
 _MISSING_MEMORY = re.compile(
     r"(?:allocate|pin) (?:block|data) of size ([\d.]+ \w+) \(([\d.]+ \w+)/([\d.]+ \w+) used\)"
 )
-# SQLite's primary result codes (https://sqlite.org/rescode.html) that are the system's.
+# SQLite's result codes (https://sqlite.org/rescode.html) that are the system's, an extended one
+# before its primary: the file of shared memory could not grow.
 _SQLITE_SAYS = {
+    sqlite3.SQLITE_IOERR_SHMSIZE: errno.ENOSPC,
     8: errno.EROFS,
     3: errno.EACCES,
     10: errno.EIO,
@@ -185,9 +187,10 @@ def _of_dagsters_database(error: BaseException) -> str | None:
     cause = getattr(error, "orig", error)
     if not isinstance(cause, sqlite3.Error):
         return None
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in _SQLITE_SAYS:
-        return _named(_SQLITE_SAYS[code], _root() / "dagster")
+    extended = getattr(cause, "sqlite_errorcode", 0)
+    code = extended & 0xFF
+    if number := _SQLITE_SAYS.get(extended) or _SQLITE_SAYS.get(code):
+        return _named(number, _root() / "dagster")
     if code in _SQLITE_BUSY:
         return "Dagster's database is in use by another process; try again"
     return DAMAGED_HISTORY

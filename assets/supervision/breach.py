@@ -19,6 +19,7 @@ from assets.documents.pages import code, table, text
 from assets.register.building import TABLES
 from assets.register.published_tables import read_register
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.quoting import literal, parquet
 from assets.storage.quoting import name as quoted
 from assets.storage.relations import Relation, Scope
@@ -132,7 +133,7 @@ def _assess(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, path: Pa
     name = str(path.relative_to(data_root.root.resolve()))
     first, *rest = Path(name).parts
     if first == "marts" and path.suffix == ".duckdb" and path.stem in MARTS:
-        return _mart(connection, path, name)
+        return _mart(data_root, connection, path, name)
     if first == "lake" and path.suffix == ".parquet":
         layer = rest[0]
         if layer == "register" and path.stem in TABLES:
@@ -145,8 +146,10 @@ def _assess(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, path: Pa
     return Affected(name, first, None, None, known, remark)
 
 
-def _mart(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Affected:
-    connection.execute(f"ATTACH {literal(path)} AS breached (READ_ONLY)")
+def _mart(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, path: Path, name: str
+) -> Affected:
+    attach(data_root, connection, path, "breached")
     rows, with_ids = 0, False
     try:
         for model in MARTS[path.stem]:

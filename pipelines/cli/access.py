@@ -32,8 +32,9 @@ LANG = click.option(
 @click.argument("request_id")
 @click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
 @LANG
+@click.option("--pdf", is_flag=True, help="Write a PDF as well; needs the extra `pdf`.")
 @MACHINE
-def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
+def access(request_id: str, out: Path, lang: Any, pdf: bool, machine: bool) -> None:
     """Write all data of the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
     from assets.requests import ledger
     from assets.rights.access import package
@@ -54,6 +55,7 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
             datetime.now(data_root.policy.zone),
             lang,
             released,
+            pdf=pdf,
         )
         ledger.note(
             data_root,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
+from assets.storage.actor import operating_system_user
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -78,7 +78,7 @@ def add(
             identifiers,
             ground,
             owner,
-            getpass.getuser(),
+            operating_system_user(),
             datetime.now(data_root.policy.zone),
             categories,
             until.date() if until else None,
@@ -149,7 +149,7 @@ def end(hold_id: str, machine: bool) -> None:
     data_root = existing_data_root()
     try:
         ended = holds.end(
-            data_root, hold_id, getpass.getuser(), datetime.now(data_root.policy.zone)
+            data_root, hold_id, operating_system_user(), datetime.now(data_root.policy.zone)
         )
     except holds.HoldError as error:
         raise CommandError(str(error)) from None

@@ -57,13 +57,16 @@ GROUPS = {
         "report": "report:report",
         "retention": "retention:command",
         "export": "marts:export",
+        "mart": "mart:mart",
     },
     "Running it": {
+        "webserver": "webserver:webserver",
         "doctor": "doctor:doctor",
         "notify": "notify:notify_command",
         "backup": "backup:backup",
         "restore": "backup:restore",
         "repair": "repair:repair",
+        "migrate": "migrate:migrate",
         "janitor": "janitor:janitor",
         "graph": "graph:graph_command",
     },
@@ -111,9 +114,13 @@ def _policy_option() -> click.Option:
 
 
 def _with_policy(command: click.Command) -> click.Command:
-    """Return the command, it and its parts with the option --policy. Repeatable."""
+    """Return the command, it and its parts with the option --policy. Repeatable.
+
+    Their first sentences are what lists of commands show, whole.
+    """
     if all(parameter.name != "policy_path" for parameter in command.params):
         command.params.append(_policy_option())
+        command.short_help = command.short_help or summary(command)
         for part in command.commands.values() if isinstance(command, click.Group) else ():
             _with_policy(part)
     return command
@@ -146,15 +153,15 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, commands in GROUPS.items():
             with formatter.section(heading):
+                listed = [(name, self.get_command(ctx, name)) for name in commands]
                 formatter.write_dl(
-                    [(name, summary(self.get_command(ctx, name))) for name in commands],
-                    col_spacing=2,
+                    [(name, command.short_help or "") for name, command in listed if command]
                 )
 
 
-def summary(command: click.Command | None) -> str:
+def summary(command: click.Command) -> str:
     """Return the first sentence of a command's help."""
-    text = " ".join(((command and command.help) or "").split("\n\n")[0].split())
+    text = " ".join((command.help or "").split("\n\n")[0].split())
     return text.partition(". ")[0].rstrip(".") + "."
 
 

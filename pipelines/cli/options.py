@@ -11,10 +11,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 class _Day(click.DateTime):
-    """A day, YYYY-MM-DD, to and from which every period of a policy can be counted."""
-
-    def __init__(self) -> None:
-        super().__init__(["%Y-%m-%d"])
+    """A day, or a time on it, to and from which every period of a policy can be counted."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -27,5 +24,6 @@ class _Day(click.DateTime):
         return day
 
 
-DAY = _Day()
+DAY = _Day(["%Y-%m-%d"])
+MINUTE = _Day(["%Y-%m-%dT%H:%M"])
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from collections.abc import Iterable
@@ -11,16 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assets.storage.actor import operating_system_user
+
 if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
 
 FILE = "private_views.jsonl"
-
-
-def actor() -> str:
-    """Return who types: REGISTER_USER (in a container), else the system's user, before `sudo`."""
-    named = os.environ.get("REGISTER_USER") or os.environ.get("SUDO_USER")
-    return named or getpass.getuser()
 
 
 def record_view(data_root: DataRoot, ids: Iterable[str]) -> None:
@@ -31,7 +26,7 @@ def record_view(data_root: DataRoot, ids: Iterable[str]) -> None:
     """
     line = {
         "at": datetime.now(data_root.policy.zone).isoformat(timespec="seconds"),
-        "actor": actor(),
+        "actor": operating_system_user(),
         "command": click.get_current_context().command_path,
         "ids": list(ids),
     }

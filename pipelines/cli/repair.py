@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     metavar="GENERATION",
     help="Go on with the older suppression list of this backup, or the one that lies `here`.",
 )
+@click.option(
+    "--accept-losses",
+    "copies",
+    metavar="GENERATION",
+    help="Go on with this backup's older copies of files that remember, or with `none`.",
+)
 @click.option("--by", metavar="NAME", help="Who has decided that; it is recorded.")
 @click.option("--why", metavar="TEXT", help="For what reason; it is recorded.")
 @MACHINE
@@ -40,6 +46,7 @@ def repair(
     write: bool,
     folder: Path | None,
     place: str | None,
+    copies: str | None,
     by: str | None,
     why: str | None,
     machine: bool,
@@ -52,14 +59,20 @@ def repair(
 
     Where no backup has the recorded suppression list, --accept-suppressions goes on with an older
     one: erasures since then that it does not have are forgotten, so --by and --why are needed.
+    Where none has a recorded file that remembers what staged has not (counts of deleted visits,
+    proofs of consent, first records), nothing is built until --accept-losses goes on with an older
+    copy, or with none.
     """
-    from assets.backup import repairing
+    from assets.backup import accepted_losses, repairing
     from assets.backup.damage import examine
     from pipelines.writer_lock import check_suppressions, writer
 
     data_root = existing_data_root()
-    if (place is None) != (by is None) or (place is None) != (why is None):
-        raise click.UsageError("--accept-suppressions, --by and --why go together")
+    decided = [option for option in (place, copies) if option]
+    if len(decided) > 1 or {bool(decided)} != {bool(by), bool(why)}:
+        raise click.UsageError(
+            "--accept-suppressions or --accept-losses, --by and --why go together"
+        )
     if place and by and why:
         _accept(data_root, folder, place, by, why, machine=machine)
         return
@@ -67,6 +80,11 @@ def repair(
         as_of = _last_build(data_root)
         steps = repairing.plan(data_root, examine(data_root).damages, folder)
         recorded = 0
+        if copies and by and why:
+            now = datetime.now(data_root.policy.zone)
+            accepted_losses.accept(data_root, folder, steps, copies, by, why, now)
+            steps = repairing.plan(data_root, examine(data_root).damages, folder)
+            write = True
         if write:
             build_again = repairing.carry_out(data_root, steps, folder)
             check_suppressions(data_root)
@@ -77,6 +95,9 @@ def repair(
     _print(data_root, steps, recorded, machine=machine)
     if not left:
         return
+    if not machine:
+        for loss in accepted_losses.losses(data_root, folder, steps):
+            click.echo(str(loss))
     if any(step.damage.code == "CERT-SUPPRESSION" and not step.is_possible for step in steps):
         from assets.backup import older_suppressions
 
@@ -149,7 +170,12 @@ def _print(data_root: DataRoot, steps: list[Step], recorded: int, *, machine: bo
         as_json(
             {
                 "steps": [
-                    {**vars(step.damage), "action": step.action, "generation": step.generation}
+                    {
+                        **vars(step.damage),
+                        "action": step.action,
+                        "generation": step.generation,
+                        "remembers": step.loss.remembers if step.loss else "",
+                    }
                     for step in steps
                 ],
                 "recorded": recorded,

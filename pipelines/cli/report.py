@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO, get_args
 
 import click
@@ -13,7 +14,7 @@ import click
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.document_output import give
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY, MACHINE
+from pipelines.cli.options import DAY, MACHINE, MINUTE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import Language
 
@@ -21,6 +22,12 @@ OUT = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write; default: print it.",
+)
+INTO = click.option(
+    "--into",
+    "page",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put it into this Markdown page, between its markers; default: print it.",
 )
 AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: today.")
 
@@ -163,21 +170,51 @@ def report_data_model(out: Path | None) -> None:
     give(data_model.markdown(load_policy()), out)
 
 
+@report.command("dashboard")
+@AS_OF
+@OUT
+def report_dashboard(as_of: datetime | None, out: Path | None) -> None:
+    """The register at a glance, as one page of HTML: intake, quarantine, linkage, consents,
+    retention, requests and erasures."""
+    from assets.documents import dashboard
+
+    data_root, today = existing_data_root(), _today(as_of)
+    give(dashboard.html(data_root, today), out)
+
+
+@report.command("commands")
+@OUT
+def report_commands(out: Path | None) -> None:
+    """Every command with its options, as Markdown."""
+    from pipelines.cli.command_reference import markdown
+
+    give(markdown(), out)
+
+
 @report.command("rules")
-@click.option(
-    "--into",
-    "page",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put it into this Markdown page, between its markers; default: print it.",
-)
+@INTO
 def report_rules(page: Path | None) -> None:
     """The rules of each source's records: code and meaning."""
     from assets.documents import source_rules
 
+    _give_part(source_rules, page)
+
+
+@report.command("datasets")
+@INTO
+def report_datasets(page: Path | None) -> None:
+    """The datasets of each source, and what their files and records are."""
+    from assets.documents import datasets
+
+    _give_part(datasets, page)
+
+
+def _give_part(document: ModuleType, page: Path | None) -> None:
+    """Print a generated part, or put it into its page."""
     if page:
-        page.write_text(source_rules.in_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(document.in_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     else:
-        click.echo(source_rules.markdown())
+        click.echo(document.markdown())
 
 
 @report.command("informing")
@@ -260,7 +297,7 @@ def report_supervisory(
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--aware",
-    type=click.DateTime(["%Y-%m-%dT%H:%M"]),
+    type=MINUTE,
     help="When you became aware of it (local time); default: now.",
 )
 @click.option(
@@ -273,7 +310,7 @@ def report_supervisory(
 def report_breach(
     paths: tuple[Path, ...], aware: datetime | None, ids: Path | None, form: str, out: Path | None
 ) -> None:
-    """The worksheet of a breach: whose data, which categories and how many are in PATHS (GDPR 33).
+    """The worksheet of a breach: registrants, categories and counts of what is in PATHS (GDPR 33).
 
     PATHS are files or folders of the data root, such as marts/customer_care.duckdb or
     lake/staged/crm. What happened, what follows and what was done is OPEN.

@@ -24,17 +24,18 @@ def sql(mart: str, query: str | None, machine: bool) -> None:
     import duckdb
 
     from assets.marts.building import mart_path
+    from assets.storage.mart_encryption import opened
     from assets.storage.recorded_files import check
 
-    path = mart_path(existing_data_root(), mart)
+    data_root = existing_data_root()
+    path = mart_path(data_root, mart)
     if not path.exists():
         raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")
     check(path, once=True)
     text = query or ("" if sys.stdin.isatty() else sys.stdin.read()).strip() or "SHOW TABLES"
-    with duckdb.connect(
-        str(path), read_only=True, config={"enable_external_access": False}
-    ) as connection:
+    with opened(data_root, path) as connection:
         try:
+            connection.execute("SET enable_external_access = false")
             connection.execute("SET TimeZone = 'UTC'")
             result = connection.execute(text)
         except duckdb.Error as error:

@@ -147,9 +147,10 @@ def _head_in_dagster(data_root: DataRoot) -> dict[str, Head]:
     from dagster import AssetKey
 
     from assets.erasure.proof.chain_heads import Head
+    from pipelines.dagster_home import is_begun
     from pipelines.dagster_instance import DamagedHistoryError, naming_damage, opened
 
-    if not (data_root.dagster / "dagster.yaml").exists():
+    if not is_begun(data_root.root):
         return {}
     try:
         with opened() as instance, naming_damage():

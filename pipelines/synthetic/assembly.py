@@ -12,9 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.synthetic import formats
 from pipelines.synthetic.arrow_text import Mask, only
-from pipelines.synthetic.consents import draw_consents
 from pipelines.synthetic.contact_points import draw_contact_points
-from pipelines.synthetic.credit_bureau import draw_credit_reports
 from pipelines.synthetic.crm.contacts import draw_contacts
 from pipelines.synthetic.crm.contracts import LONG_ENDED, draw_contracts
 from pipelines.synthetic.crm.orders import draw_orders
@@ -27,7 +25,6 @@ from pipelines.synthetic.population_register.changes import changes
 from pipelines.synthetic.population_register.groups import family_text, given_text
 from pipelines.synthetic.records import Records, nullable
 from pipelines.synthetic.samples import Drawn, samples
-from pipelines.synthetic.self_service import draw_edits
 from pipelines.synthetic.website.visits import draw_visits
 from pipelines.synthetic.writing import DeliveryWriter
 
@@ -69,9 +66,6 @@ class _Numbers:
     contracts: Sequence = field(default_factory=lambda: Sequence(1))
     orders: Sequence = field(default_factory=lambda: Sequence(1))
     visits: Sequence = field(default_factory=lambda: Sequence(1_001))
-    remarks: Sequence = field(default_factory=lambda: Sequence(1))
-    edits: Sequence = field(default_factory=lambda: Sequence(1))
-    companies: Sequence = field(default_factory=lambda: Sequence(1))
     households: int = 1
     of_samples: dict[str, Sequence] = field(default_factory=dict)
 
@@ -134,22 +128,15 @@ def _write_chunk(
     snapshot, later, contact_keys = draw_contacts(chunk, people, lives, points, numbers.contacts)
     contracts = draw_contracts(chunk, people, lives, contact_keys, numbers.contracts)
     orders = draw_orders(chunk, people, contact_keys, numbers.orders)
-    reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
     visits, visitors = draw_visits(chunk, people, points, contact_keys, numbers.visits)
-    consents = draw_consents(
-        chunk, people, lives, points=points, contact_keys=contact_keys, visitors=visitors
-    )
-    edits = draw_edits(chunk, people, points, contact_keys, numbers.edits)
     changed = changes(chunk, people, lives, points)
     drawn = Drawn(people, lives, points, contact_keys, visitors, numbers.of_samples)
     added = [part for sample in samples() for part in sample.draw(chunk, drawn)]
 
     asleep = _asleep(chunk, snapshot, contracts)
-    sent = [
-        records
-        for records in (changed, later, orders, reports, later_reports, visits, consents, edits)
-        if records is not None
-    ] + [records for _, records in added]
+    sent = [records for records in (changed, later, orders, visits) if records is not None] + [
+        records for _, records in added
+    ]
     woken = np.concatenate([asleep[:0], *(_only_theirs(records, asleep) for records in sent)])
     snapshot = snapshot.take(
         np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken)))
@@ -177,11 +164,7 @@ def _write_chunk(
         (formats.LATER_CONTACTS, later),
         (formats.CONTRACTS, contracts),
         (formats.ORDERS, orders),
-        (formats.CREDIT, reports),
-        (formats.LATER_CREDIT, later_reports),
         (formats.VISITS, visits),
-        (formats.CONSENTS, consents),
-        (formats.EDITS, edits),
         *added,
     ):
         send(

@@ -22,15 +22,29 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import NO_CASE, case_code
+from pipelines.synthetic.cases import CONSENT_LOG, NO_CASE, case_code
 from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
 from pipelines.synthetic.crm.contacts import ContactKeys
+from pipelines.synthetic.formats import Format
 from pipelines.synthetic.lives import Lives
 from pipelines.synthetic.people import People
 from pipelines.synthetic.planting import Chunk, in_case
 from pipelines.synthetic.records import NOBODY, Records, nullable
+from pipelines.synthetic.samples import Drawn, Sample
 from pipelines.synthetic.website.visits import visitor_id
 
+CONSENT_COLUMNS = (
+    "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,"
+    "language"
+)
+CONSENTS = Format(
+    "consents",
+    "consents",
+    CONSENT_LOG,
+    "direct_marketing",
+    "consent-log-{day}.csv",
+    header=f"{CONSENT_COLUMNS}\n",
+)
 _KEY_TYPES = vocabulary(
     ["email", "phone", "cookie", "customer_number", "contact_id", "henkilotunnus"]
 )
@@ -179,28 +193,21 @@ class _Log:
         return self.rng.permutation(among)[: self.chunk.wanted(case, self.rng)]
 
 
-def draw_consents(
-    chunk: Chunk,
-    people: People,
-    lives: Lives,
-    *,
-    points: ContactPoints,
-    contact_keys: ContactKeys,
-    visitors: Ints,
-) -> Records | None:
-    """The consent events of the chunk, by all kinds of keys; None where there are none."""
+def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
+    """Return the consent events of the chunk, by all kinds of keys."""
+    people, lives, points = drawn.people, drawn.lives, drawn.points
+    contact_keys, visitors = drawn.contact_keys, drawn.visitors
     log = _Log(chunk, people, chunk.rng("consents"))
     _choices(log, points, contact_keys)
     _cookies(log, visitors)
     _prohibitions(log, lives, points, contact_keys)
     _strangers(log)
     if not log.parts:
-        return None
+        return []
     records = Records.concat(log.parts).shuffled(log.rng)
     twice = np.flatnonzero(records.case == NO_CASE)
-    return records.with_duplicates(
-        log.planted("consent_exact_duplicate", twice), "consent_exact_duplicate"
-    )
+    again = log.planted("consent_exact_duplicate", twice)
+    return [(CONSENTS, records.with_duplicates(again, "consent_exact_duplicate"))]
 
 
 def _choices(log: _Log, points: ContactPoints, contact_keys: ContactKeys) -> None:
@@ -399,3 +406,6 @@ def _strangers(log: _Log) -> None:
         seconds=seconds,
         day=day,
     )
+
+
+SAMPLE = Sample(formats=(CONSENTS,), draw=draw)

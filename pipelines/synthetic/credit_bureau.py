@@ -19,12 +19,25 @@ from pipelines.synthetic.arrow_text import (
     pick,
     vocabulary,
 )
-from pipelines.synthetic.cases import case_code
+from pipelines.synthetic.cases import CREDIT_REPORTS, case_code
+from pipelines.synthetic.formats import Format
 from pipelines.synthetic.identity_codes import with_wrong_check
 from pipelines.synthetic.people import CUSTOMER, PROSPECT, REGISTER_ONLY, People
 from pipelines.synthetic.planting import Chunk, Planting, Sequence, in_case
 from pipelines.synthetic.records import NOBODY, Records, nullable
+from pipelines.synthetic.samples import Drawn, Sample
 
+CREDIT = Format(
+    "credit", "credit_bureau", CREDIT_REPORTS, "credit_decision", "credit-reports-{day}.jsonl"
+)
+LATER_CREDIT = Format(
+    "credit-later",
+    "credit_bureau",
+    CREDIT_REPORTS,
+    "credit_decision",
+    "credit-reports-{day}-latin1.jsonl",
+    encoding="iso-8859-1",
+)
 _SCALES = (
     ('"scale":"1-5, 1 best"', ["1", "2", "3", "4", "5"]),
     ('"scale":"1-5, 5 best"', ["5", "4", "3", "2", "1"]),
@@ -185,11 +198,10 @@ class _Reports:
         return Records(text, day, key, person, case, reported_on)
 
 
-def draw_credit_reports(
-    chunk: Chunk, people: People, remark_ids: Sequence, companies: Sequence
-) -> tuple[Records | None, Records | None]:
-    """The reports of the first day and of later ones (None where there are none)."""
-    reports = _Reports(chunk, people, remark_ids)
+def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
+    """Return the reports of the first day, and those of later ones."""
+    people, companies = drawn.people, drawn.numbers("companies in reports")
+    reports = _Reports(chunk, people, drawn.numbers("remarks"))
     rng, days = reports.rng, chunk.days
     share = np.zeros(4)
     share[[CUSTOMER, PROSPECT, REGISTER_ONLY]] = 0.35, 0.012, 0.035
@@ -239,12 +251,13 @@ def draw_credit_reports(
 
     everything = Records.concat([people_reports, newer, of_companies])
     if len(everything) == 0:
-        return None, None
+        return []
     everything = everything.shuffled(rng)
     plain = np.flatnonzero(everything.case == case_code("credit_clean"))
     twice = plain[: chunk.wanted("credit_exact_duplicate")]
     everything = everything.with_duplicates(twice, "credit_exact_duplicate")
     first, later = np.flatnonzero(everything.day == 0), np.flatnonzero(everything.day > 0)
-    return (everything.take(first) if len(first) else None), (
-        everything.take(later) if len(later) else None
-    )
+    return [(CREDIT, everything.take(first)), (LATER_CREDIT, everything.take(later))]
+
+
+SAMPLE = Sample(formats=(CREDIT, LATER_CREDIT), draw=draw)

@@ -18,7 +18,8 @@ UC = Format(
     "credit_decision",
     "uc-{day}.xml",
     encoding="iso-8859-1",
-    header='<?xml version="1.0" encoding="ISO-8859-1"?>\n<ucReply><status result="ok" id="0"/>'
+    header='<?xml version="1.0" encoding="ISO-8859-1"?>\n'
+    '<ucReply xmlns="http://www.uc.se/schemas/ucOrderReply/"><status result="ok" id="0"/>'
     '<ucReport><xmlReply><reports lang="swe">\n',
     closing="\n</reports></xmlReply></ucReport></ucReply>\n",
 )

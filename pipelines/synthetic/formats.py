@@ -84,10 +84,6 @@ CONTRACT_COLUMNS = (
     "monthly_fee,currency,updated_at"
 )
 ORDER_COLUMNS = "order_number,contact_id,customer_number,ordered_at,status,amount,currency,items"
-CONSENT_COLUMNS = (
-    "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,"
-    "language"
-)
 
 BASIC_DATA = Format(
     "perustiedot",
@@ -110,17 +106,6 @@ CHANGES = Format(
     closing='],"ajanTasalla":true}',
     largest=25_000,
     header=_change_envelope,
-)
-CREDIT = Format(
-    "credit", "credit_bureau", cases.CREDIT_REPORTS, "credit_decision", "credit-reports-{day}.jsonl"
-)
-LATER_CREDIT = Format(
-    "credit-later",
-    "credit_bureau",
-    cases.CREDIT_REPORTS,
-    "credit_decision",
-    "credit-reports-{day}-latin1.jsonl",
-    encoding="iso-8859-1",
 )
 VISITS = Format(
     "visits",
@@ -163,12 +148,3 @@ CONTRACTS = Format(
 ORDERS = Format(
     "orders", "crm", cases.ORDERS, "contracts", "orders-{day}.csv", header=_csv(ORDER_COLUMNS)
 )
-CONSENTS = Format(
-    "consents",
-    "consents",
-    cases.CONSENT_LOG,
-    "direct_marketing",
-    "consent-log-{day}.csv",
-    header=_csv(CONSENT_COLUMNS),
-)
-EDITS = Format("edits", "self", cases.EDITS, "customer_care", "edits-{day}.jsonl")

@@ -5,33 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from pipelines.synthetic import cases
 from pipelines.synthetic.arrow_text import either, join, number, pick, vocabulary
-from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
-from pipelines.synthetic.crm.contacts import ContactKeys
+from pipelines.synthetic.contact_points import SPELLINGS, phone_text
 from pipelines.synthetic.crm.contracts import updated_text
-from pipelines.synthetic.people import CUSTOMER, People
-from pipelines.synthetic.planting import Chunk, Planting, Sequence
+from pipelines.synthetic.formats import Format
+from pipelines.synthetic.people import CUSTOMER
+from pipelines.synthetic.planting import Chunk, Planting
 from pipelines.synthetic.records import Records
+from pipelines.synthetic.samples import Drawn, Sample
 
 # How many customers edit something in the days of the sample.
 SHARE = 0.03
 _LANGUAGES = vocabulary(["fi", "sv", "en"])
+EDITS = Format("edits", "self", cases.EDITS, "customer_care", "edits-{day}.jsonl")
 
 
-def draw_edits(
-    chunk: Chunk,
-    people: People,
-    points: ContactPoints,
-    contact_keys: ContactKeys,
-    numbers: Sequence,
-) -> Records | None:
-    """The edits of the chunk's customers; None where there are none."""
+def draw(chunk: Chunk, drawn: Drawn) -> list[tuple[Format, Records]]:
+    """Return edits of the chunk's customers."""
+    people, points, contact_keys = drawn.people, drawn.points, drawn.contact_keys
+    numbers = drawn.numbers("edits")
     rng, days = chunk.rng("edits"), chunk.days
     customers = np.flatnonzero(people.kind == CUSTOMER)
     wanted = max(int(len(customers) * SHARE), min(len(customers), 2 if chunk.each_case else 0))
     who = rng.permutation(customers)[:wanted]
     if len(who) == 0:
-        return None
+        return []
     count = len(who)
     day = rng.integers(0, days.count, count)
     planting = Planting(chunk, rng, count)
@@ -58,6 +57,8 @@ def draw_edits(
         changes,
         "}",
     )
-    return Records(
-        text, day, pa.nulls(count, pa.string()), people.person[who], planting.case, day_no
-    )
+    nobody = pa.nulls(count, pa.string())
+    return [(EDITS, Records(text, day, nobody, people.person[who], planting.case, day_no))]
+
+
+SAMPLE = Sample(formats=(EDITS,), draw=draw)

@@ -15,7 +15,8 @@ SOURCE = "population_register"
 CODES = {
     "ANSWER-NOT-FOUND": "the register knows nobody of the code that was requested",
     "ANSWER-CODE-MISSING": (
-        "the answer names no identity code: whom it is about cannot be found again, nor erased"
+        "the answer names no identity code, nor name and day of birth together: whom it is about "
+        "cannot be found again, nor erased"
     ),
     "ANSWER-CODE-INVALID": "the identity code is not one: form, check digit or birth date",
     "ANSWER-DATE": "a date has none of the register's forms, or a death lies after its delivery",
@@ -28,6 +29,7 @@ class PersonAnswer(TableModel):
 
     record_no: Count = column("technical", "the record in its delivery", required=True)
     identity_code: Text = column("identity_code", "whom it is about, canonical")
+    own_id: Text = column("identity_code", "what else identifies whom it is about")
     person_known: Flag = column("technical", "the register knows the person", required=True)
     dates_readable: Flag = flag("ANSWER-DATE", "every date has one of the register's forms")
     flags_fine: Flag = flag("ANSWER-FLAG", "each mark has one of its values")
@@ -39,8 +41,9 @@ class PersonAnswer(TableModel):
 
     @row_rule("ANSWER-CODE-MISSING")
     def has_identity_code(cls, frame: pd.DataFrame) -> pd.Series:
-        """An identity code names its person."""
-        return frame["identity_code"].notna() | ~frame["person_known"]
+        """An identity code names its person, or what else identifies them."""
+        named = frame["identity_code"].notna() | frame["own_id"].notna()
+        return named | ~frame["person_known"]
 
     @rule("identity_code", "ANSWER-CODE-INVALID")
     def valid_identity_code(cls, codes: pd.Series) -> pd.Series:

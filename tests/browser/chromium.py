@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -44,6 +45,19 @@ class Page:
         while not self.value(condition):
             assert time.monotonic() < end, (condition, self.value("document.body.innerText"))
             time.sleep(0.2)
+
+    def capture(self, file: Path, width: int = 1440, height: int = 900) -> None:
+        """Write what a window of this size shows, as PNG."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        time.sleep(4)  # the page lays itself out again, and fills what it has left grey
+        shown = self._call("Page.captureScreenshot", format="png", optimizeForSpeed=False)
+        file.write_bytes(base64.b64decode(shown["data"]))
 
     def value(self, expression: str) -> Any:
         """The value of JavaScript, awaited."""

@@ -71,7 +71,7 @@ def _unclear_end(kind: Kind, first: Ended) -> list[str]:
     if "Traceback" in first.err:
         wrong.append("it ended with a traceback")
     if kind is Kind.FULL_DISK and "no space left on device" not in first.err.lower():
-        wrong.append("it does not name the full disk")
+        wrong.append(f"it does not name the full disk: {first.err.strip()[-300:]}")
     return wrong
 
 

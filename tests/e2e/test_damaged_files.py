@@ -19,10 +19,12 @@ import pytest
 
 from assets.backup import generations, repairing
 from assets.backup.damage import examine
+from assets.connectors import watermarks
 from assets.ingest import deliveries
 from assets.ingest.raw import ingest
+from assets.marts import building as mart_building
 from assets.register import building, pair_cache
-from assets.requests import ledger
+from assets.requests import holds, ledger
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
 from assets.storage import recorded_files
@@ -36,9 +38,10 @@ from tests.support.erasing import erased
 from tests.support.killing import killed_at
 from tests.support.known_registrants import NOW, TODAY
 from tests.support.namesakes import AGAIN, STAYS, contact
-from tests.support.registers import build
+from tests.support.registers import build, take_in
 
 SEED = 16
+LATE = "2026-11-19"
 EVERYTHING = "EVERY_FILE" in os.environ
 KINDS = {
     "raw": "lake/raw/*/*/*.parquet",
@@ -48,8 +51,11 @@ KINDS = {
     "register": "lake/register/*",
     "incremental": "lake/incremental/*",
     "what the register keeps": "lake/*.parquet",
+    "note of a refused delivery": "lake/refused/*.json",
+    "watermark": "lake/fetched/*.json",
     "marts": "marts/*.duckdb",
     "requests": "requests/Q*.json",
+    "holds": "requests/holds/*.json",
     "certificates": "requests/certificates/*",
     "suppressions": "requests/suppressions.parquet",
     "pepper": "secrets/pepper",
@@ -84,6 +90,13 @@ def whole(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> DataRoo
     data_root = DataRoot(copied(known_root, tmp_path_factory.mktemp("whole") / "data"))
     erased(data_root)
     ledger.receive(data_root, "access", "written", [f"email:{STAYS.email}"], NOW)
+    identifier = f"customer_number:{STAYS.customer_number}"
+    holds.add(data_root, [identifier], "HOLD-CLAIM", "legal", "tester", NOW)
+    watermarks.write(data_root, "crm-contacts", {"since": "2026-11-20"})
+    put(data_root, "crm", LATE, "contacts", b"cut", 2)
+    take_in(data_root)
+    shutil.rmtree(data_root.inbox / "crm" / LATE)
+    build(data_root, TODAY, MARTS)
     generations.make(data_root, None, datetime(2026, 11, 20, 12, tzinfo=UTC))
     assert examine(data_root).damages == []
     return data_root
@@ -138,15 +151,18 @@ def chosen_files(root: Path, kind: str, chosen: random.Random) -> list[Path]:
 
 
 def test_every_file_of_the_lake_is_recorded_by_its_folder(data_root: DataRoot) -> None:
-    """After deliveries, builds, an erasure and a backup: what writes there also records. Left out
-    are notes of refused files, which only spare reading them again, and marts not published yet.
+    """After deliveries, also a refused one, builds, an erasure and a backup: what writes there also
+    records.
     """
+    put(data_root, "crm", AGAIN, "contacts", b"cut", 2)
+    take_in(data_root)
+    mart_building.build(data_root, "contracts", TODAY)
+    assert {path.parent.name for path in data_root.lake.glob("*/*.*")} >= {"refused", "built"}
     unrecorded = [
         str(path.relative_to(data_root.lake))
         for path in sorted(data_root.lake.rglob("*"))
         if path.is_file()
         and path.name != SUMS
-        and path.relative_to(data_root.lake).parts[0] not in ("refused", "built")
         and path.name not in recorded_files.read(path.parent).accepted
     ]
     assert unrecorded == []

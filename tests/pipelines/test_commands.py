@@ -6,14 +6,16 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from pipelines.cli.main import COMMANDS, EARLIER, GROUPS, CommandError, register, summary
+from pipelines.cli.main import COMMANDS, EARLIER, GROUPS, CommandError, register
 from pipelines.cli.output import harmless
+from pipelines.cli.refresh import command_name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -26,11 +28,14 @@ def test_a_listed_command_is_there_under_its_name_and_says_what_it_does(name: st
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_whole_sentences(name: str) -> None:
-    text = summary(register.get_command(click.Context(register), name))
-    assert text[0].isupper()
-    assert text.endswith(".")
-    assert "..." not in text
+def test_lists_of_commands_are_whole_sentences(name: str) -> None:
+    command = register.get_command(click.Context(register), name)
+    parts = command.commands.values() if isinstance(command, click.Group) else ()
+    for each in (command, *parts):
+        text = each.get_short_help_str() if each else ""
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert not text.endswith("..")
 
 
 def test_help_is_grouped_by_what_people_do() -> None:
@@ -114,3 +119,17 @@ def test_linking_a_table_of_people_starts_without_dagster_and_pandas() -> None:
 )
 def test_what_somebody_wrote_does_not_command_the_terminal(written: str, shown: str) -> None:
     assert harmless(written) == shown
+
+
+def test_the_next_commands_are_written_as_this_one_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / ".venv" / "bin" / "register"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script), "run"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command_name() == ".venv/bin/register"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command_name() == "register"

@@ -9,8 +9,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.ingest.deliveries import FIRST_DAY
 from assets.storage.data_root import DataRoot
-from pipelines.days import first_day_offered, last_day, ranges
+from pipelines.days import first_day_offered, ranges
 from tests.support.examples import examples
 
 DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 6, 30)).map(str), max_size=20)
@@ -44,7 +45,7 @@ def test_a_weekend_does_not_make_two_runs() -> None:
 def test_the_ui_offers_the_days_from_the_earliest_delivery_on(tmp_path: Path) -> None:
     data_root = DataRoot(tmp_path / "data")
     data_root.create()
-    assert first_day_offered(data_root) == last_day(data_root) - timedelta(days=60)
+    assert first_day_offered(data_root) == FIRST_DAY
     for day in ("2026-11-03", "2026-11-01", "1999-01-01", "no-day"):
         (data_root.inbox / "crm" / day).mkdir(parents=True)
     assert first_day_offered(data_root) == date(2026, 11, 1)

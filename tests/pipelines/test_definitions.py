@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.dagster_support.metadata import with_guide
 from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
 from assets.sources import all_sources
@@ -20,6 +21,7 @@ from pipelines.sensors import inbox_sensor, request_sensor, watch_sensor
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy.loader import load_policy
 from tests.support.deliveries import csv, put
+from tests.test_docs import headings
 
 SOURCES = {source.name for source in all_sources.SOURCES}
 MARTS = {
@@ -80,6 +82,7 @@ GROUPS = {
     "erased": {"erasure/closed"},
     "upkeep": {"upkeep/dagster_storage", "upkeep/backups", "upkeep/files"},
     "requests": {"requests/ledger"},
+    "reports": {"reports/dashboard"},
 }
 JOBS = {
     "refresh",
@@ -90,6 +93,7 @@ JOBS = {
     "rotation",
     "requests",
     "files",
+    "dashboard",
 }
 SENSORS = {
     "inbox_sensor",
@@ -194,7 +198,7 @@ class TestDefinitions:
             for asset in definitions.resolve_asset_graph().assets_defs
             if asset.is_executable
             for node in [asset.op]
-            if not asset.check_keys
+            if not asset.check_keys and "reports" not in asset.group_names_by_key.values()
         }
         assert pools == {"lake"}
 
@@ -222,6 +226,20 @@ class TestAssets:
         assert [key for key, spec in specs.items() if not spec.description] == []
         assert [key for key, spec in specs.items() if not spec.owners] == []
         assert [key for key, spec in specs.items() if not spec.kinds] == []
+
+    def test_each_description_ends_with_its_place_in_the_guide(
+        self, specs: dict[str, dg.AssetSpec], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        anchors = set(headings(Path(__file__).parents[2] / "docs" / "operators-guide.md"))
+        for key, spec in specs.items():
+            page, _, anchor = str(spec.description).rpartition("#")
+            assert page.endswith("Operator's guide: docs/operators-guide.md"), key
+            assert anchor in anchors, key
+        monkeypatch.setenv("REGISTER_GUIDE", "https://docs.example.fi/register/")
+        linked = with_guide(dg.AssetSpec("marts", group_name="marts", description="Marts."))
+        assert str(linked.description).endswith(
+            "[Operator's guide](https://docs.example.fi/register/operators-guide/#reading-a-mart)"
+        )
 
     def test_each_table_shows_its_columns_with_a_category_of_the_policy(
         self, specs: dict[str, dg.AssetSpec]

@@ -213,3 +213,23 @@ def test_the_job_and_its_schedule_are_there() -> None:
     }
     assert date(2026, 11, 22).isoweekday() == 7
     assert defs.resolve_schedule_def("weekly_janitor").cron_schedule == "30 4 * * 0"
+
+
+def test_runs_and_backfills_of_other_code_locations_stay(
+    data_root: DataRoot, instance: dg.DagsterInstance
+) -> None:
+    ours = ran(instance)
+    theirs = instance.create_run_for_job(
+        JOB, tags={"dagster/code_location": "sales"}, status=dg.DagsterRunStatus.SUCCESS
+    ).run_id
+    connection = sqlite3.connect(data_root.dagster / "history" / "runs.db")
+    connection.execute(
+        """INSERT INTO bulk_actions (key, status, timestamp, body)
+        VALUES ('old', 'COMPLETED_SUCCESS', '2020-01-01 00:00:00', '{}')"""
+    )
+    connection.commit()
+    connection.close()
+    assert clean(data_root, instance, LATER)["runs"] == 1
+    assert instance.get_run_by_id(ours) is None
+    assert instance.get_run_by_id(theirs) is not None
+    assert counts(data_root)["runs.db/bulk_actions"] == 1

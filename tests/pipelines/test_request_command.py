@@ -70,7 +70,7 @@ def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not
     assert answer.exit_code == 1
     assert "the marts do not follow it yet" in answer.output
     [request] = ledger.every(data_root)
-    assert (request.state, len(list((data_root.inbox / "consents").rglob("request-*.csv")))) == (
+    assert (request.state, len(list((data_root.inbox / "consents").rglob("*.dat")))) == (
         "applying",
         1,
     )

@@ -244,12 +244,21 @@ def test_requests_past_and_near_their_day_are_named_by_id(watched: Watched) -> N
     assert not problem.is_warning
 
 
-@pytest.mark.parametrize(("days_ago", "is_silent"), [(3, False), (4, True)])
-def test_a_source_is_silent_after_three_times_its_usual_interval(
-    watched: Watched, days_ago: int, *, is_silent: bool
+@pytest.mark.parametrize(
+    ("days_ago", "before", "is_silent"),
+    [
+        (3, (0, 1, 2, 3, 4), False),
+        (4, (0, 1, 2, 3, 4), True),
+        (4, (0, 1, 2, 7, 8), False),
+        (6, (0, 1, 2, 7, 8), True),
+        (300, (0, 1, 2), False),
+    ],
+)
+def test_a_source_is_silent_after_three_times_its_usual_and_any_interval_lately(
+    watched: Watched, days_ago: int, before: tuple[int, ...], *, is_silent: bool
 ) -> None:
-    for before in range(5):
-        day = watched.now.date() - timedelta(days=days_ago + before)
+    for earlier in before:
+        day = watched.now.date() - timedelta(days=days_ago + earlier)
         (watched.data_root.lake / "deliveries" / "crm" / str(day)).mkdir(parents=True)
     assert bool(list(watch.sources(watched))) == is_silent
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -100,6 +101,19 @@ def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
             ORDER BY record_no"""
         ).fetchall()
     return Raw([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def given(dataset: Dataset, payload: Payload) -> tuple[date | None, bool]:
+    """The day on which the registrant gave the record, and whether it only ends something."""
+    with _connect() as connection:
+        connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{DELIVERED[:10]}'")
+        row = connection.execute(
+            f"""SELECT ({dataset.given})::DATE, coalesce({dataset.ends}, false) FROM (
+                SELECT {dataset.minimise} AS payload FROM (SELECT $1::VARCHAR AS payload))""",
+            [text(payload)],
+        ).fetchone()
+    assert row
+    return row[0], row[1]
 
 
 def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:

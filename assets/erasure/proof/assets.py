@@ -64,7 +64,7 @@ def _mart_check(purpose: str) -> dg.AssetChecksDefinition:
         findings = mart_files.check(data_root, path, f"built.{purpose}")
         with connect(data_root) as connection:
             if identifiers.prepare(data_root, connection) and not findings:
-                findings = identifiers.in_mart(connection, purpose, path)
+                findings = identifiers.in_mart(data_root, connection, purpose, path)
         return _result(findings)
 
     return nobody_erased

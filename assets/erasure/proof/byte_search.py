@@ -28,6 +28,7 @@ from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.mart_files import uncompressed
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import MartKeyError
 from schemas.unusual_spellings import former_forms
 
 SHORTEST = 8
@@ -121,7 +122,7 @@ def forms(identifier: str) -> list[bytes]:
 
 
 def in_duckdb(data_root: DataRoot, requested: RequestedIdentifiers, path: Path) -> Counter[str]:
-    """Search the file as it is, and a copy in which nothing is compressed."""
+    """Search the file as it is, and a copy in which nothing is compressed or encrypted."""
     with uncompressed(data_root, path) as copy:
         return in_bytes(requested, path) + in_bytes(requested, copy)
 
@@ -174,7 +175,7 @@ def in_file(
     """
     try:
         counts = _in_any(data_root, requested, path)
-    except (duckdb.Error, sqlite3.Error, OSError):
+    except (duckdb.Error, sqlite3.Error, OSError, MartKeyError):
         return [Finding("PROOF-UNREADABLE", where, 1)] if path.exists() else []
     return [
         Finding("PROOF-BYTES", where, count, request_id)

@@ -8,13 +8,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-TITLE = "Certificate of erasure"
-_STYLE = (
-    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 "
-    "1em}table{border-collapse:collapse}"
-    "td,th{border:1px solid #999;padding:.2em .6em;text-align:left;word-break:break-all}"
-)
+from assets.documents.pages import STYLE
 
+TITLE = "Certificate of erasure"
 Table = tuple[str, Sequence[str], list[list[object]]]
 
 
@@ -169,7 +165,7 @@ def html(certificate: dict[str, Any], digest: str) -> str:
     """Return the certificate as one page of HTML that loads nothing."""
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title>'
-        f"<style>{_STYLE}</style><h1>{TITLE}</h1>"
+        f"<style>{STYLE}</style><h1>{TITLE}</h1>"
     ]
     for title, header, rows in _tables(certificate, digest):
         if rows:

@@ -21,8 +21,9 @@ from assets.erasure.proof.text_search import Texts, by_record
 from assets.ingest import record_matching, suppression
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import attach
 from assets.storage.queries import count
-from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
@@ -340,12 +341,14 @@ def _quarantined(data_root: DataRoot) -> str:
     )
 
 
-def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
+def in_mart(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose: str, path: Path
+) -> list[Finding]:
     """Return erased registrants' identifiers in a mart's file, published or not, by table and
     request. `prepare` comes first.
     """
     findings = []
-    connection.execute(f"ATTACH {literal(path)} AS looked_at (READ_ONLY)")
+    attach(data_root, connection, path, "looked_at", purpose)
     try:
         for model in MARTS[purpose]:
             if expressions(model):

@@ -2,15 +2,15 @@
 ENUM values.
 
 Each of these gave an erased person back when tried (tests/characterisation,
-deleted-data-in-storage-engines.md). A mart is always rebuilt and never changed, so none may be
-there; and its bytes are searched in an uncompressed copy.
+deleted-data-in-storage-engines.md), out of an encrypted file as well, for who has its key. A mart
+is always rebuilt and never changed, so none may be there; and its bytes are searched in a copy that
+is neither compressed nor encrypted.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +19,7 @@ import duckdb
 
 from assets.erasure.proof.findings import Finding
 from assets.storage.data_root import DataRoot
+from assets.storage.mart_encryption import MartKeyError, attach, opened
 from assets.storage.queries import count
 from assets.storage.quoting import literal
 from assets.storage.sessions import connect
@@ -28,16 +29,19 @@ HEADER_BYTES = 4096
 
 
 def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
-    """Return the faults in how the file is built; empty is right. Cost: a copy of the file, for the
-    older header.
+    """Return the faults in how the file is built; empty is right. Cost: two copies of the file, for
+    the older header.
     """
     counts = {"PROOF-WAL": int(Path(f"{path}.wal").exists())}
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with opened(data_root, path) as connection:
             counts |= {
                 "PROOF-STORED-ROWS": _rows_too_many(connection),
                 "PROOF-FREE-BLOCKS": count(
-                    connection, "SELECT free_blocks FROM pragma_database_size()"
+                    connection,
+                    """SELECT free_blocks
+                    FROM pragma_database_size()
+                    WHERE database_name = current_database()""",
                 ),
                 "PROOF-ENUM": count(
                     connection, "SELECT count(*) FROM duckdb_columns() WHERE data_type LIKE 'ENUM%'"
@@ -51,7 +55,7 @@ def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
                 ),
             }
         counts["PROOF-OLDER-HEADER"] = _under_older_header(data_root, path)
-    except (duckdb.Error, OSError, struct.error):
+    except (duckdb.Error, OSError, MartKeyError):
         counts["PROOF-UNREADABLE"] = 1
     return [Finding(code, where, count) for code, count in counts.items() if count]
 
@@ -74,30 +78,29 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _under_older_header(data_root: DataRoot, path: Path) -> int:
-    """Return how many tables a copy shows when its newer header is overwritten by the older one;
-    a fresh file's shows none.
+    """Return how many tables copies show when each header is overwritten by the other one.
+
+    Under the newer one they show what the file has, under the older one of a fresh file none. Which
+    is newer an encrypted file does not say; the fewer of both are the older one's.
     """
-    with scratch(data_root, "older.duckdb") as copy:
-        shutil.copyfile(path, copy)
-        with copy.open("r+b") as file:
-            headers = []
-            for at in HEADERS:
-                file.seek(at)
-                headers.append(
-                    (
-                        struct.unpack_from("<Q", content := file.read(HEADER_BYTES), 8)[0],
-                        at,
-                        content,
+    shown = []
+    for newer_at, older_at in (HEADERS, HEADERS[::-1]):
+        # The name is the mart's, by which its key is found.
+        with scratch(data_root, path.name) as copy:
+            shutil.copyfile(path, copy)
+            with copy.open("r+b") as file:
+                file.seek(older_at)
+                older = file.read(HEADER_BYTES)
+                file.seek(newer_at)
+                file.write(older)
+            try:
+                with opened(data_root, copy) as connection:
+                    shown.append(
+                        count(connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal")
                     )
-                )
-            (_, _, older), (_, newer_at, _) = sorted(headers)
-            file.seek(newer_at)
-            file.write(older)
-        try:
-            with duckdb.connect(str(copy), read_only=True) as connection:
-                return count(connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal")
-        except duckdb.Error:
-            return 0
+            except (duckdb.Error, MartKeyError):
+                shown.append(0)
+    return min(shown)
 
 
 @contextmanager
@@ -107,11 +110,11 @@ def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
     """
     with scratch(data_root, "plain.duckdb") as copy, connect(data_root) as connection:
         connection.execute("SET force_compression = 'uncompressed'")
-        connection.execute(f"ATTACH {literal(path)} AS published (READ_ONLY)")
+        attach(data_root, connection, path, "published")
         connection.execute(f"ATTACH {literal(copy)} AS plain")
         connection.execute("COPY FROM DATABASE published TO plain")
         connection.execute("DETACH plain")
-        connection.execute("DETACH published")
+        connection.execute("DETACH published; RESET force_compression")
         yield copy
 
 

@@ -264,7 +264,7 @@ def record(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> di
         open_requests = [
             request
             for request in loaded
-            if request.state != "closed" and request.right == "erasure"
+            if request.state != "closed" and request.right == "erasure" and not request.without_key
         ]
         gathered = gather(data_root, open_requests)
         changed = {

@@ -16,6 +16,7 @@ from assets.erasure.proof.text_search import READ_OTHERWISE, SPECIAL, plain_text
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import not_used_again
 from schemas.token_rules import (
     AT_IN_WORDS,
     CODES,
@@ -46,6 +47,7 @@ TEXT_TOKENS = Relation(
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make the function `plain_text_of(text)` and the macros that `find` uses."""
+    not_used_again(connection)
     connection.create_function("unescaped_text", _unescaped, ["VARCHAR"], "VARCHAR", type=ARROW)
     hidden = f"{SPECIAL}|{READ_OTHERWISE}"
     connection.execute(

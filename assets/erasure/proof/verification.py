@@ -35,7 +35,7 @@ from assets.storage import backup_generations
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.backup_generations import SUFFIX
 from assets.storage.data_root import DataRoot
-from assets.storage.quoting import literal
+from assets.storage.mart_encryption import MartKeyError, attach
 from assets.storage.sessions import connect
 from schemas.marts import MARTS
 
@@ -189,8 +189,8 @@ def _by_identifiers(
     for where, path in _marts(data_root):
         proof.examined["identifiers"] += 1
         try:
-            proof.findings += identifiers.in_mart(connection, where.split(".")[1], path)
-        except duckdb.Error:
+            proof.findings += identifiers.in_mart(data_root, connection, where.split(".")[1], path)
+        except (duckdb.Error, MartKeyError):
             proof.findings.append(Finding("PROOF-UNREADABLE", where, 1))
 
 
@@ -290,7 +290,7 @@ class _TextSearch:
         ]
         of_records = [pair for pair in paths if pair[0] in LAYERS_OF_RECORDS]
         for where, path in sorted(of_records):
-            hits = self._hits(connection, texts, where, path)
+            hits = self._hits(data_root, connection, texts, where, path)
             if hits.identifiers:
                 self._add_records(texts, path, where)
         in_derived = (
@@ -306,18 +306,22 @@ class _TextSearch:
         )
         for where, path in sorted({*paths} - {*of_records}):
             derived = where.split(".")[0] in DERIVED
-            self._count(
-                where, self._hits(connection, in_derived if derived else texts, where, path)
-            )
+            wanted = in_derived if derived else texts
+            self._count(where, self._hits(data_root, connection, wanted, where, path))
         self.embedded -= self.kept
 
     def _hits(
-        self, connection: duckdb.DuckDBPyConnection, texts: Texts, where: str, path: Path
+        self,
+        data_root: DataRoot,
+        connection: duckdb.DuckDBPyConnection,
+        texts: Texts,
+        where: str,
+        path: Path,
     ) -> Hits:
         self.proof.examined["texts"] += 1
         try:
-            hits = _texts_of(connection, texts, path)
-        except (duckdb.Error, pa.ArrowException, OSError):
+            hits = _texts_of(data_root, connection, texts, path)
+        except (duckdb.Error, pa.ArrowException, OSError, MartKeyError):
             if path.exists():
                 self.counts["PROOF-UNREADABLE", where, ""] += 1
             return Hits()
@@ -345,11 +349,13 @@ class _TextSearch:
             self._count(where, hits, f"{delivery}/{record_no}")
 
 
-def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -> Hits:
+def _texts_of(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path
+) -> Hits:
     if path.suffix == ".parquet":
         return text_search.in_parquet(texts, path)
     if path.suffix == ".duckdb":
-        connection.execute(f"ATTACH {literal(path)} AS searched (READ_ONLY)")
+        attach(data_root, connection, path, "searched")
         try:
             return text_search.in_duckdb(texts, connection, "searched")
         finally:

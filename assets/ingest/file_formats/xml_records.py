@@ -55,6 +55,7 @@ def _records(path: Path, codec: str, declared: XmlRecords) -> Iterator[Composed]
             yield from document.finished()
         parser.Parse(b"", True)
         yield from document.finished()
+        document.check_has_records()
     except expat.ExpatError:
         refuse_structure("the file is not well-formed XML")
 
@@ -67,11 +68,13 @@ class _Document:
     """Makes objects of the record elements that a parser meets."""
 
     def __init__(self, format_: XmlRecords, codec: str) -> None:
-        self._name = format_.name.removeprefix("{").replace("}", _SEPARATOR)
+        self._any_namespace = format_.name.startswith("{*}")
+        self._name = format_.name.removeprefix("{").removeprefix("*}").replace("}", _SEPARATOR)
         self._depth = format_.depth
         self._repeating = frozenset(format_.repeating)
         self._codec = codec
         self._open = 0
+        self._elements = self._records = 0
         self._stack: list[Element] = []
         self._in_record = 0
         self._fault: str | None = None
@@ -95,12 +98,22 @@ class _Document:
         """Refuse a document type declaration."""
         refuse_structure("the file has a document type declaration, which may define entities")
 
+    def check_has_records(self) -> None:
+        """Refuse a document of other elements alone: it may be an error that was sent as data."""
+        if self._elements > 1 and not self._records:
+            refuse_structure(f"the document has no element {_local(self._name)} where records are")
+
+    def _is_record(self, name: str) -> bool:
+        return self._name == (_local(name) if self._any_namespace else name)
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Begin an element."""
         if self._open > DEEPEST_DOCUMENT:
             refuse_structure(f"elements nest deeper than {DEEPEST_DOCUMENT}")
         at_depth = self._depth is None or self._open == self._depth
-        if not self._in_record and at_depth and name == self._name:
+        self._elements += 1
+        if not self._in_record and at_depth and self._is_record(name):
+            self._records += 1
             self._in_record = self._open + 1
             self._fault, self._size, self._content = None, 0, hashlib.sha256()
         self._open += 1

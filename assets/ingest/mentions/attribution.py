@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.ingest.mentions.redaction import Record, Redaction, record_of
 from assets.ingest.mentions.spellings import Mention, Spellings, tokens
 from assets.ingest.record_matching import STRONG
+from assets.storage import recorded_files
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
@@ -82,6 +83,7 @@ def know_others(
     What one of these has, too, distinguishes nobody from them.
     """
     points, known = data_root.register("contact_points"), data_root.register("identifiers")
+    recorded_files.check(points, known, once=True)
     tables = [
         f"SELECT registrant_id, {identifier} AS identifier FROM {parquet(path)}"
         for path, identifier in (

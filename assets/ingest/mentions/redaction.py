@@ -17,6 +17,7 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from assets.ingest.mentions.spellings import OPAQUE, Mention, Spellings
+from assets.storage.sessions import not_used_again
 from schemas.token_rules import LONG, is_whole_field
 
 MARK = "[redacted]"
@@ -105,6 +106,7 @@ class Redaction:
 
         with suppress(duckdb.Error):
             connection.remove_function("redacted_text")
+        not_used_again(connection)
         connection.create_function(
             "redacted_text", redacted, ["BIGINT", "VARCHAR"], "VARCHAR", type=ARROW
         )

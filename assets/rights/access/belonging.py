@@ -18,7 +18,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register.building import TABLES
 from assets.register.published_tables import read_register
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import statement_macros
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import DataRoot
@@ -70,7 +70,7 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
     """The registrant's identifiers, by the last built register; makes the table
     `own_keys(person_key)`.
     """
-    connection.execute(STATEMENT_MACROS)
+    statement_macros.create(connection)
     for table in ("membership", "identifiers", "contact_points", "registrants"):
         read_register(data_root, connection, table, TABLES[table])
     connection.execute(

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from assets.documents import notice
-from assets.rights.access import recipients
+from assets.rights.access import labels, recipients
 from assets.rights.access.gathering import Gathered, Row
 from assets.storage import signing_key
 from assets.storage.canonical_json import canonical
@@ -62,7 +62,9 @@ def of(data_root: DataRoot, gathered: Gathered, language: Language, today: date)
             "language": language,
             "purposes": [
                 {
-                    "purpose": policy.purposes[purpose].name[language],
+                    "purpose": policy.purposes[purpose].name[language]
+                    if purpose in policy.purposes
+                    else labels.value("purpose", purpose, language),
                     "purpose_type": purpose,
                     "lawful_basis": "consent (GDPR 6(1)(a))",
                     "collection_method": channel,

@@ -203,15 +203,11 @@ def _of_the_register(
                 ),
                 registrant_id,
             )
-    informed_path = information_duty.path(data_root)
     informed = (
-        f"SELECT informed_on, policy_version FROM {parquet(informed_path)} "
+        f"SELECT informed_on, policy_version FROM ({information_duty.NOTICES.rows(data_root)}) "
         "WHERE registrant_id = $1 ORDER BY ALL"
     )
-    return {
-        **tables,
-        "informed": _rows(connection, informed, registrant_id) if informed_path.exists() else [],
-    }
+    return {**tables, "informed": _rows(connection, informed, registrant_id)}
 
 
 def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row]) -> None:

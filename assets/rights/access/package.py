@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from assets.documents import notice
+from assets.documents import notice, pages
 from assets.rights.access import (
     archive,
     consent_receipts,
@@ -55,13 +55,16 @@ def access(
     now: datetime,
     language: Language | None = None,
     released: Collection[str] = (),
+    *,
+    pdf: bool = False,
 ) -> Packed:
-    """Write everything about the registrant to `out`: access.html, access.json, the receipts of
-    their consents, and tables/ as CSV; of what is withheld the items `released`.
+    """Write everything about the registrant to `out`: access.html, also as access.pdf if wanted,
+    access.json, the receipts of their consents, and tables/ as CSV; of what is withheld the items
+    `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises
-    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
-    has the writer's lock.
+    UnknownRegistrantError, ArchiveError or PdfError. Same register, policy and clock: same bytes.
+    The caller has the writer's lock.
     """
     gathered = gather(data_root, registrant_id, released)
     chosen_language = language or labels.chosen(data_root.policy, gathered.language)
@@ -72,11 +75,14 @@ def access(
         "circumstances": circumstances(data_root.policy, chosen_language, now.date()),
         "recipients": recipients.receiving(data_root.policy, gathered, chosen_language, now.date()),
     }
+    html = page.html(data_root.policy, gathered, chosen_language, now)
     files = {
-        "access.html": page.html(data_root.policy, gathered, chosen_language, now),
+        "access.html": html,
         "access.json": archive.as_json(content),
         **_receipts(data_root, gathered, chosen_language, now.date()),
     }
+    if pdf:
+        files["access.pdf"] = pages.pdf(html.decode())
     files |= {
         f"tables/{name}.csv": spreadsheets.table(rows)
         for name, rows in _tables(gathered).items()

@@ -18,12 +18,14 @@ from markdown_it import MarkdownIt
 
 from assets.documents import grammar, notice
 from assets.documents.grammar import day as day_in_words
-from assets.documents.pages import CONTENT_POLICY, STYLE
+from assets.documents.pages import CONTENT_POLICY, STYLE, WIDE
 from assets.rights.access import labels, recipients, spreadsheets
 from assets.rights.access.gathering import Gathered, Row
 from schemas.policy.model import Policy
 from schemas.vocabulary import Language
 
+# Words that may be broken anywhere, such as hashes: on paper they would push other columns out.
+_LONG = re.compile(r"\S{25,}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(_DAY.pattern + r"T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -45,6 +47,11 @@ class Section:
     grids: list[Grid]
     nothing: str
 
+    @property
+    def rows(self) -> int:
+        """The number of rows of all its tables."""
+        return sum(len(grid.rows) for grid in self.grids)
+
 
 def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) -> bytes:
     """The page in a language of the policy."""
@@ -61,6 +68,7 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.tests["long"] = lambda value: bool(_LONG.search(value))
     page = environment.get_template("page.html.jinja").render(
         language=language,
         content_policy=CONTENT_POLICY,
@@ -69,6 +77,13 @@ def html(policy: Policy, gathered: Gathered, language: Language, now: datetime) 
         made=text("made").format(day=day_in_words(now.date(), language), as_of=as_of),
         intro=text("intro"),
         withheld=text("withheld").format(redacted=text("redacted"), **gathered.withheld),
+        contents=text("contents"),
+        asking=text("asking").format(
+            role=policy.contact.role[language],
+            email=policy.contact.email,
+            address=policy.contact.address,
+        ),
+        wide=WIDE,
         nothing=text("nothing"),
         sections=_sections(policy, gathered, language, now.date()),
         notice_title=text("notice"),

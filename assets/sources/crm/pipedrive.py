@@ -57,8 +57,12 @@ FETCHED = contacts(
         dataset="pipedrive_api_people",
         format=JsonArray(),
         flat="""json_merge_patch(payload, json_object(
-            'emails', array_to_string(payload ->> '$.emails[*].value', ';'),
-            'phones', array_to_string(payload ->> '$.phones[*].value', ';'),
+            'emails', array_to_string((payload ->> '$.emails[*].value')
+                || (payload ->> '$.email[*].value'), ';'),
+            'phones', array_to_string((payload ->> '$.phones[*].value')
+                || (payload ->> '$.phone[*].value'), ';'),
+            'is_deleted', coalesce(payload ->> '$.is_deleted',
+                CASE payload ->> '$.active_flag' WHEN 'false' THEN 'true' END),
             'street', concat_ws(' ', payload ->> '$.postal_address.route',
                 payload ->> '$.postal_address.street_number'),
             'postcode', payload ->> '$.postal_address.postal_code',
@@ -67,6 +71,7 @@ FETCHED = contacts(
             'postal_address', NULL))::VARCHAR""",
         number="id",
         contact_id=_CONTACT_ID,
+        merged="merge_what_id",
         deleted="is_deleted",
         given_names="first_name",
         family_name="last_name",
@@ -86,4 +91,4 @@ FETCHED = contacts(
         other=("update_time",),
     )
 )
-"""People as the API (v2) returns them."""
+"""People as the API returns them, in its second version or the first (`email`, `phone`)."""

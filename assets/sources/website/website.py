@@ -8,6 +8,11 @@ from assets.sources.website import access_log, matomo, snowplow
 SOURCE = Source(
     name="website",
     description="Visits to the website (Matomo, Snowplow, access logs)",
+    about={
+        "snowplow_events": "Snowplow's enriched events, 131 values with tabs between: one event",
+        "access_log": "the combined format of web servers: one request",
+        "visits": "JSON array of Matomo `Live.getLastVisitsDetails`: one visit",
+    },
     purpose="analytics",
     datasets=(matomo.VISITS, snowplow.EVENTS, access_log.REQUESTS),
 )

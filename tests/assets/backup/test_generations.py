@@ -49,11 +49,11 @@ def test_a_backup_contains_what_cannot_be_rebuilt(data_root: DataRoot) -> None:
         data_root.register("segregated_orders"),
         data_root.register("segregated_consents"),
         data_root.register("visits_per_month"),
-        information_duty.path(data_root),
+        information_duty.NOTICES.place(data_root),
     ]
     kept += [
-        data_root.lake / WITHHELD,
-        data_root.lake / EXPIRED_COOKIES,
+        WITHHELD.place(data_root),
+        EXPIRED_COOKIES.place(data_root),
         suppression.path(data_root),
     ]
     for path in kept:

@@ -86,6 +86,11 @@ def test_a_key_is_followed_until_the_server_is_up_to_date() -> None:
         (lambda _: {"rows": [1], "next": {"after": "a"}}, AFTER, "FETCH-REPEATED"),
         (lambda _: {"rows": [], "next": {"after": "a"}}, AFTER, "FETCH-REPEATED"),
         (lambda _: {"rows": [1]}, Offset("offset"), "FETCH-REPEATED"),
+        (
+            lambda s: {"rows": [int(s.fields["offset"]) % 2]},
+            Offset("offset"),
+            "FETCH-REPEATED",
+        ),
         (lambda s: {"rows": [s.target], "next": {"after": s.target}}, AFTER, "FETCH-ENDLESS"),
         (lambda s: {"rows": [s.target], "key": "9", "done": False}, KEY, "FETCH-REPEATED"),
         (lambda s: {"rows": [s.target], "key": "x", "done": False}, KEY, "FETCH-ERROR-BODY"),

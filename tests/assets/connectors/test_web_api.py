@@ -112,9 +112,9 @@ def test_a_delay_until_a_moment_is_counted_by_the_servers_clock() -> None:
     assert time.pauses == [60.0]
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "", "٣"])
+@pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "", "²"])
 def test_a_delay_that_is_none_is_not_believed(nonsense: str) -> None:
-    headers = {"Retry-After": nonsense} if nonsense.isascii() else {}
+    headers = {"Retry-After": nonsense}
     with asking(one_after_another(Reply(status=429, headers=headers), FINE)) as (api, _, time):
         api.send(Request("list"))
     assert time.pauses == [1.0]

@@ -61,6 +61,12 @@ def visits(seen: Seen, of: dict[str, list[Any]]) -> Reply:
     return Reply(of.get(seen.fields["date"], [])[first : first + 2])
 
 
+def codes_to_fetch(data_root: DataRoot) -> list[str]:
+    """Codes of which the population register has delivered nothing yet."""
+    codes: list[str] = subscription.subscribed(data_root, "population_register")[1].to_pylist()
+    return codes
+
+
 class TestMatomo:
     DAYS: ClassVar = {
         "2026-11-18": [{"idVisit": 1}, {"idVisit": 2}, {"idVisit": 3}],
@@ -354,7 +360,9 @@ class TestPopulationRegister:
         assert watermarks.read(known, "vtj") == {"key": "105"}
 
     def test_who_is_erased_leaves_the_subscription(self, known: DataRoot) -> None:
-        assert subscription.subscribed(known, "population_register") == ([], sorted([CODE, OTHER]))
+        assert subscription.subscribed(known, "population_register")[1].to_pylist() == sorted(
+            [CODE, OTHER]
+        )
         with connect(known) as connection:
             suppression.add(
                 known,
@@ -362,7 +370,7 @@ class TestPopulationRegister:
                 f"SELECT 'identity_code:{CODE}' AS identifier, 'Q1' AS request_id",
                 date.fromisoformat(TODAY),
             )
-        assert subscription.subscribed(known, "population_register") == ([], [OTHER])
+        assert codes_to_fetch(known) == [OTHER]
         asked = self.fetch(known, self.answer)
         assert not any(CODE in str(seen.fields) for seen in asked)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.documents import data_model, notice, processing, source_rules, traceability
+from assets.documents import data_model, datasets, notice, processing, source_rules, traceability
+from assets.sources.all_sources import SOURCES
 from schemas.policy.loader import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -61,6 +62,14 @@ def test_the_rules_of_the_sources_are_up_to_date() -> None:
     page = (DOCS / "rules.md").read_text(encoding="utf-8")
     assert page == source_rules.in_page(page), "run `make documents`"
     assert source_rules.markdown() in page
+
+
+def test_the_list_of_datasets_is_up_to_date_and_says_what_each_is() -> None:
+    page = (DOCS / "deliveries.md").read_text(encoding="utf-8")
+    assert page == datasets.in_page(page), "run `make documents`"
+    assert datasets.markdown() in page
+    for source in SOURCES:
+        assert set(source.about) == {dataset.name for dataset in source.datasets}, source.name
 
 
 def test_the_data_model_is_up_to_date() -> None:

@@ -23,6 +23,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup, workflow
 from assets.storage import recorded_files
+from assets.storage.actor import actor
 from assets.storage.data_root import DataRoot
 from tests.support.data_roots import parquet_rows
 from tests.support.deliveries import basic_data, csv, put
@@ -279,6 +280,7 @@ def test_a_bystander_stops_that_erasure_before_anything_is_suppressed_and_no_oth
     assert begun[ids[0]].events[-1] == {
         "at": NOW.isoformat(timespec="seconds"),
         "what": "unclear",
+        "by": actor(),
         "told": "1",
     }
     waits = ledger.load(data_root, ids[0])

@@ -5,6 +5,7 @@ One data root has the people of all tests, and is built on each of the nights th
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from assets.ingest import deliveries
 from assets.retention import overdue_check
 from assets.storage.data_root import DataRoot
 from tests.support import population_register_messages as messages
+from tests.support.data_roots import parquet_rows
 from tests.support.dated_records import contact, contract, mark, order, visit
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.registers import build, rows, take_in
@@ -297,9 +299,30 @@ def test_it_does_so_also_if_the_register_was_not_built_while_the_visit_was_there
 def test_an_ended_contract_leaves_no_earlier_than_the_other_of_the_same_person(
     nights: dict[str, Night],
 ) -> None:
-    """Two accounts of one person, by the identity code in both contracts."""
-    assert {"K-old", "K-open"} <= nights["2026-11-19"].contracts
-    assert len(nights["2026-11-19"].open & {"C641", "C642"}) == 1
+    """Two accounts of one person, by the identity code in both contracts. The accounts follow that
+    person, also after more years than a prospect stays.
+    """
+    for day, after in nights.items():
+        assert {"K-old", "K-open"} <= after.contracts, day
+        assert len(after.open & {"C641", "C642"}) == 1, day
+
+
+def test_the_sweep_leaves_a_contract_to_the_person_that_it_names(data_root: DataRoot) -> None:
+    """The account is that of a spouse who expires: nothing of them is left in the contract."""
+    contacts(data_root, {**named("661", "Lähtijä", "2019-01-01 10:00")})
+    contracts(
+        data_root,
+        ended("K-his", "C661", "2020-01-31"),
+        ended("K-hers", "C661", "2020-01-31", identity_code=CODE),
+        ended("K-open", "C662", "", identity_code=CODE, status="active"),
+    )
+    for day in ("2026-11-19", "2026-11-20"):
+        after = night(data_root, day)
+        assert (after.names, after.contracts) == ({None}, {"K-hers", "K-open"})
+        assert after.overdue == {0}
+    spouse = hashlib.md5(b"customer_number:C661").hexdigest()  # noqa: S324  (the key of a person)
+    for path in data_root.files("staged", name="*/*"):
+        assert spouse not in str(parquet_rows(path)), path
 
 
 def test_a_contract_stays_as_long_as_its_person_after_a_later_contact(

@@ -239,9 +239,14 @@ def test_who_ended_it_stays_on_record_and_what_identifies_the_person_does_not(
 
 @pytest.mark.parametrize("origin", ["hold", "access", "restriction"])
 def test_everybody_stays_while_the_key_of_a_hold_is_missing(before: DataRoot, origin: str) -> None:
-    """Nobody can tell which data may go, so the build goes on and nothing of anybody goes."""
+    """Or damaged. Nobody can tell which data may go, so the build goes on and nothing of anybody
+    goes.
+    """
     name = on_hold(before) if origin == "hold" else received(before, origin)
-    encrypted_identity.destroy(before, [name])
+    if origin == "restriction":
+        encrypted_identity.key_path(before, name).write_bytes(b"x" * 32)
+    else:
+        encrypted_identity.destroy(before, [name])
     assert register_holds.unreadable(before, DUE) == [name]
     assert night(before, DUE) == {"C801", "C802"}
     sweep.sweep(before, DUE)

@@ -208,9 +208,9 @@ class TestRecording:
     def test_recording_it_twice_changes_nothing(self, world: DataRoot) -> None:
         known = ids(world)["known"]
         information_duty.record(world, [known], date(2026, 11, 20), DUE)
-        before = information_duty.path(world).read_bytes()
+        before = information_duty.NOTICES.place(world).read_bytes()
         assert information_duty.record(world, [known, known], date(2026, 11, 20), DUE) == 0
-        assert information_duty.path(world).read_bytes() == before
+        assert information_duty.NOTICES.place(world).read_bytes() == before
 
     def test_earlier_notes_stay(self, world: DataRoot) -> None:
         known = ids(world)["known"]
@@ -229,7 +229,7 @@ class TestRecording:
             "informed_on": date(2026, 11, 20),
             "policy_version": world.policy.version,
         }
-        assert information_duty.path(world).stat().st_mode & 0o777 == 0o600
+        assert information_duty.NOTICES.place(world).stat().st_mode & 0o777 == 0o600
 
     def test_an_id_that_nobody_has_is_refused_by_count_and_nothing_is_noted(
         self, world: DataRoot
@@ -239,7 +239,7 @@ class TestRecording:
                 world, [ids(world)["known"], CODES["known"]], date(2026, 11, 20), DUE
             )
         assert CODES["known"] not in str(refusal.value)
-        assert not information_duty.path(world).exists()
+        assert not information_duty.NOTICES.place(world).exists()
 
     def test_a_day_that_has_not_come_is_refused(self, world: DataRoot) -> None:
         with pytest.raises(InformingError, match="2026-12-01 has not come"):
@@ -248,7 +248,8 @@ class TestRecording:
 
 def noted(data_root: DataRoot) -> list[dict[str, Any]]:
     return rows(
-        data_root, f"SELECT * FROM read_parquet('{information_duty.path(data_root)}') ORDER BY ALL"
+        data_root,
+        f"SELECT * FROM read_parquet('{information_duty.NOTICES.place(data_root)}') ORDER BY ALL",
     )
 
 
@@ -283,7 +284,7 @@ class TestLeaving:
         )
 
     def test_a_build_without_notes_makes_none(self, world: DataRoot) -> None:
-        assert not information_duty.path(world).exists()
+        assert not information_duty.NOTICES.place(world).exists()
 
 
 def test_an_empty_data_root_has_nobody_to_inform(data_root: DataRoot) -> None:

@@ -182,7 +182,7 @@ def test_the_id_stays_in_later_builds_and_with_what_comes_later(data_root: DataR
     refresh(data_root, TODAY)
     assert registrant_of(data_root, BRUNO[0]) == bruno
     with connect(data_root) as connection:
-        kept = connection.execute(f"FROM {parquet(data_root.lake / kept_ids.FILE)}").fetchall()
+        kept = connection.execute(f"FROM {parquet(kept_ids.FILE.place(data_root))}").fetchall()
     assert len({seed for _, seed in kept}) == len(kept)
 
 

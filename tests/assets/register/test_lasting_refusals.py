@@ -243,7 +243,7 @@ def test_nothing_of_those_who_left_is_left_but_hashes(left: Path) -> None:
     erased = [number for case, number in NUMBERS.items() if case != "objected"]
     assert files_containing(left, [trace for number in erased for trace in traces(number)]) == []
     assert files_containing(left, traces(NUMBERS["objected"])[:2]) == []
-    assert refusals.path(DataRoot(left)).exists()
+    assert refusals.REFUSALS.place(DataRoot(left)).exists()
 
 
 def test_without_a_refusal_who_returns_is_called(returned: DataRoot) -> None:
@@ -382,7 +382,7 @@ def test_a_new_consent_of_their_own_ends_it_on_its_channel_only(data_root: DataR
     assert "phone" not in marketed(data_root, "701")
     assert {"email", "phone"} <= marketed(data_root, "704")
     # The hash of what has ended is no longer kept.
-    kept = f"SELECT DISTINCT channel FROM '{refusals.path(data_root)}'"
+    kept = f"SELECT DISTINCT channel FROM '{refusals.REFUSALS.place(data_root)}'"
     assert rows(data_root, kept) == [{"channel": "phone"}]
     for day in ("2029-12-01", "2032-01-01"):
         night(data_root, day)
@@ -400,4 +400,4 @@ def test_what_was_lifted_before_they_left_is_not_kept(data_root: DataRoot) -> No
         messages.name("Uusi", "Nimi"))])  # fmt: skip
     night(data_root, LEFT)
     assert known(data_root) == set()
-    assert not refusals.path(data_root).exists()
+    assert not refusals.REFUSALS.place(data_root).exists()

@@ -89,7 +89,7 @@ class TestDelta:
         assert not any(
             key("1").encode() in path.read_bytes() for path in world.lake.glob("*.parquet")
         )
-        assert not (world.lake / pair_cache.DECISIONS).exists()
+        assert not pair_cache.DECISIONS.place(world).exists()
 
 
 class TestDecisions:

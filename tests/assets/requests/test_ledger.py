@@ -13,6 +13,7 @@ import pytest
 
 from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import RequestError
+from assets.storage.actor import acting
 from assets.storage.data_root import DataRoot
 from schemas.requests import RIGHTS
 from tests.support.request_files import NOW, every_byte
@@ -105,6 +106,17 @@ def test_the_history_is_append_only_and_contains_no_value(data_root: DataRoot) -
         ledger.with_event(ledger.load(data_root, request_id), "invented", NOW)
 
 
+def test_each_event_says_who_did_it(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REGISTER_USER", raising=False)
+    monkeypatch.setenv("SUDO_USER", "anna")
+    request_id = received(data_root)
+    with acting("bertil"):
+        ledger.note(data_root, request_id, "packed", NOW)
+    ledger.close(data_root, ledger.load(data_root, request_id), NOW)
+    events = ledger.load(data_root, request_id).events
+    assert [event["by"] for event in events] == ["anna", "bertil", "anna"]
+
+
 def test_an_unencrypted_request_of_an_older_version_is_read_and_encrypted_with_its_next_change(
     data_root: DataRoot,
 ) -> None:
@@ -133,7 +145,8 @@ def test_an_open_request_without_its_key_is_recognised_and_not_overwritten(
     request_id = received(data_root)
     encrypted_identity.destroy(data_root, [request_id])
     request = ledger.load(data_root, request_id)
-    assert request.without_key
+    assert (request.without_key, request.state) == (True, "unclear")
+    assert request_id in request.why
     before = (data_root.requests / f"{request_id}.json").read_bytes()
     with pytest.raises(RequestError, match="key"):
         ledger.save(data_root, request)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import duckdb
 import pytest
 
 from assets.marts import building as marts
-from assets.register import building
+from assets.register import building, forecast_counts
 from assets.retention import forecast, overdue_check, sweep
 from assets.storage.data_root import DataRoot
 from schemas.policy.loader import load_policy
@@ -200,12 +201,24 @@ class TestForecast:
             "2028-10",
         ]
 
-    def test_the_chart_has_a_bar_for_every_count(self, data_root: DataRoot) -> None:
+    def test_the_chart_has_a_number_for_every_rule_and_month(self, data_root: DataRoot) -> None:
         latest = forecast.latest(data_root)
         assert latest is not None
-        picture = forecast.chart(latest[0], latest[1].due)
-        assert picture.count("<title>") == len(latest[1].due)
-        assert all(effect.rule in picture for effect in latest[1].due)
+        today, due = latest[0], latest[1].due
+        picture = forecast.chart(today, due)
+        cells = dict(re.findall(r"<title>([^:]+): ([\d,]+)</title>", picture))
+        bars = forecast.bars(today, due)
+        totals = {f"{month} all rules": count for month, count, _ in bars if count}
+        assert {name: int(cells[name].replace(",", "")) for name in totals} == totals
+        assert len(cells) == len(totals) + len({(entry.month, entry.rule) for entry in due})
+
+    def test_a_small_month_is_readable_beside_the_largest(self) -> None:
+        due = [
+            forecast_counts.Due(month, "RET-VISITS-25M", "website", rows)
+            for month, rows in (("2026-12", 3), ("2027-01", 1_000_000))
+        ]
+        picture = forecast.chart(date(2026, 11, 20), due)
+        assert re.findall(r'fill="#(?:fff|111)">([^<]+)<', picture) == ["3", "1,000k"] * 2
 
     def test_a_shorter_period_is_supposed_without_touching_anything(
         self, data_root: DataRoot

@@ -4,6 +4,7 @@ requests cost one look at the register.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets.erasure import decisions
-from assets.requests import ledger
+from assets.erasure import decisions, erasing
+from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup
 from assets.rights.withdrawal import Word, deliver_words
 from assets.storage import sessions
 from assets.storage.data_root import DataRoot
+from pipelines.cli import request_lookup
 from tests.support.deliveries import basic_data, csv, put
+from tests.support.erasing import cleared
 from tests.support.known_registrants import (
     LEAVES,
     NOW,
@@ -32,7 +35,7 @@ from tests.support.known_registrants import (
 from tests.support.namesakes import contact
 from tests.support.population_register_messages import code, day, name, part, person
 from tests.support.queries import replace_connect
-from tests.support.registers import refresh
+from tests.support.registers import refresh, typed
 
 
 @pytest.fixture
@@ -51,6 +54,27 @@ GIVEN = [
 def asked(data_root: DataRoot, *given: str) -> Request:
     request_id = ledger.receive(data_root, "erasure", "written", list(given), NOW)
     return lookup.record(data_root, [request_id], NOW)[request_id]
+
+
+@pytest.mark.parametrize("damage", ["lost", "another"])
+def test_a_request_without_its_key_is_named_and_stops_no_other(
+    data_root: DataRoot, damage: str
+) -> None:
+    without, other = (
+        ledger.receive(data_root, "erasure", "written", [f"identity_code:{code}"], NOW)
+        for code in (LEAVES.identity_code, STAYS.identity_code)
+    )
+    key = encrypted_identity.key_path(data_root, without)
+    key.unlink() if damage == "lost" else key.write_bytes(b"x" * 32)
+    result = typed(data_root, request_lookup.find, "--json")
+    assert result.exit_code == 0, result.output
+    listed = {row["request_id"]: row for row in json.loads(result.output)}
+    assert (listed[without]["state"], without in listed[without]["why"]) == ("unclear", True)
+    assert (listed[other]["state"], len(listed[other]["registrants"])) == ("received", 1)
+    assert without in typed(data_root, request_lookup.find).output
+    cleared(data_root, [other])
+    assert erasing.find(data_root, [without, other])[without] == 0
+    assert ledger.load(data_root, other).state == "erasing"
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(
     erasing_module.remove(data_root, [begun.request_id], TODAY)
     abandoning.refuse(data_root, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
     assert ledger.load(data_root, asked).state == "in_force"
-    [again] = (data_root.inbox / "consents").rglob("request-*.csv")
+    [again] = (data_root.inbox / "consents").rglob("*.dat")
     assert "restricted" in again.read_text()
     refresh(data_root, TODAY)
     assert rows(
@@ -313,7 +313,7 @@ def test_ending_an_old_right_of_somebody_erased_writes_nothing(data_root: DataRo
     asked = ledger.receive(data_root, "objection", "written", [f"email:{LEAVES.email}"], LATER)
     [done] = restriction_and_objection.apply(data_root, [asked], LATER)
     assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
-    assert not list((data_root.inbox / "consents").rglob("*-*.csv"))
+    assert not list((data_root.inbox / "consents").rglob("*.dat"))
     [waits] = outbound_messages.folder(data_root).iterdir()
     assert json.loads(waits.read_text())["kind"] == withheld_messages.CONFIRMATION
     assert workflow.close(data_root, restriction.request_id, LATER).state == "closed"

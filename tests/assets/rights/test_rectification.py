@@ -313,7 +313,7 @@ def test_an_erasure_takes_the_corrections_along(known: DataRoot) -> None:
     assert erasing.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
     assert files_containing(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
     assert rows(known, "SELECT * FROM corrections") == []
-    assert not (known.lake / corrections_module.LET_GO).exists()
+    assert not corrections_module.LET_GO.place(known).exists()
     crm(known, OVER)
     refresh(known, OVER)
     assert rows(known, "SELECT * FROM registrants WHERE family_name <> 'Muu'") == []
@@ -392,4 +392,4 @@ def test_what_cannot_be_corrected_is_refused_without_its_value(
             known, aino(known)["registrant_id"], REQUEST, values, datetime(2026, 11, 20, tzinfo=UTC)
         )
     assert not any(value in str(refused.value) for value in values.values() if len(value) > 2)
-    assert not list((known.inbox / "self").rglob("*.jsonl"))
+    assert not list((known.inbox / "self").rglob("*.dat"))

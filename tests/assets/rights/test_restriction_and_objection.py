@@ -236,7 +236,7 @@ def test_many_are_one_delivery(data_root: DataRoot) -> None:
         data_root, restriction_and_objection.waiting(data_root), NOW
     )
     assert len({digest for request in done for digest in request.delivered}) == 1
-    assert len(list((data_root.inbox / "consents").rglob("request-*.csv"))) == 1
+    assert len(list((data_root.inbox / "consents").rglob("*.dat"))) == 1
 
 
 def test_until_the_marts_follow_a_request_is_not_called_in_force(data_root: DataRoot) -> None:
@@ -247,4 +247,4 @@ def test_until_the_marts_follow_a_request_is_not_called_in_force(data_root: Data
     assert restriction_and_objection.settle(data_root, NOW) == []
     assert ledger.load(data_root, request_id).state == "applying"
     restriction_and_objection.apply(data_root, restriction_and_objection.waiting(data_root), NOW)
-    assert len(list((data_root.inbox / "consents").rglob("request-*.csv"))) == 1
+    assert len(list((data_root.inbox / "consents").rglob("*.dat"))) == 1

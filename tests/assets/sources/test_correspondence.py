@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from assets.sources.correspondence import SOURCE
 from tests.support.activity_records import call, message
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
+from tests.support.source_batches import given as given_again
 
 MESSAGE, _, CALL, _ = SOURCE.datasets
 LIISA, MATTI = "liisa.testi@example.fi", "matti.meri@example.fi"
@@ -194,3 +196,56 @@ def test_every_call_is_staged_or_has_a_code(rows: list[dict[str, Any]]) -> None:
     assert {row["record_no"] for row in done.tables["calls"]} | {
         number for number, failed in done.codes.items() if failed
     } == set(range(len(rows)))
+
+
+WRITTEN = date(2026, 11, 20)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (message(1, LIISA, OURS), (WRITTEN, False)),
+        (message(1, OURS, LIISA), (None, False)),
+        (message(1, LIISA, "unsubscribe@qvik.com"), (WRITTEN, True)),
+        (message(1, LIISA, OURS, date="Fri, 20 Nov 2099 10:02:11 +0200"), (None, False)),
+        (message(1, LIISA, OURS, date="yesterday"), (None, False)),
+        (complaint({"feedback-type": "abuse", "original-rcpt-to": [LIISA]}), (WRITTEN, True)),
+    ],
+)
+def test_who_writes_again_gives_it_themselves(
+    record: dict[str, Any], expected: tuple[date | None, bool]
+) -> None:
+    assert given_again(MESSAGE, record) == expected
+
+
+@pytest.mark.parametrize(
+    "headers", [{"auto-submitted": "auto-replied"}, {"precedence": "auto_reply"}]
+)
+def test_a_machine_that_answers_for_somebody_gives_nothing(headers: dict[str, str]) -> None:
+    answer = message(1, LIISA, OURS)
+    answer["headers"] |= headers
+    assert given_again(MESSAGE, answer) == (None, False)
+    assert stage(MESSAGE, [answer]).only("correspondence")["direction"] == "from_registrant"
+
+
+@pytest.mark.parametrize(
+    ("dialog", "expected"),
+    [
+        ({"parties": [1, 0]}, WRITTEN),
+        ({"parties": [0, 1]}, None),
+        ({"parties": [0, 1], "originator": 1}, WRITTEN),
+        ({"parties": 1}, WRITTEN),
+        ({"parties": [9]}, None),
+        ({"parties": []}, None),
+        ({"parties": [1], "start": "2099-01-01T10:00:00Z"}, None),
+    ],
+)
+def test_who_calls_again_gives_it_themselves_and_who_is_called_does_not(
+    dialog: dict[str, Any], expected: date | None
+) -> None:
+    vcon = {
+        "uuid": "u1",
+        "parties": [{"tel": "+358401234000", "role": "agent"}, {"tel": "+358401234567"}],
+        "dialog": [{"type": "recording", "start": "2026-11-20T10:00:00+02:00", **dialog}],
+    }
+    assert given_again(CALL, vcon) == (expected, False)

@@ -6,12 +6,14 @@ import hashlib
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.ingest.file_formats import reading
 from assets.sources.credit_bureau import SOURCE
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage, text
@@ -284,6 +286,30 @@ class TestUc:
         done = stage(UC, [uc_report("811228-9874", purposeCode="1")])
         row = done.only("credit_reports")
         assert (row["purpose_code"], row["credit_class"], row["scale"]) == ("1", "J", "UC W13105")
+        assert done.only("identifiers")["value"] == "198112289874"
+
+    @pytest.mark.parametrize("where", ["id", "term"])
+    def test_beside_a_number_of_the_bureau_the_id_or_another_term_names_the_person(
+        self, where: str
+    ) -> None:
+        payload = uc_report("9811228987", purposeCode="1")
+        if where == "id":
+            payload["@id"] = "8112289874"
+        else:
+            payload["group"][0]["term"].append({"@id": "W08002", "#text": "8112289874"})
+        assert stage(UC, [payload]).only("identifiers")["value"] == "198112289874"
+
+    def test_a_reply_is_read_in_its_namespace_and_envelope(self, tmp_path: Path) -> None:
+        (tmp_path / "reply").write_text(
+            '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+            '<u:ucReply xmlns:u="http://www.uc.se/schemas/ucOrderReply/"><u:status u:result="ok"/>'
+            '<u:ucReport><u:xmlReply><u:reports u:lang="swe"><u:report u:id="8112289874" '
+            'purposeCode="1"><u:group u:id="W131"><u:term u:id="W13105">J</u:term></u:group>'
+            "</u:report></u:reports></u:xmlReply></u:ucReport></u:ucReply></s:Body></s:Envelope>"
+        )
+        (batch,) = reading.records(tmp_path / "reply", "utf-8", UC.format)
+        done = stage(UC, batch["payload"].to_pylist())
+        assert done.only("credit_reports")["credit_class"] == "J"
         assert done.only("identifiers")["value"] == "198112289874"
 
     def test_only_number_decision_and_purpose_reach_the_disk(self) -> None:

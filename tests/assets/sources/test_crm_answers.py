@@ -85,6 +85,10 @@ def test_what_a_contact_was_known_by_before_it_was_merged_is_an_identifier() -> 
     assert {"contact_id:77", "contact_id:78"} <= set(
         keep(hubspot.FETCHED, [HUBSPOT]).identifiers[0]
     )
+    merged = {**PIPEDRIVE, "merge_what_id": 6}
+    assert "contact_id:pipedrive-6" in keep(pipedrive.FETCHED, [merged]).identifiers[0]
+    known_by = {row["value"] for row in stage(pipedrive.FETCHED, [merged]).tables["identifiers"]}
+    assert {"pipedrive-7", "pipedrive-6"} <= known_by
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,17 @@ def test_a_location_is_left_out_for_a_protected_registrant(
 )
 def test_a_record_without_an_id_is_quarantined(dataset: Dataset, record: dict[str, Any]) -> None:
     assert "CRM-RECORD-ID" in codes(dataset, record)
+
+
+def test_people_as_the_first_version_of_the_api_returned_them_are_read_too() -> None:
+    old = {
+        "id": 8,
+        "name": "Matti Möttönen",
+        "email": [{"value": "matti@example.fi", "primary": True}],
+        "phone": [{"value": "+358401234502"}],
+        "active_flag": True,
+    }
+    staged = stage(pipedrive.FETCHED, [old, {"id": 9, **old, "active_flag": False}])
+    points = {row["match_key"] for row in staged.tables["contact_points"]}
+    assert points == {"matti@example.fi", "+358401234502"}
+    assert len(staged.tables["names"]) == 1

@@ -175,6 +175,13 @@ class TestSpar:
         payload = swedish(PersonId={"IdNummer": number})
         assert codes(self.DATASET, payload) == code
 
+    def test_an_immunity_number_is_the_register_s_own(self) -> None:
+        payload = swedish(PersonId={"IdNummer": "302001010007", "Typ": "IMMUNITETSNUMMER"})
+        assert keep(self.DATASET, [payload]).identifiers == [["contact_id:spar-302001010007"]]
+        done = stage(self.DATASET, [payload])
+        assert shown(done, "identifiers", "type", "value") == [("contact_id", "spar-302001010007")]
+        assert done.only("persons")["person_key"] is not None
+
     def test_relatives_sex_and_taxes_are_not_stored(self) -> None:
         payload = swedish(
             Relation={"IdNummer": FORMER}, Inkomsttaxering={"Belopp": "1"},
@@ -305,8 +312,28 @@ class TestPersonMonitoring:
         assert not done.tables["addresses"]
         assert done.only("persons")["birth_date"] is None
 
-    def test_a_person_without_an_identity_code_is_set_aside(self) -> None:
+    def test_a_person_without_an_identity_code_is_known_by_name_and_day_of_birth(self) -> None:
         payload = {**self.PERSON, "socialSecurityNumber": None}
+        moved = {**payload, "firstName": " AINO ", "allAddresses": []}
+        done = stage(self.DATASET, [payload, moved])
+        assert done.codes == {}
+        assert len({row["person_key"] for row in done.tables["persons"]}) == 1
+        kept = keep(self.DATASET, [payload, moved])
+        (identifier,) = kept.identifiers[0]
+        assert kept.identifiers[1] == [identifier]
+        assert kept.native_keys[0] == kept.native_keys[1]
+        named = {(row["type"], row["value"]) for row in done.tables["identifiers"]}
+        assert {":".join(each) for each in named} == {identifier}
+        answer = TestVtjQuery().answer(
+            Henkilotunnus="", Syntymaaika="19800102", NykyisetEtunimet={"Etunimet": "Aino"},
+            NykyinenSukunimi={"Sukunimi": "Koe"},
+        )  # fmt: skip
+        assert keep(vtj_query.ANSWERS, [answer]).identifiers == [[identifier]]
+        assert str(stage(vtj_query.ANSWERS, [answer]).only("persons")["birth_date"]) == "1980-01-02"
+
+    @pytest.mark.parametrize("missing", ["dateOfBirth", "firstName", "lastName"])
+    def test_with_less_than_that_the_answer_is_set_aside(self, missing: str) -> None:
+        payload = {**self.PERSON, "socialSecurityNumber": None, missing: ""}
         assert codes(self.DATASET, payload) == {"ANSWER-CODE-MISSING"}
 
     def test_faults(self) -> None:

@@ -160,6 +160,7 @@ def test_a_damaged_database_of_dagster_is_named_without_statements(
     ("code", "shown"),
     [
         (sqlite3.SQLITE_FULL, "no space left on device: dagster; free space"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "no space left on device: dagster; free space"),
         (sqlite3.SQLITE_READONLY, "read-only file system: dagster"),
         (sqlite3.SQLITE_IOERR, "input/output error: dagster"),
         (sqlite3.SQLITE_BUSY, "Dagster's database is in use"),

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError, interruption
 from assets.storage.secrets import pepper
-from assets.storage.sessions import connect, create_keyed_hash, in_turn, memory_limit
+from assets.storage.sessions import (
+    connect,
+    create_keyed_hash,
+    in_turn,
+    memory_limit,
+    not_used_again,
+)
 
 
 def test_the_keyed_hash_is_hmac_sha256_under_the_pepper(data_root: DataRoot) -> None:
@@ -34,6 +43,51 @@ def test_a_session_counts_in_utc_and_spills_into_the_data_root(data_root: DataRo
         ]
     assert settings[:2] == ["UTC", 1]
     assert settings[2].startswith(str(data_root.spill))
+
+
+def test_a_session_finds_nothing_of_the_one_before(data_root: DataRoot) -> None:
+    with connect(data_root) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS x; CREATE VIEW of_kept AS FROM kept")
+        connection.execute("CREATE TEMP TABLE passing AS SELECT 2 AS x")
+        connection.execute("CREATE TEMP MACRO doubled(x) AS 2 * x")
+        connection.register("registered", pa.table({"x": [3]}))
+    with connect(data_root) as connection:
+        assert connection.execute("SHOW ALL TABLES").fetchall() == []
+        with pytest.raises(duckdb.CatalogException):
+            connection.execute("SELECT doubled(1)")
+
+
+def test_a_database_that_has_been_given_a_function_ends_with_its_session(
+    data_root: DataRoot,
+) -> None:
+    for answer in (1, 2):
+        with connect(data_root) as connection:
+            not_used_again(connection)
+            connection.create_function("answer", partial(pow, answer, 1), [], "INTEGER")
+            assert connection.execute("SELECT answer()").fetchall() == [(answer,)]
+
+
+def test_a_failed_session_leaves_nothing_to_the_next(data_root: DataRoot) -> None:
+    with pytest.raises(duckdb.ConversionException), connect(data_root) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS x; BEGIN; SELECT 'x'::INTEGER")
+    with connect(data_root) as connection:
+        assert connection.execute("SHOW ALL TABLES").fetchall() == []
+
+
+def test_sessions_that_are_open_at_once_share_nothing(data_root: DataRoot) -> None:
+    with connect(data_root) as outer, connect(data_root) as inner:
+        outer.execute("CREATE TABLE ours (x INTEGER)")
+        assert inner.execute("SHOW ALL TABLES").fetchall() == []
+
+
+def test_a_forked_process_makes_a_database_of_its_own(data_root: DataRoot) -> None:
+    with connect(data_root) as connection:
+        connection.execute("SELECT 1")
+    pid = os.fork()
+    if pid == 0:
+        with connect(data_root) as connection:
+            os._exit(connection.execute("SELECT 7").fetchall()[0][0])
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
 
 def test_results_come_in_the_order_of_the_batches() -> None:

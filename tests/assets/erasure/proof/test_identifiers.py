@@ -251,7 +251,7 @@ def test_a_mart_is_found_by_its_columns(data_root: DataRoot) -> None:
         identifiers.prepare(data_root, connection)
         assert [
             (finding.where, finding.count)
-            for finding in identifiers.in_mart(connection, "contracts", path)
+            for finding in identifiers.in_mart(data_root, connection, "contracts", path)
         ] == [("marts.contracts.registrants", 2)]
 
 
@@ -294,7 +294,7 @@ def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_t
         identifiers.prepare(data_root, connection)
         assert [
             (finding.where, finding.count)
-            for finding in identifiers.in_mart(connection, "targeted_advertising", path)
+            for finding in identifiers.in_mart(data_root, connection, "targeted_advertising", path)
         ] == expected
 
 

@@ -184,6 +184,22 @@ class TestXml:
         assert read(tmp_path, text, self.DECLARED) == [({"Person": "inner"}, [])]
         assert read(tmp_path, "<a><b>1</b></a>", XmlRecords("a", depth=0)) == [({"b": "1"}, [])]
 
+    def test_a_record_may_be_of_any_namespace(self, tmp_path: Path) -> None:
+        text = '<s xmlns="urn:x"><p>1</p><p xmlns="">2</p><q/></s>'
+        assert read(tmp_path, text, XmlRecords("{*}p")) == [
+            ({"#text": "1"}, []),
+            ({"#text": "2"}, []),
+        ]
+
+    def test_other_elements_than_records_are_not_taken_for_an_empty_delivery(
+        self, tmp_path: Path
+    ) -> None:
+        fault = '<Svar xmlns="urn:y"><Person>in another namespace</Person></Svar>'
+        why = refusal(tmp_path, fault, self.DECLARED)
+        assert "DEL-STRUCTURE" in why
+        assert "Person" in why
+        assert read(tmp_path, "<Svar/>", self.DECLARED) == []
+
     def test_the_manifest_says_the_encoding_and_the_declaration_agrees(
         self, tmp_path: Path
     ) -> None:

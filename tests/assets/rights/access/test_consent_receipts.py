@@ -148,3 +148,11 @@ def test_anybody_with_the_public_key_can_check_the_receipts(data_root: DataRoot)
 def test_without_a_consent_there_is_no_receipt(data_root: DataRoot, tmp_path: Path) -> None:
     assert receipts(data_root) == []
     assert receipts(data_root, chosen("objected", "2026-01-01")) == []
+
+
+def test_a_consent_to_profiling_which_is_no_purpose_of_the_policy_has_a_receipt(
+    data_root: DataRoot,
+) -> None:
+    (receipt,) = receipts(data_root, chosen("granted", "2026-01-01", "profiling", "web"))
+    [purpose] = receipt["purposes"]
+    assert (purpose["purpose"], purpose["purpose_type"]) == ("profiling", "profiling")
