@@ -79,14 +79,16 @@ def find(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> 
 
 def _of_records(policy: Policy, today: date) -> Iterator[str]:
     """Yield SQL of records and days: every date that is stated, and the ends of all clocks."""
-    kinds = {"DATE": "{}", "TIMESTAMPTZ": local_day(policy, "{}")}
+    # What is stated of today counts today; a contact counts from its own day on.
+    moment = f"CASE WHEN {{0}} > DATE '{today}' THEN {{0}} END"
+    kinds = {"DATE": "{}", "TIMESTAMPTZ": moment.format(local_day(policy, "{0}"))}
     for table, model in CANONICAL.items():
+        days = [
+            kinds[kind].format(quoted(name))
+            for name, kind in duckdb_types(model).items()
+            if kind in kinds and name != "last_contact_on"
+        ]
         if table not in REFERENCE:
-            days = [
-                kinds[kind].format(quoted(name))
-                for name, kind in duckdb_types(model).items()
-                if kind in kinds
-            ]
             yield _of_record(f"unnest([{', '.join(days)}])", f"staged_{table}")
     for kind in clocked(policy, today):
         # A cookie's time counts from its first visit, which is one of them.
