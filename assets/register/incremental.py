@@ -101,6 +101,14 @@ TOUCHED_RECORDS = Relation(
     scope=Scope.COMPONENT,
     external=True,
 )
+TOUCHED_REGISTRANTS = Relation(
+    name="touched_registrants",
+    summary="The registrants of touched components, in the last build and in this one.",
+    columns={"registrant_id": "VARCHAR"},
+    reads=("record_ties", "membership"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
 
 
 def folder(data_root: DataRoot) -> Path:
@@ -272,10 +280,11 @@ def complete(
         if relation not in PEOPLE
     }
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE touched_registrants AS
-        SELECT registrant_id FROM {parquet(files["membership"][0])}
-        WHERE hash(person_key) IN (SELECT tie FROM record_ties)
-        UNION SELECT registrant_id FROM membership"""
+        TOUCHED_REGISTRANTS.create_table(
+            f"""SELECT registrant_id FROM {parquet(files["membership"][0])}
+            WHERE hash(person_key) IN (SELECT tie FROM record_ties)
+            UNION SELECT registrant_id FROM membership"""
+        )
     )
     for table, name in OF_NOBODY.values():
         connection.execute(
@@ -354,7 +363,7 @@ def forget(data_root: DataRoot) -> None:
 def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Write what the next build goes on from. After `forget`; `note` comes last.
 
-    Of persons whom every build makes again nothing is kept: so nothing of the location of those who
+    Nothing is kept of persons that every build makes again: so nothing of the location of those who
     are protected.
     """
     at_rest = f"""WHERE hash(person_key) NOT IN (

@@ -95,8 +95,8 @@ def differing(data_root: DataRoot, whole: DataRoot) -> dict[str, list[object]]:
         ours, theirs = (f"FROM {parquet(root / name)}" for root in (data_root.lake, whole.lake))
         with duckdb.connect() as connection:
             only = [
-                connection.execute(f"SELECT count(*) FROM ({one} EXCEPT ALL {other})").fetchone()
-                for one, other in ((ours, theirs), (theirs, ours))
+                connection.execute(f"SELECT count(*) FROM ({left} EXCEPT ALL {right})").fetchone()
+                for left, right in ((ours, theirs), (theirs, ours))
             ]
         if only != [(0,), (0,)]:
             differences[str(name)] = only
@@ -247,10 +247,10 @@ class Nights(RuleBasedStateMachine):
         named = name(f"Nimi{number}", contact(number)["Last Name"])
         basic_data(self.world, self.day(late=False), [person(CODES[number], named, home)])
 
-    @rule(one=st.sampled_from(NUMBERS), other=st.sampled_from(NUMBERS), same=st.booleans())
-    def a_pair_is_decided(self, one: str, other: str, same: bool) -> None:
-        if one != other:
-            pair_cache.decide(self.world, [Decision(key(one), key(other), same, self.today)])
+    @rule(number=st.sampled_from(NUMBERS), other=st.sampled_from(NUMBERS), same=st.booleans())
+    def a_pair_is_decided(self, number: str, other: str, same: bool) -> None:
+        if number != other:
+            pair_cache.decide(self.world, [Decision(key(number), key(other), same, self.today)])
 
     @rule(days=st.sampled_from((1, 2, 5, 31, 400)))
     def night_falls(self, days: int) -> None:
