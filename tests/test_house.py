@@ -158,7 +158,7 @@ UNRECORDED = {
     "assets/rights/withheld_messages.py": "requests/, outbox/",
     "assets/storage/secrets.py": "secrets/",
     "assets/storage/suppression_state.py": "the suppression list, which has a record of its own",
-    "pipelines/cli/link.py": "a file that the user names",
+    "pipelines/cli/link_files.py": "a file that the user names",
     "pipelines/cli/recipient_notices.py": "a file that the user names",
     "pipelines/cli/review.py": "a file that the user names",
     "pipelines/dagster_home.py": "dagster/",

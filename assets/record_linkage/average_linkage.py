@@ -21,9 +21,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-STRONG = 2.0
+STRONG = 0.0
 """Bits: the least weight of a link that merges two groups; odds of four to one."""
-MIN_MEAN = -2.5
+MIN_MEAN = -1.5
 """Bits: groups of a lower mean weight stay apart, whatever their best link."""
 BOUNDS = (-12.0, 16.0)
 """Weights are clipped to this in a mean: one field's accident must not outvote everything else."""
@@ -120,6 +120,7 @@ def average_linkage(
     source: Ints | None = None,
     size: Floats | None = None,
     strong: float = STRONG,
+    least_mean: float = MIN_MEAN,
 ) -> Ints:
     """The smallest member of each node's cluster; the order of the pairs does not matter.
 
@@ -129,9 +130,10 @@ def average_linkage(
         weight: Bits, per pair.
         vetoed: Pairs that may not be in one cluster.
         code: The number of each node's identity code, or -1.
-        source: The number of each node's source, if a cluster has one record of each at most.
+        source: The number of each node's source, of which a cluster has one record at most, or -1.
         size: How many records each node is.
         strong: Bits: the least weight of a link that merges two groups.
+        least_mean: Bits: the least mean weight of two groups that merge.
     """
     label = node = np.arange(count, dtype=np.int64)
     size = np.ones(count) if size is None else np.maximum(size, 1.0)
@@ -151,7 +153,7 @@ def average_linkage(
             & (code[edges.left] != code[edges.right])
         )
         edges.vetoed |= (sources[edges.left] & sources[edges.right]).any(axis=1)
-        merged, into = _mutual_best(edges, size, code, vetoes, strong)
+        merged, into = _mutual_best(edges, size, code, vetoes, strong, least_mean)
         if not len(merged):
             return _roots(label)
         # `into` is the smaller of the two; no node is in two pairs.
@@ -174,12 +176,14 @@ def _roots(label: Ints) -> Ints:
 def _source_bits(source: Ints) -> NDArray[np.uint64]:
     """(nodes, words): the bit of each node's source, 64 of them in a word."""
     bits = np.zeros((len(source), int(source.max(initial=0)) // 64 + 1), np.uint64)
-    bits[np.arange(len(source)), source // 64] = np.uint64(1) << (source % 64).astype(np.uint64)
+    known = np.flatnonzero(source >= 0)
+    source = source[known]
+    bits[known, source // 64] = np.uint64(1) << (source % 64).astype(np.uint64)
     return bits
 
 
 def _mutual_best(
-    edges: _Edges, size: Floats, code: Ints, vetoes: Ints, strong: float
+    edges: _Edges, size: Floats, code: Ints, vetoes: Ints, strong: float, least_mean: float
 ) -> tuple[Ints, Ints]:
     """The pairs of groups that are each other's best and may merge: (larger, smaller).
 
@@ -189,7 +193,7 @@ def _mutual_best(
     count = len(size)
     pairs = size[edges.left] * size[edges.right]
     mean = (edges.total + UNCOMPARED * (pairs - edges.known)) / pairs
-    fit = ~edges.vetoed & (mean >= MIN_MEAN) & (edges.best >= strong)
+    fit = ~edges.vetoed & (mean >= least_mean) & (edges.best >= strong)
     contested = _contested(edges.left[fit], edges.right[fit], mean[fit], code, count)
     fit &= ~(contested[edges.left] & (code[edges.right] >= 0)) & ~(
         contested[edges.right] & (code[edges.left] >= 0)

@@ -68,10 +68,12 @@ class KeyPart:
 
 @dataclass(frozen=True)
 class BlockingRule:
-    """A key of one or more parts; `splitter` divides its oversized blocks."""
+    """A key of one or more parts; `splitter` divides its oversized blocks. Without parts, all pairs
+    that have one of `any_of` in common; all pairs if there are none of these either."""
 
     parts: tuple[KeyPart, ...]
     splitter: KeyPart | None = None
+    any_of: tuple[KeyPart, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,9 +91,9 @@ class BlockingRule:
 
     def keys(self, hashes: ValueHashes, *, split: bool = False) -> tuple[Positions, HashArray]:
         """The positions and keys of the records that have all parts; several where one is a
-        list."""
+        list. Exact copies have none."""
         parts = (*self.parts, *((self.splitter,) if split and self.splitter else ()))
-        positions, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
+        positions, key = hashes.distinct, np.zeros(len(hashes.distinct), np.uint64)
         for part in parts:
             if not part.is_list:
                 value = hashes.single(part.sql)[positions]
@@ -126,7 +128,6 @@ def _with_list(
         yield holders[both], combine(keys[holders[both]], value[both])
 
 
-ALL_PAIRS = BlockingRule(())
 MAILBOX = "mailbox"
 
 _KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
@@ -166,6 +167,18 @@ _KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
         ("birth year and day", "born", "born_year || right(born, 2)", "middle", False),
     ),
     "born_year": (("birth year", "born", "born_year", "start", False),),
+    "years": (
+        ("birth decade", "born", "born_year[1:3]", "start", False),
+        (
+            "digits of the birth year",
+            "born",
+            "array_to_string(list_sort(string_split(born_year, '')), '')",
+            "middle",
+            False,
+        ),
+    ),
+    "given_sound": (("sound of the given name", "given", "given_sound", "start", False),),
+    "family_sound": (("sound of the family name", "family", "family_sound", "start", False),),
     "home": (("street and number", "place", "street || house", "exact", False),),
     "street": (("street", "place", "street", "start", False),),
     "postcode": (("postcode", "place", "postcode", "end", False),),
@@ -210,6 +223,8 @@ def key_parts(columns: Iterable[str]) -> list[KeyPart]:
     available = tuple(columns)
     if {"street", "house"} <= set(available):
         available = (*available, "home")
+    if "born_year" in available and "born" not in available:
+        available = (*available, "years")
     parts = [
         KeyPart(*values)
         for column, several in _KEY_PARTS.items()
@@ -299,7 +314,8 @@ class _SimulatedPairs:
 def choose_rules(hashes: ValueHashes, columns: Iterable[str]) -> list[BlockingRule]:
     """The rules to use, best first, by the frequencies of every key part in a sample of the
     records."""
-    parts, records = key_parts(columns), len(hashes)
+    columns, records = tuple(columns), len(hashes)
+    parts = key_parts(columns)
     hashes.load(
         [part.sql for part in parts if not part.is_list],
         [part.sql for part in parts if part.is_list],
@@ -326,7 +342,7 @@ def choose_rules(hashes: ValueHashes, columns: Iterable[str]) -> list[BlockingRu
         chosen.append(BlockingRule(combination, _splitter(combination, parts, agreement, coverage)))
         missed &= ~masks[best]
         budget -= cost
-    return [*chosen, *_all_pairs(records)]
+    return [*chosen, *_all_pairs(columns, records)]
 
 
 def _offers(
@@ -359,12 +375,17 @@ def rules_of_model(
     columns: Iterable[str], rules: Iterable[Iterable[str]], records: int
 ) -> list[BlockingRule]:
     """The rules that a model has kept, for so many records."""
-    return [*rules_named(columns, rules), *_all_pairs(records)]
+    return [*rules_named(columns, rules), *_all_pairs(columns, records)]
 
 
-def _all_pairs(records: int) -> list[BlockingRule]:
-    """All pairs, as the last rule, where they are few; nothing is estimated from it."""
-    return [ALL_PAIRS] if records * (records - 1) // 2 <= ALL_PAIRS_LIMIT else []
+def _all_pairs(columns: Iterable[str], records: int) -> list[BlockingRule]:
+    """All pairs with anything in common, as the last rule, where they are few; nothing is estimated
+    from it."""
+    if records * (records - 1) // 2 > ALL_PAIRS_LIMIT:
+        return []
+    parts = [part for part in key_parts(columns) if not part.is_list]
+    distinct = tuple(part for part in parts if not part.name.startswith("text"))
+    return [BlockingRule((), any_of=distinct or tuple(parts))]
 
 
 def _households(hashes: ValueHashes, parts: list[KeyPart]) -> float:

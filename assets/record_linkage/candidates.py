@@ -1,7 +1,9 @@
 """Candidate pairs: records that share the key of a blocking rule, each pair once.
 
 A block of more than `MAX_BLOCK_SIZE` records is split by the rule's splitter; what is still
-oversized is dropped and counted. So there are at most rules x MAX_BLOCK_SIZE x records pairs.
+oversized is dropped and counted. So there are at most rules x MAX_BLOCK_SIZE x records pairs. On
+request each record of an oversized block is compared with some others of it nevertheless: hundreds
+of records of one person have one key, and a few links join them all.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ CANDIDATES = Relation(
     summary="Pairs that a blocking rule has found, and which.",
     columns={"one": "INTEGER", "other": "INTEGER", "passes": "UINTEGER"},
     reads=("incoming_matches", "incoming_subset", "linkage_marks"),
+    amended_from=("linkage_copies",),
     scope=Scope.GLOBAL,
     merge="A rule's blocks are those of all shards.",
 )
@@ -48,8 +51,8 @@ CANDIDATES = Relation(
 
 @dataclass
 class RuleCounts:
-    """The pairs of one rule, those of other rules included, and its blocks that were split or, if
-    still oversized, dropped."""
+    """The pairs of one rule, those of other rules included, its blocks that were split, and those
+    of which pairs were dropped, as they were still oversized or have no splitter."""
 
     name: str
     pairs: int = 0
@@ -60,7 +63,7 @@ class RuleCounts:
 def mark(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
     """Make `linkage_marks(id, code, source)`: what excludes pairs of records from comparison."""
     source = (
-        "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
+        "CASE WHEN source IS NOT NULL THEN dense_rank() OVER (ORDER BY source)::INTEGER - 1 END"
         if "source" in columns
         else "NULL::INTEGER"
     )
@@ -77,21 +80,25 @@ def generate_candidates(
     hashes: ValueHashes,
     rules: list[BlockingRule],
     allowed: PairFilter,
+    neighbours: int = 0,
 ) -> list[RuleCounts]:
     """Make `linkage_candidates(one, other, passes)`, one < other and in order.
 
     Bit i of `passes` is set if rule i found the pair.
+
+    Args:
+        neighbours: With how many others each record of an oversized block is compared.
     """
     parts = [
         part
         for rule in rules
-        for part in (*rule.parts, *((rule.splitter,) if rule.splitter else ()))
+        for part in (*rule.parts, *((rule.splitter,) if rule.splitter else ()), *rule.any_of)
     ]
     hashes.load(
         [part.sql for part in parts if not part.is_list],
         {part.sql for part in parts if part.is_list},
     )
-    by_rule = map_parallel(lambda rule: _allowed_pairs(hashes, rule, allowed), rules)
+    by_rule = map_parallel(lambda rule: _allowed_pairs(hashes, rule, allowed, neighbours), rules)
     pairs, bits = _merged([pairs for pairs, _ in by_rule])
     left, right = _ids(hashes, pairs)
     table = pa.table(
@@ -119,20 +126,24 @@ def _merged(lists: list[HashArray]) -> tuple[HashArray, NDArray[np.uint32]]:
 
 
 def _allowed_pairs(
-    hashes: ValueHashes, rule: BlockingRule, allowed: PairFilter
+    hashes: ValueHashes, rule: BlockingRule, allowed: PairFilter, neighbours: int
 ) -> tuple[HashArray, RuleCounts]:
     """The pairs of a rule that may be compared, each once and packed into one number."""
     counts = RuleCounts(rule.name)
-    pairs = _block_pairs(hashes, rule, counts) if rule.parts else _all_pairs(len(hashes))
+    pairs = (
+        _block_pairs(hashes, rule, counts, neighbours) if rule.parts else _all_pairs(hashes, rule)
+    )
     pairs = pairs[allowed(*_ids(hashes, pairs))]
     counts.pairs = len(pairs)
     return pairs, counts
 
 
-def _block_pairs(hashes: ValueHashes, rule: BlockingRule, counts: RuleCounts) -> HashArray:
+def _block_pairs(
+    hashes: ValueHashes, rule: BlockingRule, counts: RuleCounts, neighbours: int
+) -> HashArray:
     """The pairs that share a key; adds split and dropped blocks to `counts`."""
     blocks = _Blocks(*rule.keys(hashes))
-    pairs = [blocks.pairs()]
+    pairs = [blocks.pairs(), blocks.neighbours(neighbours)]
     if blocks.oversized and rule.splitter:
         counts.split = blocks.oversized
         positions, keys = rule.keys(hashes, split=True)
@@ -140,16 +151,22 @@ def _block_pairs(hashes: ValueHashes, rule: BlockingRule, counts: RuleCounts) ->
         crowded[blocks.crowded] = True
         inside = crowded[positions]
         parts = _Blocks(positions[inside], keys[inside])
-        pairs.append(parts.pairs())
-        counts.dropped = parts.oversized + blocks.oversized_without(parts.records)
+        pairs += [parts.pairs(), parts.neighbours(neighbours)]
+        counts.dropped = parts.oversized + blocks.oversized_beyond(parts.records)
     else:
         counts.dropped = blocks.oversized
     ordered = np.sort(np.concatenate(pairs))
     return ordered[run_starts(ordered)]
 
 
-def _all_pairs(records: int) -> HashArray:
-    return _packed(*np.triu_indices(records, 1))
+def _all_pairs(hashes: ValueHashes, rule: BlockingRule) -> HashArray:
+    """The pairs of all records that have one of the rule's `any_of` in common."""
+    left, right = (hashes.distinct[half] for half in np.triu_indices(len(hashes.distinct), 1))
+    common = np.full(len(left), not rule.any_of)
+    for part in rule.any_of:
+        value = hashes.single(part.sql)
+        common |= (value[left] == value[right]) & (value[left] != 0)
+    return _packed(left[common], right[common])
 
 
 def _packed(left: Positions, right: Positions) -> HashArray:
@@ -196,7 +213,17 @@ class _Blocks:
             pairs.append(_packed(left[different], right[different]))
         return np.concatenate(pairs)
 
-    def oversized_without(self, positions: Positions) -> int:
-        """The number of oversized blocks that contain none of these records."""
-        covered = np.isin(self.crowded, positions)
-        return self.oversized - len(np.unique(self.crowded_block[covered]))
+    def neighbours(self, each: int) -> HashArray:
+        """Pairs of records of oversized blocks: each with so many others, in a random order."""
+        pairs: list[HashArray] = [np.zeros(0, np.uint64)]
+        for step in range(1, each // 2 + 1):
+            at = np.flatnonzero(self.crowded_block[:-step] == self.crowded_block[step:])
+            left, right = self.crowded[at], self.crowded[at + step]
+            different = left != right
+            pairs.append(_packed(left[different], right[different]))
+        return np.concatenate(pairs)
+
+    def oversized_beyond(self, positions: Positions) -> int:
+        """The number of oversized blocks with several records that are not among these."""
+        rest = self.crowded_block[~np.isin(self.crowded, positions)]
+        return int(np.count_nonzero(np.bincount(rest) > 1))

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.record_linkage.average_linkage import STRONG, average_linkage, components
+from assets.record_linkage.exact_copies import joined_copies
 from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model
 from assets.record_linkage.scoring import compare, score
@@ -19,8 +20,10 @@ from assets.storage.relations import Relation, Scope
 Ints = NDArray[np.int64]
 
 MAX_COMPLETE = 150
-"""Components of at most so many records are scored pair by pair; larger ones have uncompared
-pairs."""
+"""Components of at most so many records are scored pair by pair."""
+MORE_PAIRS, MORE_PAIRS_PER_RECORD = 1_000_000, 5
+"""So many pairs of larger components are scored as well, of the smallest first; the largest may
+have uncompared pairs."""
 CERTAIN = 60.0
 """Bits: the weight of an identity code or a decision."""
 
@@ -90,6 +93,10 @@ def cluster(
     code, source = np.asarray(marks["code"], np.int64), np.asarray(marks["source"], np.int64)
     same, different = _decided_pairs(connection, decisions)
     label = _deterministic(code, same, different)
+    counted = np.ones(records, np.bool_)
+    first, copies = joined_copies(connection, STRONG)
+    label[copies] = label[first]
+    counted[copies] = False
     left, right, weight = _pairs(connection, "linkage_pairs")
     strong = weight >= STRONG
     group = components(
@@ -97,7 +104,7 @@ def cluster(
         np.concatenate([label, left[strong]]),
         np.concatenate([np.arange(records), right[strong]]),
     )
-    _score_components(connection, hashes, shares, fields, model, group)
+    _score_components(connection, hashes, shares, fields, model, group, counted)
     late = _pairs(connection, "linkage_late")
     connection.execute("INSERT INTO linkage_pairs FROM linkage_late; DROP TABLE linkage_late")
     inside = group[left] == group[right]
@@ -115,8 +122,8 @@ def cluster(
         np.concatenate([weight, np.full(len(vetoes), -CERTAIN)]),
         np.concatenate([weight <= -CERTAIN, np.ones(len(vetoes), np.bool_)]),
         node_code,
-        source if (source >= 0).all() and records else None,
-        np.bincount(label, minlength=records).astype(np.float64),
+        source,
+        np.bincount(label[counted], minlength=records).astype(np.float64),
     )[label]
     connection.register(
         "linkage_labels",
@@ -189,11 +196,18 @@ def _score_components(
     fields: tuple[Field, ...],
     model: Model,
     group: Ints,
+    counted: NDArray[np.bool_],
 ) -> None:
     """Make `linkage_groups(id, part, n)` of the components of several records, and `linkage_late`
-    of the pairs in them that no blocking rule has found, scored."""
+    of the pairs in them that no blocking rule has found, scored.
+
+    Args:
+        counted: (records,): not the exact copies that are joined already.
+    """
     sizes = np.bincount(group, minlength=len(group))[group]
+    complete = _complete(group, counted)
     grouped = np.flatnonzero(sizes > 1)
+    connection.register("linkage_whole", pa.table({"id": complete.astype(np.int32)}))
     connection.register(
         "linkage_parts",
         pa.table(
@@ -207,16 +221,29 @@ def _score_components(
     connection.execute(f"{GROUPS.create} AS FROM linkage_parts")
     connection.unregister("linkage_parts")
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_uncompared AS
+        """CREATE OR REPLACE TEMP TABLE linkage_uncompared AS
         SELECT one, other, 0::UINTEGER AS passes
         FROM (
             SELECT l.id AS one, r.id AS other
-            FROM linkage_groups AS l
-            JOIN linkage_groups AS r ON l.part = r.part AND l.id < r.id
-            WHERE l.n BETWEEN 3 AND {MAX_COMPLETE}) AS pairs
+            FROM (FROM linkage_groups SEMI JOIN linkage_whole USING (id)) AS l
+            JOIN (FROM linkage_groups SEMI JOIN linkage_whole USING (id)) AS r
+                ON l.part = r.part AND l.id < r.id) AS pairs
         ANTI JOIN linkage_pairs AS known
             ON known.one = pairs.one AND known.other = pairs.other"""
     )
+    connection.unregister("linkage_whole")
     compare(connection, hashes, shares, fields, "linkage_uncompared", "linkage_compared_late")
     score(connection, fields, model, "linkage_compared_late", "linkage_late")
     connection.execute("DROP TABLE linkage_uncompared; DROP TABLE linkage_compared_late")
+
+
+def _complete(group: Ints, counted: NDArray[np.bool_]) -> Ints:
+    """The ids of the records in components of three or more that are scored pair by pair."""
+    sizes = np.bincount(group[counted], minlength=len(group)).astype(np.float64)
+    parts = np.flatnonzero(sizes > 2)
+    parts = parts[np.argsort(sizes[parts], kind="stable")]
+    larger = np.where(sizes[parts] > MAX_COMPLETE, sizes[parts] * (sizes[parts] - 1) / 2, 0)
+    fits = np.cumsum(larger) <= MORE_PAIRS + MORE_PAIRS_PER_RECORD * len(group)
+    complete = np.zeros(len(group), np.bool_)
+    complete[parts[fits]] = True
+    return np.flatnonzero(complete[group] & counted)

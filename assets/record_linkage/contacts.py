@@ -7,6 +7,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from assets.record_linkage.role_columns import Column, SharedExpressions, single, text, texts
+from assets.record_linkage.roles import Role, Roles
+from assets.record_linkage.text_standardisation import NOT_REPEATED_DIGIT
 from assets.record_linkage.value_hashes import group_repeated
 from assets.storage.queries import count
 from assets.storage.relations import Relation, Scope
@@ -28,6 +31,8 @@ IMPERSONAL = rf"^(([^@]*[._+-])?({NO_REPLY})([._+-][^@]*|\d*)|({ROLES})\d*([+][^
 """Mailboxes that belong to no person: the first kind is not read, the second is read by the staff
 on duty (RFC 2142 and usual ones in Finnish, Swedish and English). Two records with one of them are
 not thereby one person."""
+PHONE_DIGITS = 8
+"""The last digits of a telephone number that identify it with any prefix (+358 50, 050)."""
 MANY_RECORDS = 60
 """More names than this on one contact are no family; they are not compared."""
 
@@ -171,3 +176,29 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
     _remove(connection, column, "FROM linkage_crowded")
     connection.execute(f"INSERT INTO linkage_shared SELECT '{column}', value FROM linkage_crowded")
     connection.execute("DROP TABLE linkage_crowded; DROP TABLE linkage_contacts")
+
+
+def contact_columns(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> list[Column]:
+    """emails and phones: lists without impersonal mailboxes and placeholders."""
+    columns = []
+    # Most have no space, and looking for one is cheaper than removing it.
+    email = "CASE WHEN contains({0}, ' ') THEN lower(trim({0})) ELSE lower({0}) END"
+    phone = rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
+    personal = f"contains({{0}}, '@') AND NOT {is_impersonal('{0}')}"
+    dialled = f"length({{0}}) >= 5 AND {NOT_REPEATED_DIGIT}"
+    for role, name, standardised, valid in (
+        (Role.EMAIL, "emails", email, personal),
+        (Role.PHONE, "phones", phone, dialled),
+    ):
+        if single(roles, role, types):
+            value = shared.of(standardised.format(text(roles, role, types)))
+            columns.append(
+                Column(name, f"CASE WHEN {valid.format(value)} THEN [{value}] ELSE [] END")
+            )
+        elif roles.has(role):
+            every = f"""list_transform(
+                {texts(roles, role, types)},
+                lambda value: {standardised.format("value")})"""
+            wanted = f"list_filter({every}, lambda value: {valid.format('value')})"
+            columns.append(Column(name, f"list_sort(list_distinct({wanted}))"))
+    return columns

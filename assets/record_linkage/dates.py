@@ -80,6 +80,7 @@ def date_digits(text: str, first: DatePart) -> str:
     """
     return rf"""CASE
         WHEN length({text}) = 10 AND {text}[5] = '-' AND {text}[8] = '-'
+            AND length(replace({text}, '-', '')) = 8
         THEN replace({text}, '-', '')
         WHEN length({text}) = 8 AND {text}[5:6] <= '12' AND regexp_full_match({text}, '\d{{8}}')
         THEN {text}

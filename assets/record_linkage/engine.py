@@ -25,6 +25,7 @@ from assets.record_linkage import (
     cluster_ids,
     clustering,
     contacts,
+    exact_copies,
     expectation_maximisation,
     explain,
     fields,
@@ -34,15 +35,24 @@ from assets.record_linkage import (
     standardisation,
     u_probabilities,
 )
+from assets.record_linkage.average_linkage import STRONG, components
+from assets.record_linkage.expectation_maximisation import HOUSEHOLD, RANDOM
 from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model, level_names
 from assets.record_linkage.roles import Role, Roles, RolesError
-from assets.record_linkage.value_hashes import Positions, ValueHashes
+from assets.record_linkage.value_hashes import Positions, ValueHashes, combine, group_equal
 from assets.storage.queries import count
 
 MAX_SOURCES = 1024
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
+
+NEIGHBOURS = 8
+"""Each record of an oversized block is compared with so many others of it."""
+
+MANY_EACH, MOSTLY = 2.5, 0.5
+"""With so many records of a person, and so many pairs of namesakes that are one, values are counted
+again by person."""
 
 WORTH_KEEPING = 2000
 """A rule that is the first to find less than one link in so many is not kept in the model."""
@@ -50,7 +60,13 @@ WORTH_KEEPING = 2000
 
 @dataclass
 class Report:
-    """Counts and seconds of a run; `blocking_rules` has a row per rule, best first."""
+    """Counts and seconds of a run.
+
+    Attributes:
+        blocking_rules: A row per rule, best first.
+        fields: A row per field: how much of it is filled, and its mean bits in a match.
+        unlinkable: Records that no equal record would be linked to, counted for explanations.
+    """
 
     records: int = 0
     clusters: int = 0
@@ -64,6 +80,8 @@ class Report:
     vetoed_pairs: int = 0
     two_code_clusters: int = 0  # must be 0
     calibration: dict[str, object] = field(default_factory=dict)
+    fields: list[dict[str, object]] = field(default_factory=list)
+    unlinkable: int = 0
     drift: cluster_ids.Drift = field(default_factory=cluster_ids.Drift)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -142,10 +160,13 @@ class _Run:
         if model:
             model.check(compared)
         self.rules = self._generate_candidates(columns, model)
-        used = self._score(compared, self.rules, model)
+        used = self._score(compared, model)
         self._cluster(compared, used, previous)
+        if (people := self._people(compared, used)) is not None:
+            used = self._score_by_person(compared, used, people, learn=model is None)
+            self._cluster(compared, used, previous)
         with self._timed("measure"):
-            self._measure()
+            self._measure(used)
         self.rules = self._useful_rules()
         if model is None:
             used = replace(
@@ -160,9 +181,12 @@ class _Run:
     def save(self, into: str, model: Model) -> None:
         """Save the state in an attached database."""
         with self._timed("keep"):
-            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.log2}
             configuration = linkage_state.Configuration(
-                self.record_format, tuple(self.rules), self.report.code_scheme, model, rare
+                self.record_format,
+                tuple(self.rules),
+                self.report.code_scheme,
+                model,
+                self.shares.rare,
             )
             if self.decisions:
                 self.connection.execute(
@@ -180,6 +204,7 @@ class _Run:
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
         with self._timed("explain"):
+            self.report.unlinkable = self._count_unlinkable(model)
             self.shares.publish(self.connection)
             explain.explain(
                 self.connection,
@@ -217,13 +242,14 @@ class _Run:
     ) -> list[blocking_rules.BlockingRule]:
         with self._timed("candidates"):
             self.hashes = ValueHashes(self.connection)
+            exact_copies.leave_out_copies(self.connection, self.hashes, self.decisions)
             rules = (
                 blocking_rules.rules_of_model(columns, model.blocking_rules, self.report.records)
                 if model and model.blocking_rules
                 else blocking_rules.choose_rules(self.hashes, columns)
             )
             counts = candidates.generate_candidates(
-                self.connection, self.hashes, rules, self._allowed()
+                self.connection, self.hashes, rules, self._allowed(), NEIGHBOURS
             )
             # Keys are many, and most are not compared.
             self.hashes.release(keep=fields.hashed_expressions(self.compared))
@@ -231,7 +257,19 @@ class _Run:
             self.report.candidate_pairs = count(
                 self.connection, "SELECT count(*) FROM linkage_candidates"
             )
+            self.connection.execute(
+                "INSERT INTO linkage_candidates SELECT one, other, 0 FROM linkage_copies"
+            )
         return rules
+
+    def _comparable_pairs(self) -> float:
+        """How many pairs of records are not of one source."""
+        row = self.connection.execute(
+            """SELECT (sum(n) * (sum(n) - 1)
+                - coalesce(sum(n * (n - 1)) FILTER (source IS NOT NULL), 0)) / 2
+            FROM (SELECT source, count(*)::DOUBLE AS n FROM linkage_marks GROUP BY source)"""
+        ).fetchone()
+        return float(row[0] or 0.0) if row else 0.0
 
     def _allowed(self) -> candidates.PairFilter:
         """The filter of the pairs that may be compared."""
@@ -254,36 +292,106 @@ class _Run:
     def _score(
         self,
         compared: tuple[Field, ...],
-        rules: list[blocking_rules.BlockingRule],
         model: Model | None,
     ) -> Model:
         """Compare the candidates, estimate a model unless one is given, and score them by it."""
         with self._timed("compare"):
-            self.shares = shares = u_probabilities.value_shares(self.hashes, compared)
+            shares = u_probabilities.value_shares(self.hashes, compared)
+            dependence = (
+                model.dependence
+                if model
+                else u_probabilities.estimate_dependence(
+                    self.connection, self.hashes, compared, shares.agreement
+                )
+            )
+            self.shares = replace(shares, dependence=dependence)
             scoring.compare(
                 self.connection,
                 self.hashes,
-                shares,
+                self.shares,
                 compared,
                 "linkage_candidates",
                 "linkage_compared",
             )
         with self._timed("learn"):
-            if model is None:
-                random = u_probabilities.estimate_u(
-                    self.connection, self.hashes, compared, shares.agreement
-                )
-                counts = scoring.count_pairs(self.connection, compared, "linkage_compared")
-                theta = expectation_maximisation.estimate(
-                    compared, counts, [rule.fields for rule in rules], random
-                )
-                priors = expectation_maximisation.estimate_priors(
-                    theta, counts, self.report.records
-                )
-                names = tuple(compared_field.name for compared_field in compared)
-                model = Model(names, level_names(compared), theta, priors, shares.agreement)
-                model = self._calibrated(compared, model)
+            used = model or self._estimate(compared, "linkage_compared")
         with self._timed("weigh"):
+            scoring.score(self.connection, compared, used, "linkage_compared", "linkage_pairs")
+        return used
+
+    def _estimate(
+        self, compared: tuple[Field, ...], pairs: str, people: Positions | None = None
+    ) -> Model:
+        """A model of the compared pairs.
+
+        Args:
+            people: (records,): the cluster of each record, in a second round.
+        """
+        shares = self.shares
+        random = u_probabilities.estimate_u(
+            self.connection, self.hashes, compared, shares.agreement, people
+        )
+        counts = scoring.count_pairs(self.connection, compared, pairs)
+        theta = expectation_maximisation.estimate(
+            compared, counts, [rule.fields for rule in self.rules], random, shares.dependence
+        )
+        priors = expectation_maximisation.estimate_priors(
+            theta,
+            counts,
+            self.report.records,
+            self._comparable_pairs(),
+            compared,
+            shares.dependence,
+        )
+        model = Model(
+            tuple(field.name for field in compared),
+            level_names(compared),
+            theta,
+            priors,
+            shares.agreement,
+            dependence=dict(shares.dependence),
+        )
+        return self._calibrated(compared, model)
+
+    def _people(self, compared: tuple[Field, ...], model: Model) -> Positions | None:
+        """(records,): the clusters, those of one name and birth date as one, if people have many
+        records, and what else is known of these shows that they are mostly one person."""
+        names = ("given", "family", "born")
+        own = [self.hashes.single(name) for name in names if name in self.record_format.columns]
+        if len(own) < 2:
+            return None
+        key = own[0]
+        for values in own[1:]:
+            key = combine(key, values)
+        known = np.flatnonzero(np.logical_and.reduce([values != 0 for values in own]))
+        order, starts, sizes = group_equal(key[known])
+        first = known[order[np.repeat(starts, sizes)]]
+        people = components(len(key), self.first[first], self.first[known[order]])[self.first]
+        if self.report.records < MANY_EACH * len(np.unique(people)):
+            return None
+        left, right = u_probabilities.equal_pairs(self.hashes, key, known)
+        one_person = u_probabilities.share_of_matches(
+            self.connection, self.hashes, compared, model, left, right
+        )
+        return people if one_person >= MOSTLY else None
+
+    def _score_by_person(
+        self, compared: tuple[Field, ...], model: Model, people: Positions, *, learn: bool
+    ) -> Model:
+        """Score all pairs again by shares in which a person's records count once."""
+        with self._timed("by person"):
+            shares = u_probabilities.value_shares(self.hashes, compared, people=people)
+            self.shares = replace(shares, dependence=self.shares.dependence)
+            scoring.compare_again(
+                self.connection,
+                self.hashes,
+                self.shares,
+                compared,
+                "linkage_pairs",
+                "linkage_compared",
+            )
+            if learn:
+                model = self._estimate(compared, "linkage_compared", people)
             scoring.score(self.connection, compared, model, "linkage_compared", "linkage_pairs")
         return model
 
@@ -295,8 +403,8 @@ class _Run:
             FROM linkage_compared
             SEMI JOIN linkage_codes AS l ON l.id = one
             SEMI JOIN linkage_codes AS r ON r.id = other)"""
-        scoring.compare_without(
-            self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled"
+        scoring.compare_again(
+            self.connection, self.hashes, self.shares, compared, coded, "linkage_labelled", "number"
         )
         scoring.score(self.connection, compared, model, "linkage_labelled", "linkage_labels_scored")
         fitted = calibration.calibrate_by_codes(self.connection, "linkage_labels_scored")
@@ -331,12 +439,46 @@ class _Run:
             if new_links * WORTH_KEEPING >= max(sum(links), 1) or not rule.parts
         ]
 
-    def _measure(self) -> None:
+    def _evidence(self, model: Model) -> list[dict[str, object]]:
+        """Of each field, the share of records that have it, and the mean bits of a match."""
+        share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
+        rows = list[dict[str, object]]()
+        for position, compared in enumerate(self.compared):
+            used = slice(1, len(compared.levels) + 1)
+            match = share @ model.theta[:HOUSEHOLD, position, used]
+            random = np.maximum(model.theta[RANDOM, position, used], 1e-12)
+            filled = np.count_nonzero(self.hashes.single(compared.known))
+            rows.append(
+                {
+                    "name": compared.name,
+                    "filled": round(filled / max(self.report.records, 1), 3),
+                    "bits": round(float((match * np.log2(match / random)).sum()), 1),
+                }
+            )
+        return rows
+
+    def _count_unlinkable(self, model: Model) -> int:
+        """How many records would not be linked to a record with the same values."""
+        self.connection.execute(
+            """CREATE OR REPLACE TEMP TABLE linkage_selves AS
+            SELECT id AS one, id AS other, 0::UINTEGER AS passes FROM temp.linkage_records"""
+        )
+        compared = (self.hashes, self.shares, self.compared)
+        scoring.compare(self.connection, *compared, "linkage_selves", "linkage_selves_compared")
+        scoring.score(
+            self.connection, self.compared, model, "linkage_selves_compared", "linkage_selves"
+        )
+        return count(
+            self.connection, f"SELECT count(*) FROM linkage_selves WHERE weight < {STRONG}"
+        )
+
+    def _measure(self, model: Model) -> None:
         """Add the counts of clusters and of each rule's pairs and links to the report."""
         report = self.report
         sizes = np.bincount(self.first)
         report.clusters = int(np.count_nonzero(sizes))
         report.largest_cluster = int(sizes.max(initial=0))
+        report.fields = self._evidence(model)
         report.two_code_clusters = count(self.connection, clustering.TWO_CODE_CLUSTERS)
         rows = self.connection.execute(
             "SELECT one, other, passes FROM linkage_pairs WHERE passes > 0"

@@ -12,13 +12,14 @@ rule does not use are evidence in it, because it has selected its pairs by the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assets.record_linkage.fields import LEVEL_BITS, Field
+from assets.record_linkage.surname_dependence import of_one_surname, random_correction
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -115,17 +116,20 @@ def estimate(
     counts: PairCounts,
     rule_fields: Sequence[frozenset[str]],
     random: Floats,
+    dependence: Mapping[str, float] | None = None,
 ) -> Floats:
     """Estimate the probabilities of the levels, (kinds, fields, 8), from the pairs of all rules.
 
     Args:
         rule_fields: The names of the fields that each rule uses.
         random: (fields, 8): the u probabilities.
+        dependence: By field, how far it follows from the family name.
     """
     prior = initial_probabilities(fields, random)
     theta = prior.copy()
     rules = [
-        _pairs_of_rule(fields, counts, number, used) for number, used in enumerate(rule_fields)
+        _pairs_of_rule(fields, counts, number, used, random, dependence or {})
+        for number, used in enumerate(rule_fields)
     ]
     rules = [
         pairs
@@ -150,25 +154,34 @@ def estimate(
 
 @dataclass(frozen=True)
 class _RulePairs:
-    """The pairs of one rule, by the levels of the fields that it does not use (`evidence`)."""
+    """The pairs of one rule, by the levels of the fields that it does not use (`evidence`);
+    `correction` is what dependence on the family name adds to the log likelihood of random ones."""
 
     evidence: NDArray[np.bool_]
     levels: Ints
     known: Ints
     pairs: Floats
+    correction: Floats
 
 
 def _pairs_of_rule(
-    fields: Sequence[Field], counts: PairCounts, number: int, used: frozenset[str]
+    fields: Sequence[Field],
+    counts: PairCounts,
+    number: int,
+    used: frozenset[str],
+    random: Floats,
+    dependence: Mapping[str, float],
 ) -> _RulePairs:
     evidence = np.array([not ({field.name, field.group} & used) for field in fields])
     inside = (counts.rules >> number) & 1 == 1
     levels = np.where(evidence, counts.levels[inside], 0)
-    keys = (levels << (np.arange(len(fields)) * LEVEL_BITS)).sum(axis=1) * 3
-    keys += counts.known[inside] + 1
+    one_surname = of_one_surname(fields, counts.levels[inside])
+    keys = (levels << (np.arange(len(fields)) * LEVEL_BITS)).sum(axis=1) * 6
+    keys += (counts.known[inside] + 1) * 2 + one_surname
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     pairs = np.bincount(which, counts.pairs[inside], minlength=len(first)).astype(np.float64)
-    return _RulePairs(evidence, levels[first], counts.known[inside][first], pairs)
+    correction = random_correction(fields, dependence, random, levels[first], one_surname[first])
+    return _RulePairs(evidence, levels[first], counts.known[inside][first], pairs, correction)
 
 
 def _posterior(logs: Floats, known: Ints, pairs: Floats) -> Floats:
@@ -184,6 +197,7 @@ def _posterior(logs: Floats, known: Ints, pairs: Floats) -> Floats:
 def _expect(pairs: _RulePairs, theta: Floats, proportions: Floats, expected: Floats) -> Floats:
     """Add the expected counts of each kind's levels to `expected`; returns the new proportions."""
     logs = log_likelihood(theta, pairs.levels, pairs.evidence) + np.log(proportions)[:, None]
+    logs[RANDOM] += pairs.correction
     share = _posterior(logs, pairs.known, pairs.pairs)
     for field in np.flatnonzero(pairs.evidence):
         for kind in range(RANDOM):
@@ -242,13 +256,29 @@ def _cap_disagreement(counts: Floats, prior: Floats, shared: NDArray[np.bool_]) 
     return capped
 
 
-def estimate_priors(theta: Floats, counts: PairCounts, records: int) -> Floats:
-    """The share of each kind in all pairs of records, (kinds,), as the candidates add up.
+def estimate_priors(
+    theta: Floats,
+    counts: PairCounts,
+    records: int,
+    all_pairs: float,
+    fields: Sequence[Field],
+    dependence: Mapping[str, float] | None = None,
+) -> Floats:
+    """The share of each kind in all pairs that can match, (kinds,), as the candidates add up.
 
     At least one record in a hundred thousand counts as having a match, so that odds stay finite.
+
+    Args:
+        all_pairs: How many pairs of records can match: not those of one source, where only records
+            of different sources are linked.
+        dependence: As for `estimate`.
     """
-    all_pairs = max(records * (records - 1) / 2, 1.0)
+    all_pairs = max(all_pairs, 1.0)
     logs = log_likelihood(theta, counts.levels)
+    one_surname = of_one_surname(fields, counts.levels)
+    logs[RANDOM] += random_correction(
+        fields, dependence or {}, theta[RANDOM], counts.levels, one_surname
+    )
     priors = np.array([0.1, 0.05, 0.05, 0.2, 0.0]) * records / all_pairs
     priors = np.maximum(priors, MIN_PROBABILITY * MIN_PROBABILITY)
     least = max(1e-5 * records, 0.5) / all_pairs

@@ -9,7 +9,7 @@ where there are few data.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assets.record_linkage.roles import RolesError
 
@@ -88,6 +88,10 @@ NAMES_SWAPPED = (
 LATER_NAME = (
     "list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given))"
 )
+NICKNAME = (
+    "list_contains(l.forms, r.given) OR list_contains(r.forms, l.given)"
+    " OR list_has_any(l.forms, r.forms)"
+)
 CALL_NAME = "coalesce(l.called = r.given OR r.called = l.given OR l.called = r.called, false)"
 
 
@@ -101,7 +105,13 @@ def given_name(columns: Iterable[str]) -> Field:
     other = (
         Level("called", CALL_NAME, 0.06, 0.001)
         if known
-        else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER_NAME})", 0.05, 0.012)
+        else Level(
+            "other",
+            f"length(least(l.given, r.given)) > 1 AND ({LATER_NAME}"
+            f"{f' OR {NICKNAME}' if 'forms' in columns else ''})",
+            0.05,
+            0.012,
+        )
     )
     later = f" OR (length(least(l.given, r.given)) > 1 AND ({LATER_NAME}))" if known else ""
     return Field(
@@ -126,7 +136,8 @@ def given_name(columns: Iterable[str]) -> Field:
             Level(
                 "near",
                 f"{_alike('given', 0.9)} OR "
-                f"(least(length(l.given), length(r.given)) > 2 AND {_slip('given')})",
+                f"(least(length(l.given), length(r.given)) > 2 AND {_slip('given')})"
+                f"{_or_sound('given', columns)}",
                 0.06,
                 0.004,
             ),
@@ -143,6 +154,11 @@ def given_name(columns: Iterable[str]) -> Field:
         known="given",
         same="CASE WHEN length(given) > 1 THEN given END",
     )
+
+
+def _or_sound(name: str, columns: Iterable[str]) -> str:
+    """SQL: or they sound the same, where names of other scripts are compared."""
+    return f" OR l.{name}_sound = r.{name}_sound" if f"{name}_sound" in columns else ""
 
 
 FAMILY = Field(
@@ -169,6 +185,16 @@ FAMILY = Field(
     # Virtanen Virtanen may be a swapped Matti Virtanen.
     same="CASE WHEN given IS DISTINCT FROM family THEN family END",
 )
+
+
+def family_name(columns: Iterable[str]) -> Field:
+    """Family names; near ones sound the same, where names of other scripts are compared."""
+    sound = _or_sound("family", columns)
+    levels = list(FAMILY.levels)
+    levels[2] = replace(levels[2], condition=levels[2].condition + sound)
+    return replace(FAMILY, levels=tuple(levels))
+
+
 SAME_DAY, SAME_MONTH, SAME_YEAR = (
     "l.born[7:8] = r.born[7:8]",
     "l.born[5:6] = r.born[5:6]",
@@ -198,6 +224,49 @@ BORN = Field(
     group="born",
     known="born_year",
     same="born",
+)
+YEARS = "abs(l.born_year::INTEGER - r.born_year::INTEGER)"
+BORN_YEAR = Field(
+    "born_year",
+    _null("born_year"),
+    (
+        Level("exact", "l.born_year = r.born_year", 0.80, 0.02, "born_year"),
+        Level("next", f"{YEARS} = 1", 0.08, 0.04),
+        Level("slip", _slip("born_year"), 0.03, 0.04),
+        Level("near", f"{YEARS} <= 3", 0.05, 0.12),
+        Level("differs", "true", 0.04, 0.78),
+    ),
+    shared=False,
+    group="born",
+    known="born_year",
+    same="born_year",
+)
+"""Where nothing else is known of births; also ages."""
+MIDDLE = Field(
+    "middle",
+    _null("middle"),
+    (
+        Level("exact", "l.middle = r.middle AND length(l.middle) > 1", 0.70, 0.02, "middle"),
+        Level(
+            "other",
+            "length(least(l.middle, r.middle)) > 1"
+            " AND (list_contains(r.names, l.middle) OR list_contains(l.names, r.middle))",
+            0.05,
+            0.02,
+        ),
+        Level(
+            "initial",
+            "least(length(l.middle), length(r.middle)) = 1 AND l.middle[1] = r.middle[1]",
+            0.10,
+            0.06,
+        ),
+        Level("near", f"{_alike('middle', 0.9)} OR ({_slip('middle')})", 0.05, 0.01),
+        Level("differs", "true", 0.10, 0.89),
+    ),
+    shared=False,
+    group="name",
+    known="middle",
+    same="CASE WHEN length(middle) > 1 THEN middle END",
 )
 NUMBER = Field(
     "number",
@@ -384,7 +453,8 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
         field
         for column, field in (
             ("given", given_name(available)),
-            ("family", FAMILY),
+            ("family", family_name(available)),
+            ("middle", MIDDLE),
             ("born", BORN),
             ("number", NUMBER),
             ("emails", email(available)),
@@ -393,6 +463,8 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
         if column in available
     ]
     fields += address(available)
+    if "born_year" in available and "born" not in available:
+        fields.append(BORN_YEAR)
     if "organisation" in available:
         fields.append(ORGANISATION)
     fields += [text_field(column) for column in available if column.startswith("text")]

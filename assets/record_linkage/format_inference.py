@@ -15,24 +15,27 @@ RATIO = 2.0
 """So many times more pairs must share the first word than the last."""
 MAX_HOUSEHOLD = 8
 """An address or contact of more records than this is no household."""
+MOSTLY = 0.9
 SAMPLE = 200_000
 """A table of more records than this is sampled."""
 
 
 @dataclass(frozen=True)
 class TableFormat:
-    """The formats of one table: the first part of its dates, and whether full names begin with the
-    family name."""
+    """The formats of one table: the first part of its dates, whether full names begin with the
+    family name, and whether dates are years only."""
 
     first_date_part: DatePart = DatePart.DAY
     family_first: bool = False
+    years_only: bool = False
 
 
 def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> DatePart:
     """The first part of the dates in `text` (SQL over a row of the table).
 
-    Numbers that can be no day, or no month, decide. Each distinct date counts once, and those
-    that begin with a year of four digits not at all; a few errors do not decide.
+    Numbers that can be no day, or no month, decide, by majority: a year of four digits at the end
+    is one that can be no day. Each distinct date counts once, and those that begin with a year of
+    four digits not at all.
     """
     counts = connection.execute(
         rf"""SELECT
@@ -44,7 +47,7 @@ def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str
             SELECT
                 TRY_CAST(n[1] AS INTEGER) AS first,
                 TRY_CAST(n[2] AS INTEGER) AS second,
-                if(length(n[3]) <= 2, TRY_CAST(n[3] AS INTEGER), NULL) AS third
+                TRY_CAST(n[3] AS INTEGER) AS third
             FROM (
                 SELECT {date_parts("value")} AS n
                 FROM (SELECT DISTINCT {text} AS value FROM {table})
@@ -55,6 +58,16 @@ def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str
     if no_day > third_no_day:
         return DatePart.YEAR
     return DatePart.MONTH if second_no_month > no_month else DatePart.DAY
+
+
+def infer_years_only(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> bool:
+    """Whether nine in ten of the dates in `text` (SQL over a row of the table) are a year."""
+    row = connection.execute(
+        rf"""SELECT avg(regexp_full_match({text}, '\d{{4}}')::INTEGER) >= {MOSTLY}
+        FROM {table}
+        WHERE {text} <> ''"""
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def infer_family_first(
@@ -79,14 +92,17 @@ def infer_family_first(
         return False
     every = 1 + count(connection, f"SELECT count(*) FROM {table}") // SAMPLE
     all_homes = " UNION ALL ".join(
-        f"""SELECT {number} AS kind, {home} AS home,
+        f"""SELECT {number} AS kind, home{number} AS home,
             words[1] AS first_word, words[-1] AS last_word, born
         FROM named"""
-        for number, home in enumerate(homes)
+        for number in range(len(homes))
     )
+    # The table may have columns of these names.
+    own = ", ".join(f"{home} AS home{number}" for number, home in enumerate(homes))
     two_people = "AND hamming(l.born, r.born) > 2" if born else ""
     counts = connection.execute(
-        f"""WITH named AS (SELECT *, {words} AS words, {born or "NULL"} AS born FROM {table}),
+        f"""WITH named AS (
+            SELECT {own}, {words} AS words, {born or "NULL"} AS born FROM {table}),
         homes AS (
             FROM ({all_homes})
             WHERE home IS NOT NULL AND first_word <> last_word AND hash(home) % {every} = 0

@@ -27,6 +27,7 @@ from assets.record_linkage import (
     cluster_ids,
     clustering,
     contacts,
+    exact_copies,
     fields,
     identity_numbers,
     linkage_state,
@@ -49,11 +50,10 @@ from assets.record_linkage.incoming import (
     SAVED_PAIRS,
     SUBSET,
 )
-from assets.record_linkage.linkage_state import NUMBER, Configuration, salted_keys
+from assets.record_linkage.linkage_state import COPY, NUMBER, Configuration, salted_keys
 from assets.record_linkage.roles import Role, Roles, RolesError
 from assets.record_linkage.standardisation import KEYS
 from assets.record_linkage.state_update import StateUpdate
-from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import ValueHashes
 from assets.storage.queries import count
 from assets.storage.relations import Relation
@@ -231,7 +231,13 @@ class _IncrementalRun:
             SELECT l.new, r.new, l.salt
             FROM incoming_lookup AS l
             JOIN incoming_lookup AS r ON l.key = r.key AND l.salt = r.salt AND l.new > r.new
-            QUALIFY count(*) OVER (PARTITION BY l.salt, l.new, l.key) <= {MAX_BLOCK_SIZE}"""
+            QUALIFY count(*) OVER (PARTITION BY l.salt, l.new, l.key) <= {MAX_BLOCK_SIZE}
+            UNION ALL
+            SELECT new.id, min(earlier.id), {COPY}::UTINYINT
+            FROM incoming_keys AS new
+            JOIN {state}.linkage_keys AS earlier USING (place)
+            ANTI JOIN incoming_replaced ON incoming_replaced.id = earlier.id
+            GROUP BY new.id"""
         )
         for salt, rule in enumerate(self.configuration.rules):
             if not rule.parts:
@@ -329,6 +335,8 @@ class _IncrementalRun:
             self.connection, self.columns, aliases, self.configuration.scheme
         )
         candidates.mark(self.connection, self.columns)
+        self.hashes = ValueHashes(self.connection)
+        exact_copies.leave_out_copies(self.connection, self.hashes, "incoming_decisions")
 
     def _make_affected(self) -> None:
         """Make `incoming_affected(id)`: earlier records in clusters that may change, even if no new
@@ -380,8 +388,9 @@ class _IncrementalRun:
         """Make `linkage_pairs` of the saved pairs and of the new records' candidates."""
         run, state = self.connection.execute, self.state
         self.compared = fields.fields_of(self.columns)
-        self.hashes = ValueHashes(self.connection)
-        self.shares = self._saved_shares(self.hashes)
+        self.shares = linkage_state.saved_shares(
+            self.connection, self.state, self.configuration, self.hashes
+        )
         run(
             f"""{CANDIDATES.create} AS
             SELECT
@@ -399,6 +408,12 @@ class _IncrementalRun:
             GROUP BY ALL"""
         )
         self.report.candidate_pairs = self._count("SELECT count(*) FROM temp.linkage_candidates")
+        run(
+            """INSERT INTO linkage_candidates
+            SELECT one, other, 0
+            FROM linkage_copies
+            ANTI JOIN linkage_candidates USING (one, other)"""
+        )
         scoring.compare(
             self.connection,
             self.hashes,
@@ -422,28 +437,6 @@ class _IncrementalRun:
             JOIN incoming_subset AS r ON r.saved = pairs.other"""
         )
         run("INSERT INTO temp.linkage_pairs FROM incoming_saved_pairs")
-
-    def _saved_shares(self, hashes: ValueHashes) -> ValueShares:
-        """The saved population's shares: those of frequent values, and one for all others."""
-        log2 = {}
-        rare_shares = self.configuration.rare
-        hashes.load(rare_shares)
-        for name, rare in rare_shares.items():
-            rows = self.connection.execute(
-                f"""SELECT value, share
-                FROM {self.state}.linkage_frequent
-                WHERE kind = ?
-                ORDER BY value""",
-                [name],
-            ).fetchnumpy()
-            value = np.asarray(rows["value"], np.uint64)
-            share = np.asarray(rows["share"], np.float32)
-            values = hashes.single(name)
-            log2[name] = np.full(len(values), rare, np.float32)
-            if len(value):
-                at = np.minimum(np.searchsorted(value, values), len(value) - 1)
-                log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
-        return ValueShares(hashes.ids, log2, self.configuration.model.agreement)
 
     def _cluster(self) -> None:
         """Make `linkage_clusters` and `linkage_cluster_ids` of the subset."""

@@ -35,8 +35,9 @@ VERSION = 3
 NOT_COPIED = {"linkage_clusters", "linkage_cluster_ids"}
 """Tables that are saved in another form."""
 CONTACTS = ("emails", "phones")
-NUMBER, CONTACT = 60, 61
-"""Salts of keys that belong to no blocking rule: identity numbers, contacts."""
+NUMBER, CONTACT, COPY = 60, 61, 63
+"""Salts of keys that belong to no blocking rule: identity numbers, contacts (a salt each), and all
+values."""
 ShortKeys = NDArray[np.uint32]
 
 
@@ -72,6 +73,7 @@ class Configuration:
             "habits": {
                 "dates_begin": table_format.first_date_part,
                 "family_first": table_format.family_first,
+                "years_only": table_format.years_only,
             },
             "passes": [part_names(rule) for rule in self.rules],
             "scheme": self.scheme,
@@ -90,7 +92,11 @@ class Configuration:
                 "link all records again with --stages"
             )
         columns, formats = tuple(document["columns"]), document["habits"]
-        table_format = TableFormat(DatePart(formats["dates_begin"]), bool(formats["family_first"]))
+        table_format = TableFormat(
+            DatePart(formats["dates_begin"]),
+            bool(formats["family_first"]),
+            bool(formats.get("years_only", False)),
+        )
         return cls(
             RecordFormat(columns, table_format),
             tuple(rules_named(columns, document["passes"])),
@@ -235,3 +241,32 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -
     connection.register("linkage_created", table)
     connection.execute(f"CREATE TABLE {name} AS FROM linkage_created")
     connection.unregister("linkage_created")
+
+
+def saved_shares(
+    connection: duckdb.DuckDBPyConnection,
+    state: str,
+    configuration: Configuration,
+    hashes: ValueHashes,
+) -> ValueShares:
+    """The saved population's shares: those of frequent values, and one for all others."""
+    log2 = {}
+    rare_shares = configuration.rare
+    hashes.load(rare_shares)
+    for name, rare in rare_shares.items():
+        rows = connection.execute(
+            f"""SELECT value, share
+            FROM {state}.linkage_frequent
+            WHERE kind = ?
+            ORDER BY value""",
+            [name],
+        ).fetchnumpy()
+        value = np.asarray(rows["value"], np.uint64)
+        share = np.asarray(rows["share"], np.float32)
+        values = hashes.single(name)
+        log2[name] = np.full(len(values), rare, np.float32)
+        if len(value):
+            at = np.minimum(np.searchsorted(value, values), len(value) - 1)
+            log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
+    model = configuration.model
+    return ValueShares(hashes.ids, log2, model.agreement, rare_shares, model.dependence)

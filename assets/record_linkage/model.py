@@ -14,6 +14,8 @@ from assets.record_linkage.fields import Field
 from assets.storage.safe_errors import PlainError
 
 VERSION = 1
+MIN_RECORDS = 50
+TOLERANCE = 0.01
 KIND_NAMES = ("careful", "moved", "careless", "household", "random")
 
 
@@ -35,6 +37,7 @@ class Model:
         offset: See `slope`.
         blocking_rules: The names of the rules that found any link.
         records: How many records the parameters were estimated from.
+        dependence: By field, how far it follows from the family name (surname_dependence.py).
     """
 
     fields: tuple[str, ...]
@@ -46,6 +49,7 @@ class Model:
     offset: float = 0.0
     blocking_rules: tuple[tuple[str, ...], ...] = ()
     records: int = 0
+    dependence: dict[str, float] = field(default_factory=dict)
 
     def check(self, fields: Sequence[Field]) -> None:
         """Raises ModelError unless the model has these fields and levels."""
@@ -54,6 +58,35 @@ class Model:
             raise ModelError(
                 f"the model was learned for the fields {', '.join(self.fields)}; the roles give "
                 f"{', '.join(names)}; learn it again without --model"
+            )
+
+    def check_numbers(self) -> None:
+        """Raises ValueError unless all numbers are probabilities, or bits."""
+        probabilities = np.concatenate(
+            [
+                self.theta.ravel(),
+                self.priors,
+                np.array([*self.agreement.values(), *self.dependence.values()]),
+            ]
+        )
+        sums = [
+            self.theta[:, position, 1 : len(names) + 1].sum(axis=1)
+            for position, names in enumerate(self.levels)
+        ]
+        if not (
+            ((probabilities >= 0) & (probabilities <= 1 + TOLERANCE)).all()
+            and np.isfinite([self.slope, self.offset]).all()
+            and self.slope > 0
+            and np.allclose(sums, 1, atol=TOLERANCE)
+        ):
+            raise ValueError
+
+    def check_learned(self) -> None:
+        """Raises ModelError if it was learned from so few records that it knows nothing."""
+        if 0 < self.records < MIN_RECORDS:
+            raise ModelError(
+                f"the model was learned from {self.records} records, and {MIN_RECORDS} are needed; "
+                "learn it from more, or link without it"
             )
 
     def to_json(self) -> str:
@@ -66,6 +99,7 @@ class Model:
             "alike": self.agreement,
             "passes": self.blocking_rules,
             "records": self.records,
+            "dependence": self.dependence,
             "fields": [
                 {
                     "name": name,
@@ -94,7 +128,7 @@ class Model:
             for position, entry in enumerate(fields):
                 for number, level in enumerate(entry["levels"], 1):
                     theta[:, position, number] = [float(level[kind]) for kind in KIND_NAMES]
-            return cls(
+            model = cls(
                 fields=tuple(entry["name"] for entry in fields),
                 levels=tuple(
                     tuple(level["level"] for level in entry["levels"]) for entry in fields
@@ -108,7 +142,12 @@ class Model:
                     tuple(map(str, names)) for names in document.get("passes", ())
                 ),
                 records=int(document.get("records", 0)),
+                dependence={
+                    name: float(share) for name, share in document.get("dependence", {}).items()
+                },
             )
+            model.check_numbers()
+            return model
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ModelError("this is no model; give a file that --model has written") from error
 

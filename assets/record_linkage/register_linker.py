@@ -53,6 +53,9 @@ MAX_UNPROVEN = 1.0
 doubtful."""
 SURE = 4.0
 """Bits: the least weight of a link; odds of sixteen to one."""
+MIN_MEAN = -2.5
+"""Bits: the least mean weight of two groups that merge; lower than for any table, as links are
+surer."""
 LABELLED = 8
 """Of the pairs that both have a code, one in so many is compared all the same, to check the
 weights."""
@@ -302,6 +305,7 @@ class RegisterLinker:
             code,
             size=np.bincount(label[ids], minlength=len(label)).astype(np.float64),
             strong=SURE,
+            least_mean=MIN_MEAN,
         )[label]
 
     def _complete(self, group: Ints, label: Ints) -> None:
@@ -401,7 +405,12 @@ class RegisterLinker:
         """Make `into(one, other, passes, pattern, weight, clash, proven)`; unproven weights are
         capped."""
         scoring.score(
-            self.connection, self.fields, self._scaled_model(), compared, "linkage_scored"
+            self.connection,
+            self.fields,
+            self._scaled_model(),
+            compared,
+            "linkage_scored",
+            marked=False,
         )
         proven = self.pair_rules.proven()
         self.connection.execute(
@@ -446,7 +455,9 @@ class RegisterLinker:
             tuple(compared.name for compared in self.fields),
             level_names(self.fields),
             theta,
-            expectation_maximisation.estimate_priors(theta, counts, self.people),
+            expectation_maximisation.estimate_priors(
+                theta, counts, self.people, self.people * (self.people - 1) / 2, self.fields
+            ),
             self.agreement,
             records=self.people,
         )

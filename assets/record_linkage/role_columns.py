@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from assets.record_linkage.roles import Role, Roles
 from assets.storage.quoting import name as quoted
 
+LONGEST = 200
+"""So many letters of a value are compared; a name of a megabyte is no name."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -21,12 +24,17 @@ class Column:
     source_column: str = ""
 
 
+def _cut(column: str) -> str:
+    """SQL: a column as text, of which no more is compared: comparing takes the square of it."""
+    return f"left({quoted(column)}::VARCHAR, {LONGEST})"
+
+
 def texts(roles: Roles, role: Role, types: dict[str, str]) -> str:
     """SQL: the values of the role's columns, which may be lists, as one list without nulls."""
     parts = [
-        f"{quoted(column)}::VARCHAR[]"
+        f"list_transform({quoted(column)}::VARCHAR[], lambda text: left(text, {LONGEST}))"
         if types[column].endswith("[]")
-        else f"[{quoted(column)}::VARCHAR]"
+        else f"[{_cut(column)}]"
         for column in roles[role]
     ]
     if not parts:
@@ -44,7 +52,7 @@ def single(roles: Roles, role: Role, types: dict[str, str]) -> str:
 def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
     """SQL: the role's first value."""
     if column := single(roles, role, types):
-        return f"{quoted(column)}::VARCHAR"
+        return _cut(column)
     return f"{texts(roles, role, types)}[1]" if roles[role] else "NULL::VARCHAR"
 
 
@@ -77,5 +85,5 @@ class SharedExpressions:
 def as_text(column: str, types: dict[str, str]) -> str:
     """SQL: a column as one text, the values of a list separated by spaces."""
     if types[column].endswith("[]"):
-        return f"array_to_string({quoted(column)}::VARCHAR[], ' ')"
-    return f"{quoted(column)}::VARCHAR"
+        return f"left(array_to_string({quoted(column)}::VARCHAR[], ' '), {LONGEST})"
+    return _cut(column)

@@ -23,6 +23,7 @@ class Role(StrEnum):
     BIRTH_YEAR = "birth_year"
     BIRTH_MONTH = "birth_month"
     BIRTH_DAY = "birth_day"
+    AGE = "age"
     STREET = "street"
     HOUSE_NUMBER = "house_number"
     POSTCODE = "postcode"
@@ -77,6 +78,7 @@ SINGLE_COLUMN = (
     Role.BIRTH_YEAR,
     Role.BIRTH_MONTH,
     Role.BIRTH_DAY,
+    Role.AGE,
     Role.IDENTITY_NUMBER,
 )
 """Roles that make sense once in a table."""

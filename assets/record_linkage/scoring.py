@@ -21,6 +21,8 @@ from assets.record_linkage.expectation_maximisation import (
 )
 from assets.record_linkage.fields import LEVEL_BITS, Field
 from assets.record_linkage.model import Model
+from assets.record_linkage.surname_dependence import of_one_surname, random_correction
+from assets.record_linkage.two_names import mark_two_names, two_names
 from assets.record_linkage.u_probabilities import ValueShares
 from assets.record_linkage.value_hashes import HashArray, Positions, ValueHashes
 
@@ -62,24 +64,37 @@ def compare(
     """
     rows = connection.execute(f"SELECT one, other, passes FROM {pairs}").fetchnumpy()
     left, right = (np.asarray(rows[name], np.int64) for name in ("one", "other"))
-    pattern = patterns(connection, hashes, fields, left, right)
+    pattern = mark_two_names(
+        connection,
+        hashes,
+        shares,
+        fields,
+        hashes.positions(left),
+        hashes.positions(right),
+        patterns(connection, hashes, fields, left, right),
+    )
     _write(connection, hashes, shares, fields, rows, pattern, into)
 
 
-def compare_without(
+def compare_again(
     connection: duckdb.DuckDBPyConnection,
     hashes: ValueHashes,
     shares: ValueShares,
     fields: tuple[Field, ...],
-    field: str,
     pairs: str,
     into: str,
+    without: str = "",
 ) -> None:
-    """Make `into`, as `compare`, of compared pairs with one field *missing* in all of them."""
+    """Make `into`, as `compare`, of compared pairs, by other shares.
+
+    Args:
+        without: The name of a field that becomes *missing* in all of them.
+    """
     rows = connection.execute(f"SELECT one, other, passes, pattern FROM {pairs}").fetchnumpy()
-    position = [compared.name for compared in fields].index(field)
-    mask = ~np.uint64((WIDTH - 1) << (LEVEL_BITS * position))
-    pattern = np.asarray(rows["pattern"], np.uint64) & mask
+    pattern = np.asarray(rows["pattern"], np.uint64)
+    if without:
+        position = [compared.name for compared in fields].index(without)
+        pattern &= ~np.uint64((WIDTH - 1) << (LEVEL_BITS * position))
     _write(connection, hashes, shares, fields, rows, pattern, into)
 
 
@@ -116,12 +131,17 @@ def _share_sum(
 ) -> NDArray[np.float32]:
     """As `share_sum`: the values agree, so that both records have the same share."""
     total = np.zeros(len(pattern), np.float32)
+    levels = unpack_levels(pattern, len(fields))
+    one_surname = of_one_surname(fields, levels)
     for position, field in enumerate(fields):
         for number, level in enumerate(field.levels, 1):
             if level.share and field.shared == shared:
-                shift, mask = np.uint64(LEVEL_BITS * position), np.uint64(WIDTH - 1)
-                agrees = (pattern >> shift) & mask == number
-                total[agrees] += shares.log2[level.share][positions[agrees]]
+                agrees = levels[:, position] == number
+                share = shares.log2[level.share][positions[agrees]]
+                if c := shares.dependence.get(field.name, 0.0):
+                    conditional = np.log2(c + (1 - c) * np.exp2(share))
+                    share = np.where(one_surname[agrees], conditional, share)
+                total[agrees] += share
     return total
 
 
@@ -156,21 +176,35 @@ def score(
     model: Model,
     compared: str,
     into: str,
+    *,
+    marked: bool = True,
 ) -> None:
     """Make `into(one, other, passes, pattern, weight)`: log2 of the odds of a match, to two
-    decimals."""
+    decimals.
+
+    Args:
+        marked: Whether the patterns have `TWO_NAMES`, without which a different first name is none
+            of a twin.
+    """
     rows = connection.execute(
         f"SELECT DISTINCT pattern FROM {compared} ORDER BY pattern"
     ).fetchnumpy()
     pattern = np.asarray(rows["pattern"], np.uint64)
     levels = unpack_levels(pattern, len(fields))
     logs = log_likelihood(model.theta, levels) * LOG2E + np.log2(model.priors)[:, None]
+    logs[RANDOM] += LOG2E * random_correction(
+        fields, model.dependence, model.theta[RANDOM], levels, of_one_surname(fields, levels)
+    )
     personal, shared = _average_shares(fields, model, levels)
     match = np.logaddexp2.reduce(logs[:HOUSEHOLD], axis=0)
     by_pattern = pa.table(
         {
             "pattern": pattern,
-            "match_bits": np.where(twins(fields, model, levels), match - NEVER, match),
+            "match_bits": np.where(
+                twins(fields, model, levels, two_names(pattern) if marked else None),
+                match - NEVER,
+                match,
+            ),
             # The share of the agreeing value replaces the average share of the column.
             "household_bits": logs[HOUSEHOLD] - personal,
             "random_bits": logs[RANDOM] - personal - shared,
@@ -204,12 +238,21 @@ def score(
     connection.unregister("linkage_weights")
 
 
-def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def twins(
+    fields: Sequence[Field],
+    model: Model,
+    levels: NDArray[np.int64],
+    two: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
     """Mask of the rows of levels that are twins.
 
     They agree on birth date, surname and a home or contact, differ in the first name, and have no
-    number in common. Only where first names are reliable: in data where one person in twenty has
-    another name, a different first name is no evidence.
+    number in common; first names that are alike differ only if the contacts differ. Only where
+    first names are reliable: in data where one person in twenty has another name, a different first
+    name is no evidence.
+
+    Args:
+        two: (rows,): whether the first names are known to be two; all that differ if not given.
     """
     position = {field.name: number for number, field in enumerate(fields)}
     nothing = np.zeros(len(levels), np.bool_)
@@ -219,11 +262,13 @@ def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> N
     share = model.priors[:HOUSEHOLD] / model.priors[:HOUSEHOLD].sum()
     if float(share @ model.theta[:HOUSEHOLD, position["given"], differs]) > RELIABLE_NAMES:
         return nothing
-    alike = (
-        (levels[:, position["given"]] == differs)
-        & (levels[:, position["born"]] == 1)
-        & (levels[:, position["family"]] == 1)
-    )
+    other = levels[:, position["given"]] == differs
+    if two is not None:
+        contacts = [position[name] for name in ("email", "phone") if name in position]
+        same = np.logical_or.reduce([*(levels[:, at] == 1 for at in contacts), nothing])
+        known = np.logical_or.reduce([*(levels[:, at] > 0 for at in contacts), nothing])
+        other = two & (other | (known & ~same))
+    alike = other & (levels[:, position["born"]] == 1) & (levels[:, position["family"]] == 1)
     near = [
         levels[:, position[name]] == 1
         for name in ("street", "postcode", "town", "email", "phone")
@@ -240,10 +285,14 @@ def _average_shares(
     """The sums of log2 of the average share of what agrees, over fields that households do not
     share, and that they do."""
     sums = {False: np.zeros(len(levels)), True: np.zeros(len(levels))}
+    one_surname = of_one_surname(fields, levels)
     for position, field in enumerate(fields):
+        c = np.where(one_surname, model.dependence.get(field.name, 0.0), 0.0)
         for number, level in enumerate(field.levels, 1):
             if level.share:
                 sums[field.shared] += np.where(
-                    levels[:, position] == number, np.log2(model.agreement[level.share]), 0.0
+                    levels[:, position] == number,
+                    np.log2(c + (1 - c) * model.agreement[level.share]),
+                    0.0,
                 )
     return sums[False], sums[True]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from assets.record_linkage import dates, format_inference
-from assets.record_linkage.contacts import is_impersonal
+from assets.record_linkage import dates, format_inference, name_variants
+from assets.record_linkage.contacts import contact_columns
 from assets.record_linkage.format_inference import TableFormat
 from assets.record_linkage.role_columns import (
     Column,
@@ -39,8 +39,6 @@ from assets.record_linkage.text_standardisation import (
 from assets.storage.quoting import name as quoted
 from assets.storage.relations import Relation, Scope
 
-PHONE_DIGITS = 8
-"""The last digits of a telephone number that identify it with any prefix (+358 50, 050)."""
 PLACEHOLDER_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
 """What systems enter for an unknown birth date; a year of 0000 as well."""
 NO_WORDS = "NULL::VARCHAR[]"
@@ -101,9 +99,15 @@ def _other_words(roles: Roles, types: dict[str, str], shared: SharedExpressions)
 
 
 def _birth(
-    roles: Roles, types: dict[str, str], shared: SharedExpressions, first: dates.DatePart
+    roles: Roles,
+    types: dict[str, str],
+    shared: SharedExpressions,
+    first: dates.DatePart,
+    *,
+    years: bool = False,
 ) -> list[Column]:
-    """born: eight digits, year first, valid or not, zeros for unknown parts; born_year."""
+    """born: eight digits, year first, valid or not, zeros for unknown parts; born_year, which is
+    all where only years (`years`) or ages are known."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         whole = (
@@ -113,7 +117,10 @@ def _birth(
         )
         # Of some, the year alone is known.
         year = f"nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), '')"
-        return _born(shared.of(f"coalesce({whole}, {year})", column), column)
+        return _born(shared.of(f"coalesce({whole}, {year})", column), column)[int(years) :]
+    if roles.has(Role.BIRTH_YEAR, Role.AGE) and not roles.has(Role.BIRTH_MONTH, Role.BIRTH_DAY):
+        year = _digits(roles.first(Role.BIRTH_YEAR) or roles.first(Role.AGE), 4)
+        return _born(shared.of(year))[1:]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
         parts = [
             _digits(roles.first(role), width)
@@ -153,12 +160,13 @@ def _trimmed(column: str) -> str:
 def infer_format(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> TableFormat:
     """The formats of the table's dates and full names."""
     types = types_of(connection, table)
-    first = dates.DatePart.DAY
+    first, years = dates.DatePart.DAY, False
     for column in roles[Role.BIRTH_DATE][:1]:
         if not _is_date(types[column]):
             first = format_inference.infer_date_part(connection, table, _trimmed(column))
+            years = format_inference.infer_years_only(connection, table, _trimmed(column))
     if not roles.has(Role.FULL_NAME) or roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME):
-        return TableFormat(first)
+        return TableFormat(first, years_only=years)
     shared = SharedExpressions()
     full = text(roles, Role.FULL_NAME, types)
     # A comma makes the order explicit.
@@ -183,6 +191,7 @@ def infer_format(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles
         format_inference.infer_family_first(
             connection, f"({shared.over(table, '1 AS linkage_number')})", spaced, homes, *born
         ),
+        years,
     )
 
 
@@ -226,32 +235,6 @@ def _address(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> 
         source_column = single(roles, Role.TOWN, types)
         town = compact(shared.of(folded(text(roles, Role.TOWN, types)), source_column))
         columns.append(Column("town", town, source_column))
-    return columns
-
-
-def _contacts(roles: Roles, types: dict[str, str], shared: SharedExpressions) -> list[Column]:
-    """emails and phones: lists without impersonal mailboxes and placeholders."""
-    columns = []
-    # Most have no space, and looking for one is cheaper than removing it.
-    email = "CASE WHEN contains({0}, ' ') THEN lower(trim({0})) ELSE lower({0}) END"
-    phone = rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
-    personal = f"contains({{0}}, '@') AND NOT {is_impersonal('{0}')}"
-    dialled = f"length({{0}}) >= 5 AND {NOT_REPEATED_DIGIT}"
-    for role, name, standardised, valid in (
-        (Role.EMAIL, "emails", email, personal),
-        (Role.PHONE, "phones", phone, dialled),
-    ):
-        if single(roles, role, types):
-            value = shared.of(standardised.format(text(roles, role, types)))
-            columns.append(
-                Column(name, f"CASE WHEN {valid.format(value)} THEN [{value}] ELSE [] END")
-            )
-        elif roles.has(role):
-            every = f"""list_transform(
-                {texts(roles, role, types)},
-                lambda value: {standardised.format("value")})"""
-            wanted = f"list_filter({every}, lambda value: {valid.format('value')})"
-            columns.append(Column(name, f"list_sort(list_distinct({wanted}))"))
     return columns
 
 
@@ -315,6 +298,8 @@ def standardise(
         raise RolesError(
             f"roles: the table has no column {', '.join(missing)}; it has {', '.join(types)}"
         )
+    latin = name_variants.write_in_latin(connection, table, roles)
+    table = latin or table
     key = roles.first(Role.KEY)
     if key:
         _check_key(connection, table, key)
@@ -342,6 +327,15 @@ def standardise(
     )
     table_format = expected.table_format if expected else infer_format(connection, table, roles)
     records, columns = records_sql(connection, table, roles, table_format, number, "row")
+    sounds = latin is not None or (expected is not None and "given_sound" in expected.columns)
+    selected, joined = name_variants.with_variants(connection, columns, sounds=sounds)
+    columns = tuple(selected)
+    middle = (
+        "middle" in expected.columns
+        if expected
+        else name_variants.has_middle_names(connection, columns, records)
+    )
+    columns = tuple(name for name in columns if middle or name != "middle")
     if expected and columns != expected.columns:
         raise RolesError(
             f"roles: these rows give {', '.join(columns)}; "
@@ -349,10 +343,13 @@ def standardise(
         )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
-        SELECT id, {", ".join(columns)}
+        SELECT id, {", ".join(f"{selected[name]} AS {name}" for name in columns)}
         FROM ({records})
-        JOIN linkage_keys USING (row)"""
+        JOIN linkage_keys USING (row)
+        {joined}"""
     )
+    if latin:
+        connection.execute(f"DROP TABLE {latin}")
     return RecordFormat(columns, table_format)
 
 
@@ -383,9 +380,9 @@ def records_sql(
     shared = SharedExpressions()
     columns = [
         *_names(roles, types, shared, family_first=table_format.family_first),
-        *_birth(roles, types, shared, table_format.first_date_part),
+        *_birth(roles, types, shared, table_format.first_date_part, years=table_format.years_only),
         *_address(roles, types, shared),
-        *_contacts(roles, types, shared),
+        *contact_columns(roles, types, shared),
         *_others(roles, types, shared),
     ]
     kept, derived = _derived([column.name for column in columns])
@@ -451,6 +448,13 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
+    "middle": (
+        "given_words",
+        """coalesce(
+            given_words[2],
+            CASE WHEN len(full_words) > 2 THEN full_words[2] END,
+            other_words[1])""",
+    ),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns that are derived from others, and the column that is needed.
@@ -461,7 +465,12 @@ DERIVED = {
 
 def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
     """The columns that stay as they are, and the SQL of those derived from them."""
-    derived = {name: sql for name, (needed, sql) in DERIVED.items() if needed in columns}
+    derived = {
+        name: sql
+        for name, (needed, sql) in DERIVED.items()
+        # Where call names are known, the first names have no order.
+        if needed in columns and not (name == "middle" and "called" in columns)
+    }
     return [name for name in columns if name not in INTERMEDIATE], derived
 
 

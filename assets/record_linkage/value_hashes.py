@@ -32,8 +32,13 @@ class ValueHashes:
             connection.execute("SELECT id FROM linkage_records").fetchnumpy()["id"], np.int64
         )
         self.ids = np.arange(len(ids)) if ids.max(initial=-1) == len(ids) - 1 else np.sort(ids)
+        self.distinct = np.arange(len(ids))
         self._single: dict[str, HashArray] = {}
         self._lists: dict[str, list[tuple[Positions, HashArray]]] = {}
+
+    def leave_out(self, copies: Positions) -> None:
+        """Leave these positions out of `distinct`, the records that have keys."""
+        self.distinct = np.setdiff1d(self.distinct, copies)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -106,6 +111,7 @@ class ValueHashes:
             return self
         head = ValueHashes.__new__(ValueHashes)
         head.connection, head.ids = self.connection, self.ids[:records]
+        head.distinct = self.distinct[self.distinct < records]
         head._single = {sql: values[:records] for sql, values in self._single.items()}
         head._lists = {
             sql: [

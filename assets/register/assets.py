@@ -18,6 +18,7 @@ from assets.dagster_support.metadata import (
     without_values,
 )
 from assets.dagster_support.runs import WRITER, Today
+from assets.record_linkage.waterfall import svg
 from assets.register import (
     build_state,
     building,
@@ -26,7 +27,6 @@ from assets.register import (
     integrity_checks,
     no_purpose,
 )
-from assets.register.waterfall import svg
 from assets.sources.all_sources import SOURCES
 from assets.storage.data_root import DataRoot
 from schemas.register import CONTRADICTIONS

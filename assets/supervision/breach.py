@@ -194,7 +194,7 @@ def _as_delivered(
     policy: Policy,
     source: str,
 ) -> Affected:
-    """Assess records as delivered: by the identifiers found in them, of whom the register knows."""
+    """Assess records as delivered: by the identifiers in them that the register knows."""
     place = parquet(path)
     columns = {row[0] for row in connection.execute(f"DESCRIBE FROM {place}").fetchall()}
     if "identifiers" in columns:

@@ -124,7 +124,7 @@ def _identity(requests: list[Request]) -> Answer:
 
 
 def _exceptions(requests: list[Request], issued: list[dict[str, Any]]) -> Answer:
-    held = [
+    retained = [
         f"{decision['ground']}: {category}"
         for certificate in issued
         for category, decision in certificate["decisions"].items()
@@ -134,10 +134,10 @@ def _exceptions(requests: list[Request], issued: list[dict[str, Any]]) -> Answer
     return Answer(
         "E5",
         "Which exceptions of Art. 17(3) did you apply, and how do you weigh them?",
-        f"{len(refused)} whole refusals; {len(held)} categories kept by statute, without their "
+        f"{len(refused)} whole refusals; {len(retained)} categories kept by statute, without their "
         "person, each with its last day on the certificate",
         (CERTIFICATES, "docs/decisions/legal-holds.md"),
-        {"refused_by_ground": counted(refused), "held_by_statute": counted(held)},
+        {"refused_by_ground": counted(refused), "held_by_statute": counted(retained)},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from importlib import import_module
@@ -11,6 +12,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.link_files import (
+    PAIRS_SQL,
+    check_outputs,
+    clusters_sql,
+    read_filled,
+    read_model,
+    read_roles,
+    read_table,
+    with_key,
+    write_table,
+    writing_all,
+)
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
@@ -24,10 +37,12 @@ if TYPE_CHECKING:
     from assets.record_linkage.model import Model
     from assets.record_linkage.roles import Roles
 
+FEW, FEW_LINKED = 100, 0.005
+"""A table of at least so many records in which less than this share is linked deserves a
+warning."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 DECIDED = {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN"}
 CORRECTED = {"old": "VARCHAR", "new": "VARCHAR"}
-USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 
 
 @click.command(name="link")
@@ -36,15 +51,33 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
     "--roles",
     "roles_file",
     type=FILE,
-    required=True,
     help="YAML: the role of each column, as `column: role`. Columns without one are ignored.",
 )
 @click.option(
     "--out",
     type=FILE,
-    required=True,
-    help="Parquet to write: a row per row of FILE, in its order, with its key and its cluster.",
+    help=(
+        "Parquet or, by its name, CSV to write: a row per row of FILE, in its order, with its key "
+        "and its cluster."
+    ),
 )
+@click.option("--table", "table_name", help="The table of a DuckDB file that has several.")
+@click.option(
+    "--guess-roles",
+    is_flag=True,
+    help="Only print the roles that the columns of FILE seem to have, for you to confirm.",
+)
+@click.option(
+    "--pairs",
+    type=FILE,
+    help="Parquet or CSV to write: pairs that are rather one person than two, with their weight.",
+)
+@click.option(
+    "--report",
+    type=FILE,
+    help="HTML to write: weights, levels, blocking rules, clusters and examples, without values.",
+)
+@click.option("--show-values", is_flag=True, help="Show the examples' values in --report.")
 @click.option(
     "--model", "model_file", type=FILE, help="JSON: used if it is there, written if it is not."
 )
@@ -84,8 +117,11 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 @MACHINE
 def link_command(
     file: Path,
-    roles_file: Path,
-    out: Path,
+    roles_file: Path | None,
+    out: Path | None,
+    table_name: str | None,
+    pairs: Path | None,
+    report: Path | None,
     model_file: Path | None,
     explain: Path | None,
     decisions: Path | None,
@@ -94,13 +130,15 @@ def link_command(
     onto: Path | None,
     *,
     learn: bool,
+    guess_roles: bool,
+    show_values: bool,
     machine: bool,
 ) -> None:
-    """Link the records of FILE (Parquet or CSV) that are one person.
+    """Link the records of FILE (Parquet, CSV or DuckDB) that are one person.
 
     Roles: given_name, family_name, full_name, other_name, birth_date, birth_year, birth_month,
-    birth_day, street, house_number, postcode, town, email, phone, identity_number, organisation,
-    free_text, source (link only across sources), key.
+    birth_day, age, street, house_number, postcode, town, email, phone, identity_number,
+    organisation, free_text, source (link only across sources), key.
     """
     import duckdb
 
@@ -108,22 +146,43 @@ def link_command(
     from assets.record_linkage.linkage_state import LinkageStateError
     from assets.record_linkage.model import ModelError
     from assets.record_linkage.roles import Role, RolesError
-    from assets.storage.atomic_files import writing
 
     started = time.monotonic()
-    if onto and (stages or model_file or learn or explain):
+    if guess_roles:
+        _print_roles(file, table_name)
+        return
+    if roles_file is None or out is None:
+        raise click.UsageError("--roles and --out are needed; --guess-roles suggests the roles")
+    if onto and (stages or model_file or learn or explain or pairs or report):
         raise click.UsageError(
             "--onto goes with --roles, --out, --decisions, --aliases and --json only: the "
             "rest is as it was when the stages were kept"
         )
-    roles = _roles(roles_file)
-    model = _model(model_file) if model_file and not learn else None
-    with duckdb.connect() as connection:
+    roles = read_roles(roles_file)
+    model = read_model(model_file) if model_file and not learn else None
+    outputs = {
+        "--out": out,
+        "--model": model_file if model is None else None,
+        "--explain": explain,
+        "--pairs": pairs,
+        "--report": report,
+        "--stages": stages,
+    }
+    inputs = {
+        "FILE": file,
+        "--roles": roles_file,
+        "--decisions": decisions,
+        "--aliases": aliases,
+        "--onto": onto,
+        "--model": model_file if model else None,
+    }
+    check_outputs(inputs, outputs)
+    with duckdb.connect() as connection, writing_all(outputs) as unfinished:
         connection.execute("SET TimeZone = 'UTC'")
         # Arrow and DuckDB import pandas to recognise its types, which takes half a second: the file
         # is read meanwhile.
         Thread(target=import_module, args=("pandas",)).start()
-        _read(connection, file, "records", roles)
+        read_table(connection, file, "records", roles, table_name)
         if aliases and not roles.has(Role.IDENTITY_NUMBER):
             raise CommandError(
                 "--aliases corrects identity numbers, and no column has the role "
@@ -134,8 +193,8 @@ def link_command(
             (aliases, "aliases", CORRECTED),
         ):
             if path:
-                _read_as(connection, path, name, columns)
-        roles = _with_key(connection, roles)
+                read_filled(connection, path, name, columns)
+        roles = with_key(connection, roles)
         given = {
             "aliases": "aliases" if aliases else None,
             "decisions": "decisions" if decisions else None,
@@ -143,67 +202,95 @@ def link_command(
         try:
             if onto:
                 _attach(connection, onto, "state")
-                report = link_incrementally(connection, "records", roles, "state", **given)
-                _write_clusters(connection, roles, out)
+                incremental = link_incrementally(connection, "records", roles, "state", **given)
+                write_table(connection, clusters_sql(roles), out, unfinished["--out"])
                 connection.execute("DETACH state")
-                _print_incremental(report, round(time.monotonic() - started, 1), machine=machine)
+                seconds = round(time.monotonic() - started, 1)
+                _print_incremental(incremental, seconds, machine=machine)
                 return
-            linked = _link(connection, roles, stages, model, explained=explain is not None, **given)
+            linked = _link(
+                connection,
+                roles,
+                stages,
+                unfinished.get("--stages"),
+                model,
+                explained=bool(explain or report),
+                **given,
+            )
         except (RolesError, ModelError, LinkageStateError) as error:
             raise CommandError(f"{file.name}: {error}") from None
-        _write_clusters(connection, roles, out)
-        if explain:
-            _write(connection, "FROM linkage_explained", explain)
-    if model_file and model is None:
-        with writing(model_file.absolute()) as unfinished:
-            unfinished.write_text(linked.model.to_json())
+        for option, path, query in (
+            ("--out", out, clusters_sql(roles)),
+            ("--explain", explain, "FROM linkage_explained"),
+            ("--pairs", pairs, PAIRS_SQL),
+        ):
+            if path:
+                write_table(connection, query, path, unfinished[option])
+        if report:
+            # The charts take a second to load.
+            from assets.record_linkage import linkage_report
+
+            page = linkage_report.page(connection, linked, values=show_values)
+            unfinished["--report"].write_text(page, encoding="utf-8")
+        if "--model" in unfinished:
+            unfinished["--model"].write_text(linked.model.to_json())
     _print_report(linked, round(time.monotonic() - started, 1), machine=machine)
+
+
+def _print_roles(file: Path, table_name: str | None) -> None:
+    """Print the roles that the columns seem to have, as the file for --roles."""
+    import duckdb
+
+    from assets.record_linkage.role_guesses import guess_roles
+
+    with duckdb.connect() as connection:
+        read_table(connection, file, "records", table=table_name)
+        guesses = guess_roles(connection, "records")
+    if not guesses:
+        raise CommandError(f"{file.name}: no column looks like a person's; write the roles by hand")
+    click.echo("# Guessed from names and values: confirm each line, then give the file to --roles.")
+    for guess in guesses:
+        role = guess.role or ""
+        click.echo(f"{'' if guess.role else '# '}{json.dumps(guess.column)}: {role}  # {guess.why}")
 
 
 def _link(
     connection: duckdb.DuckDBPyConnection,
     roles: Roles,
     stages: Path | None,
+    unfinished: Path | None,
     model: Model | None,
     *,
     explained: bool,
     aliases: str | None,
     decisions: str | None,
 ) -> Linked:
-    """Link all of `records`; stages, if wanted, are written under another name and put in place
-    when they are whole.
-    """
+    """Link all of `records`; stages, if wanted, are written as `unfinished`."""
     from assets.record_linkage.engine import link_table
     from assets.record_linkage.roles import Role
-    from assets.storage.atomic_files import writing
     from assets.storage.quoting import literal
 
-    if stages is None:
-        return link_table(
-            connection,
-            "records",
-            roles,
-            model=model,
-            aliases=aliases,
-            decisions=decisions,
-            explained=explained,
-        )
-    before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
-    with writing(stages.absolute()) as unfinished:
+    before = (
+        stages is not None
+        and stages.exists()
+        and _earlier(connection, stages)
+        and roles.has(Role.KEY)
+    )
+    if unfinished:
         connection.execute(f"ATTACH {literal(unfinished)} AS state")
-        linked = link_table(
-            connection,
-            "records",
-            roles,
-            model=model,
-            aliases=aliases,
-            decisions=decisions,
-            explained=explained,
-            previous="earlier" if before else None,
-            save_to="state",
-        )
+    linked = link_table(
+        connection,
+        "records",
+        roles,
+        model=model,
+        aliases=aliases,
+        decisions=decisions,
+        explained=explained,
+        previous="earlier" if before else None,
+        save_to="state" if unfinished else None,
+    )
+    if unfinished:
         connection.execute("DETACH state")
-        unfinished.chmod(0o600)
     return linked
 
 
@@ -241,143 +328,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
         ) from None
 
 
-def _roles(path: Path) -> Roles:
-    import yaml
-
-    from assets.record_linkage.roles import Roles, RolesError
-
-    try:
-        return Roles.of(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise CommandError(f"cannot read the roles {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise CommandError(
-            f"{path} is not YAML; write a line `column: role` for each column"
-        ) from None
-    except RolesError as error:
-        raise CommandError(f"{path}: {error}") from None
-
-
-def _model(path: Path) -> Model | None:
-    from assets.record_linkage.model import Model, ModelError
-
-    if not path.exists():
-        return None
-    try:
-        return Model.from_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"cannot read the model {path}: {error.strerror}") from None
-    except ModelError as error:
-        raise CommandError(f"{path}: {error}") from None
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None
-) -> None:
-    """Make a table of a file's rows, in its order, with the columns of roles and possible keys."""
-    import duckdb
-
-    from assets.storage.quoting import file as csv_file
-    from assets.storage.quoting import name as identifier
-    from assets.storage.quoting import parquet
-
-    if not path.is_file():
-        raise CommandError(f"there is no file {path}")
-    reader = (
-        f"read_csv({csv_file(path)}, all_varchar = true)"
-        if path.suffix.lower() in (".csv", ".tsv", ".txt")
-        else parquet(path)
-    )
-    try:
-        there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}").fetchall()]
-        asked = (
-            {column for columns in roles.columns.values() for column in columns}
-            if roles
-            else set(there)
-        )
-        # If a column is missing, the message lists those that exist.
-        wanted = (
-            [column for column in there if column in asked or column.lower() in USUAL_KEYS]
-            if asked <= set(there)
-            else there
-        )
-        connection.execute(
-            f"""CREATE TEMP TABLE {name} AS
-            SELECT {", ".join(identifier(column) for column in wanted)}
-            FROM {reader}"""
-        )
-    except duckdb.Error:
-        raise CommandError(
-            f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give "
-            "one of the two"
-        ) from None
-
-
-def _read_as(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, columns: dict[str, str]
-) -> None:
-    """Make a table of these columns of a file, all of them filled in every row."""
-    import duckdb
-
-    _read(connection, path, f"{name}_file")
-    try:
-        cast = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
-        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {cast} FROM {name}_file")
-    except duckdb.BinderException:
-        raise CommandError(f"{path} needs the columns {', '.join(columns)}") from None
-    except duckdb.ConversionException:
-        raise CommandError(
-            f"{path}: the column same says something other than true or false"
-        ) from None
-    missing = " OR ".join(f"{column} IS NULL" for column in columns)
-    empty = connection.execute(f"SELECT count(*) FROM {name} WHERE {missing}").fetchone()
-    if empty and empty[0]:
-        raise CommandError(f"{path}: {empty[0]} rows leave one of {', '.join(columns)} empty")
-
-
-def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
-    """Return roles with a key: where none is named, a usual key column with unique values."""
-    from assets.record_linkage.roles import Role, Roles, role_of
-
-    if roles.has(Role.KEY):
-        return roles
-    taken = {column for columns in roles.columns.values() for column in columns}
-    for name, *_ in connection.execute("DESCRIBE records").fetchall():
-        if name.lower() in USUAL_KEYS and name not in taken and role_of(name):
-            row = connection.execute(
-                f'SELECT count(*) = count(DISTINCT "{name}") FROM records'
-            ).fetchone()
-            if row and row[0]:
-                return Roles({**roles.columns, Role.KEY: (name,)})
-    return roles
-
-
-def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
-    from assets.record_linkage.roles import Role
-    from assets.storage.quoting import name as identifier
-
-    key = roles.first(Role.KEY)
-    named = (
-        f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, "
-        if key
-        else ""
-    )
-    _write(connection, f"SELECT row, {named}cluster FROM temp.linkage_out ORDER BY row", out)
-
-
-def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    from assets.storage.atomic_files import writing
-    from assets.storage.quoting import literal
-
-    try:
-        with writing(path.absolute()) as unfinished:
-            connection.execute(
-                f"COPY ({query}) TO {literal(unfinished)} (FORMAT parquet, COMPRESSION zstd)"
-            )
-    except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _print_incremental(report: IncrementalReport, seconds: float, *, machine: bool) -> None:
     if machine:
         as_json({**asdict(report), "unchanged": report.drift.unchanged, "total_seconds": seconds})
@@ -403,6 +353,7 @@ def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
     if machine:
         as_json({**report.as_dict(), "total_seconds": seconds})
         return
+    _warn_of_few_links(linked)
     click.echo(
         f"{report.records:,} records are {report.clusters:,} people ("
         f"{report.candidate_pairs:,} pairs compared, {seconds} s)"
@@ -426,3 +377,22 @@ def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
             "people and were left out"
         )
     _print_drift(report.drift)
+
+
+def _warn_of_few_links(linked: Linked) -> None:
+    """Say so where almost nothing is linked, and which columns decide."""
+    report = linked.report
+    if report.records < FEW or report.clusters <= report.records * (1 - FEW_LINKED):
+        return
+    fields = sorted(report.fields, key=lambda row: -float(str(row["bits"])) * _filled(row))
+    decide = ", ".join(f"{row['name']} ({_filled(row):.0%} filled)" for row in fields[:4])
+    click.echo(
+        f"warning: almost nothing is linked: {report.records - report.clusters:,} of "
+        f"{report.records:,} records. What decides: {decide}. Are the roles right, and is there a "
+        "column more?",
+        err=True,
+    )
+
+
+def _filled(row: dict[str, object]) -> float:
+    return float(str(row["filled"]))

@@ -179,8 +179,8 @@ def _show(data_root: DataRoot, pair: GreyPair, *, machine: bool) -> None:
 
 
 def _page(data_root: DataRoot, listed: list[GreyPair]) -> str:
+    from assets.record_linkage.waterfall import svg
     from assets.register import review as pairs
-    from assets.register.waterfall import svg
 
     parts = []
     for pair in listed:

@@ -212,5 +212,6 @@ def test_what_was_typed_by_hand_goes_out_of_postgresql_s_tables(team: Team) -> N
     done = json.loads(team.register("janitor", "--older-than", "0", "--json"))
     assert (done["vacuumed"], done.get("busy", 0)) == (3, 0), done
     assert team.postgres.ask("SELECT count(*) FROM runs") == "0"
-    assert team.postgres.ask("SELECT run_id, timestamp, event FROM event_logs LIMIT 3") == ""
+    # What the daemon says of assets is of no run.
+    assert team.postgres.ask("SELECT count(*) FROM event_logs WHERE run_id <> ''") == "0"
     assert not any(TYPED.encode() in content for content in team.postgres.tables())

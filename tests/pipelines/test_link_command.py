@@ -5,10 +5,12 @@ it cannot.
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import duckdb
 import pytest
+import yaml
 
 from pipelines.cli.main import main
 from tests.assets.record_linkage.invented import ROLES, population
@@ -336,3 +338,154 @@ def test_a_column_has_one_role(people, capsys, monkeypatch):
     code, _, err = run(capsys, monkeypatch, *arguments(people))
     assert code == 1
     assert "column first has several roles" in err
+
+
+class TestHarmsNothing:
+    """An output is a plain file of its own; all are written, or none."""
+
+    @pytest.mark.parametrize(
+        ("option", "path"),
+        [
+            ("--out", "people.parquet"),
+            ("--out", "roles.yaml"),
+            ("--out", "linked.parquet"),
+            ("--pairs", "clusters.parquet"),
+            ("--explain", "folder"),
+            ("--report", "/dev/null"),
+        ],
+    )
+    def test_an_output_that_is_something_else_is_refused(
+        self, people, capsys, monkeypatch, option, path
+    ):
+        (people / "linked.parquet").hardlink_to(people / "people.parquet")
+        (people / "folder").mkdir()
+        before = (people / "people.parquet").read_bytes()
+        given = [people / "people.parquet", "--roles", people / "roles.yaml"]
+        out = [] if option == "--out" else ["--out", people / "clusters.parquet"]
+        code, _, err = run(capsys, monkeypatch, *given, *out, option, people / path)
+        assert (code, len(err.strip().splitlines())) in ((1, 1), (2, 3), (2, 4))
+        assert (people / "people.parquet").read_bytes() == before
+        assert not (people / "clusters.parquet").exists()
+
+    def test_what_fails_leaves_no_file(self, people, capsys, monkeypatch):
+        def fails(*_: object, **__: object) -> str:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("assets.record_linkage.linkage_report.page", fails)
+        code, _, err = run(
+            capsys,
+            monkeypatch,
+            *arguments(people, "--model", people / "m.json", "--report", people / "r.html"),
+        )
+        assert code == 1
+        assert "no space left" in err
+        assert {path.name for path in people.iterdir()} == {
+            "people.parquet",
+            "people.csv",
+            "roles.yaml",
+        }
+
+    def test_a_column_twice_in_the_roles_is_an_error(self, people, capsys, monkeypatch):
+        (people / "roles.yaml").write_text("first: given_name\nlast: family_name\nfirst: email\n")
+        code, _, err = run(capsys, monkeypatch, *arguments(people))
+        assert (code, "first is there twice" in err) == (1, True)
+
+
+class TestModels:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda model: model["mix"].update(careful=float("nan")), "no model"),
+            (lambda model: model.update(slope=float("inf")), "no model"),
+            (lambda model: model["fields"][0]["levels"][0].update(random=7.0), "no model"),
+            (lambda model: model["fields"][0]["levels"].pop(), "no model"),
+            (lambda model: model.pop("alike"), "no model"),
+            (lambda model: model.update(records=3), "3 records"),
+        ],
+    )
+    def test_one_that_is_broken_is_refused(self, people, capsys, monkeypatch, change, message):
+        model = people / "model.json"
+        run(capsys, monkeypatch, *arguments(people, "--model", model))
+        (people / "clusters.parquet").unlink()
+        document = json.loads(model.read_text())
+        change(document)
+        model.write_text(json.dumps(document))
+        code, _, err = run(capsys, monkeypatch, *arguments(people, "--model", model))
+        assert (code, message in err) == (1, True)
+        assert not (people / "clusters.parquet").exists()
+
+
+class TestFormats:
+    def test_compressed_csv_and_duckdb_give_the_same(self, people, capsys, monkeypatch):
+        with duckdb.connect(str(people / "people.duckdb")) as connection:
+            connection.execute(f"CREATE TABLE people AS FROM '{people / 'people.parquet'}'")
+            connection.execute("CREATE TABLE other AS SELECT 1 AS uid")
+            connection.execute(f"COPY people TO '{people / 'people.csv.gz'}' (COMPRESSION gzip)")
+        answers = []
+        for file, more in (
+            ("people.parquet", ()),
+            ("people.csv.gz", ()),
+            ("people.duckdb", ("--table", "people")),
+        ):
+            assert run(capsys, monkeypatch, *arguments(people, *more, file=file))[0] == 0
+            with duckdb.connect() as connection:
+                answers.append(
+                    connection.execute(
+                        f"FROM '{people / 'clusters.parquet'}' ORDER BY row"
+                    ).fetchall()
+                )
+        assert answers[0] == answers[1] == answers[2]
+        code, _, err = run(capsys, monkeypatch, *arguments(people, file="people.duckdb"))
+        assert (code, "other, people" in err) == (1, True)
+
+    def test_pairs_and_the_report_have_no_values(self, people, capsys, monkeypatch):
+        code, _, _ = run(
+            capsys,
+            monkeypatch,
+            *arguments(people, "--pairs", people / "pairs.csv", "--report", people / "r.html"),
+        )
+        assert code == 0
+        page = (people / "r.html").read_text()
+        assert page.count("<svg") >= 3
+        assert "example.fi" not in page
+        assert "<script" not in page
+        assert set(re.findall(r"https?://[^\"' ]+", page)) <= {
+            "http://www.w3.org/2000/svg",
+            "http://www.w3.org/1999/xlink",
+        }
+        header = (people / "pairs.csv").read_text().splitlines()[0]
+        assert header == "one,other,weight,probability,linked"
+
+    def test_roles_are_guessed_for_confirmation(self, people, capsys, monkeypatch):
+        code, out, _ = run(capsys, monkeypatch, people / "people.csv", "--guess-roles")
+        assert code == 0
+        guessed = yaml.safe_load(out)
+        assert (
+            guessed.items()
+            >= {
+                "first": "given_name",
+                "last": "family_name",
+                "born": "birth_date",
+                "email": "email",
+                "phone": "phone",
+                "town": "town",
+            }.items()
+        )
+
+    def test_almost_nothing_linked_warns_and_names_the_columns(self, people, capsys, monkeypatch):
+        (people / "roles.yaml").write_text(json.dumps({"uid": "key", "town": "town"}))
+        code, _, err = run(capsys, monkeypatch, *arguments(people))
+        assert code == 0
+        assert "almost nothing is linked" in err
+        assert "town" in err
+
+
+def test_a_name_of_a_megabyte_is_cut(people, capsys, monkeypatch):
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""COPY (
+                SELECT * REPLACE (CASE WHEN uid IN (SELECT min(uid) FROM '{people}/people.parquet')
+                    THEN repeat('Aino', 250000) ELSE first END AS first)
+                FROM '{people}/people.parquet') TO '{people}/long.parquet'"""
+        )
+    assert run(capsys, monkeypatch, *arguments(people, file="long.parquet"))[0] == 0

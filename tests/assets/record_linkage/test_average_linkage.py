@@ -41,7 +41,7 @@ def clusters(
 
 
 def test_strong_links_join_and_weak_ones_do_not():
-    assert clusters({(0, 1): 8.0, (2, 3): 0.5}, count=4) == [0, 0, 2, 3]
+    assert clusters({(0, 1): 8.0, (2, 3): -0.5}, count=4) == [0, 0, 2, 3]
 
 
 def test_chain_of_unlike_ends_is_cut():

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import duckdb
 
+from assets.record_linkage.waterfall import svg
 from assets.register.assets import linkage_metadata
 from assets.register.entity_resolution import link
-from assets.register.waterfall import svg
 from tests.assets.register.linkage_world import deliveries_about, population
 
 

@@ -1,4 +1,4 @@
-"""The worksheet counts whose data are in the files that got out, and names nobody."""
+"""The worksheet counts the registrants in the files that got out, and names nobody."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_mart_has_its_registrants_and_its_categories(data_root: DataRoot) -> N
     assert "credit" not in file.categories
 
 
-def test_a_mart_of_pseudonyms_does_not_tell_whose_they_are(data_root: DataRoot) -> None:
+def test_a_mart_of_pseudonyms_has_no_registrants(data_root: DataRoot) -> None:
     file = only(assessed(data_root, "marts/analytics.duckdb"))
     assert file.registrants is None
     assert file.remark.startswith("pseudonyms")

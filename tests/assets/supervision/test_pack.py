@@ -95,7 +95,7 @@ def test_statutes_and_rows_are_those_of_the_certificates(answers: dict[str, Answ
     assert figures(answers, "E6")["rows_removed"] == 6
 
 
-def test_a_chain_that_is_not_as_issued_is_told(data_root: DataRoot, tmp_path: Path) -> None:
+def test_a_chain_that_is_not_as_issued_is_named(data_root: DataRoot, tmp_path: Path) -> None:
     import shutil
 
     other = DataRoot(tmp_path / "data")

@@ -24,7 +24,7 @@ import yaml
 from pipelines.cli.output import table
 from tests.bench.measuring import BenchError, Measured, machine, measure
 from tests.bench.peers.quality import Quality
-from tests.bench.peers.sets import BESIDE_THE_HOUSE, HOUSE, PUBLIC, SAMPLED, PeopleSet
+from tests.bench.peers.sets import BESIDE_THE_HOUSE, HOUSE, KIND_SETS, PUBLIC, SAMPLED, PeopleSet
 
 REGISTER = str(Path(sys.executable).with_name("register"))
 BY_PATH = {"PYTHONPATH": str(HOUSE)}
@@ -80,6 +80,9 @@ def _arguments() -> argparse.Namespace:
         help="records of invented people: fewer have nothing in common but a name",
     )
     parser.add_argument(
+        "--kinds", type=int, default=8000, help="records of each invented kind of table; 0: none"
+    )
+    parser.add_argument(
         "--repetitions", type=int, default=1, help="how often each side runs on each set"
     )
     parser.add_argument(
@@ -103,6 +106,22 @@ def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, People
             missing.append(people_set.name)
     if missing:
         print(f"left out, as they are not in {asked.people.name}: {', '.join(missing)}", flush=True)
+    for people_set in KIND_SETS if asked.kinds else ():
+        people = folder / "kind.parquet"
+        measure(
+            [
+                sys.executable,
+                "-m",
+                "tests.bench.peers.kinds",
+                people_set.name,
+                str(asked.kinds),
+                "1",
+                str(people),
+            ],
+            BY_PATH,
+            folder / "kind.out",
+        )
+        yield people_set.name, people_set, people
     for registrants in asked.registrants:
         people = _sampled(folder, registrants)
         for people_set in SAMPLED:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.peers.kinds import KINDS
+
 HOUSE = Path(__file__).parents[3]
 BESIDE_THE_HOUSE = HOUSE.parent / "shared" / "samples" / "identity"
 """Where the public sets are looked for: they are nobody's to hand on with the product
@@ -90,6 +92,7 @@ PUBLIC = (
     ),
     PeopleSet("zingg_febrl20k", _FEBRL, "febrl"),
 )
+KIND_SETS = tuple(PeopleSet(name, kind.roles, name) for name, kind in KINDS.items())
 SAMPLED = (
     PeopleSet("without codes", _SAMPLED, "sampled"),
     PeopleSet("with codes", {**_SAMPLED, "identity_code": "identity_number"}, "sampled_codes"),

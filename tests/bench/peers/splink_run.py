@@ -70,9 +70,10 @@ def _linker(
 ) -> Linker:
     """With the model if it is there; otherwise trained, and the model written."""
     api = DuckDBAPI(connection=connection)
+    tables = _tables(connection, api, configuration.source)
     if model.exists():
-        return Linker(api.register("prepared"), json.loads(model.read_text()))
-    linker = Linker(api.register("prepared"), configuration.settings())
+        return Linker(tables, json.loads(model.read_text()))
+    linker = Linker(tables, configuration.settings())
     training = linker.training
     training.estimate_probability_two_random_records_match(
         configuration.certain, recall=configuration.recall
@@ -82,6 +83,18 @@ def _linker(
         training.estimate_parameters_using_expectation_maximisation(rule, max_pairs=EM_PAIRS)
     linker.misc.save_model_to_json(str(model))
     return linker
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, api: DuckDBAPI, source: str) -> object:
+    """The prepared people, or a table for each source."""
+    if not source:
+        return api.register("prepared")
+    values = connection.execute(f"SELECT DISTINCT {source} FROM prepared ORDER BY ALL").fetchall()
+    for number, (value,) in enumerate(values):
+        connection.execute(
+            f"CREATE TABLE source_{number} AS FROM prepared WHERE {source} = '{value}'"
+        )
+    return [api.register(f"source_{number}") for number in range(len(values))]
 
 
 def _write(

@@ -10,12 +10,15 @@ more. Where the data need standardising, which Splink leaves to its users, it is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import splink.comparison_level_library as cll
 import splink.comparison_library as cl
 from splink import SettingsCreator, block_on
 from splink.internals.blocking_rule_creator import BlockingRuleCreator
 from splink.internals.comparison_creator import ComparisonCreator
+
+from tests.bench.peers.kinds import KINDS
 
 U_PAIRS = 1e6
 """Random pairs for estimating u: Splink's own default; five times as many took longer and changed
@@ -31,7 +34,7 @@ took minutes and 5 GB.
 @dataclass(frozen=True)
 class Configuration:
     """`prepare` selects from `people`; `certain` are rules that find `recall` of all matches; one
-    training run for each of `training`.
+    training run for each of `training`; `source` is the column of the sources that are linked.
     """
 
     prepare: str
@@ -40,11 +43,12 @@ class Configuration:
     certain: list[str | BlockingRuleCreator]
     recall: float
     training: list[BlockingRuleCreator]
+    source: str = ""
 
     def settings(self) -> SettingsCreator:
-        """For deduplication of one table."""
+        """For deduplication of one table, or for linking the sources in it."""
         return SettingsCreator(
-            link_type="dedupe_only",
+            link_type="link_only" if self.source else "dedupe_only",
             unique_id_column_name="uid",
             comparisons=self.comparisons,
             blocking_rules_to_generate_predictions=self.blocking,
@@ -283,6 +287,53 @@ def sampled_codes() -> Configuration:
     return sampled(codes=True)
 
 
+_COMPARED = {
+    "birth_date": lambda name: cl.DateOfBirthComparison(name, input_is_string=True),
+    "birth_year": lambda name: cl.LevenshteinAtThresholds(name, [1]),
+    "birth_month": cl.ExactMatch,
+    "birth_day": cl.ExactMatch,
+    "email": cl.EmailComparison,
+    "phone": lambda name: _frequent(cl.ExactMatch(name)),
+    "free_text": lambda name: _frequent(cl.ExactMatch(name)),
+    "town": lambda name: _frequent(cl.JaroWinklerAtThresholds(name, [0.9])),
+    "postcode": lambda name: _frequent(cl.ExactMatch(name)),
+    "street": lambda name: _frequent(cl.JaroWinklerAtThresholds(name, [0.9])),
+    "organisation": lambda name: _frequent(cl.JaroWinklerAtThresholds(name, [0.9])),
+}
+"""Splink's comparison of each role; names by NameComparison."""
+
+
+def of_roles(roles: dict[str, str]) -> Configuration:
+    """Splink for a table of which only the roles are known: generic comparisons, and all pairs of
+    columns that are not equal too often as blocking rules."""
+    compared = {name: role for name, role in roles.items() if role not in ("source", "key")}
+    source = next((name for name, role in roles.items() if role == "source"), "")
+    names = [name for name, role in compared.items() if role.endswith("_name")]
+    strong = [name for name, role in compared.items() if role != "free_text"]
+    columns = ", ".join(f'nullif(trim("{name}"::VARCHAR), \'\') AS "{name}"' for name in compared)
+    blocking = [
+        block_on(*pair)
+        for number, one in enumerate(strong)
+        for pair in ((one, other) for other in strong[number + 1 :])
+    ]
+    blocking += [block_on(name) for name in names if compared[name] == "full_name"]
+    others = [name for name in strong if name not in names]
+    return Configuration(
+        f"SELECT uid, {columns}{f', {source}' if source else ''} FROM people",
+        [
+            _frequent(_COMPARED.get(role, cl.NameComparison)(name))
+            if role.endswith("_name")
+            else _COMPARED[role](name)
+            for name, role in compared.items()
+        ],
+        blocking,
+        [block_on(*strong[:3])],
+        0.6,
+        [block_on(*names[:2]), *(block_on(name) for name in others[:1])],
+        source,
+    )
+
+
 CONFIGURATIONS = {
     make.__name__: make for make in (febrl, fake, historical, rldata, sampled, sampled_codes)
-}
+} | {name: partial(of_roles, kind.roles) for name, kind in KINDS.items()}
