@@ -55,10 +55,10 @@ def leave_out_copies(
     other = ids[order]
     copies = first != other
     hashes.leave_out(hashes.positions(other[copies]))
-    found = pa.table(
+    copied = pa.table(
         {"one": first[copies].astype(np.int32), "other": other[copies].astype(np.int32)}
     )
-    connection.register("linkage_equal", found)
+    connection.register("linkage_equal", copied)
     connection.execute(f"{COPIES.create} AS FROM linkage_equal")
     connection.unregister("linkage_equal")
 
@@ -66,7 +66,7 @@ def leave_out_copies(
 def joined_copies(
     connection: duckdb.DuckDBPyConnection, strong: float
 ) -> tuple[Positions, Positions]:
-    """The copies whose weight makes them one person: the first record, and the copy.
+    """The copies that are one person by their weight: the first record, and the copy.
 
     Args:
         strong: Bits.

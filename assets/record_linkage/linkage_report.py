@@ -152,14 +152,14 @@ def _examples(
                 yield _values(connection, row["one"], row["other"])
 
 
-def _values(connection: duckdb.DuckDBPyConnection, one: object, other: object) -> str:
+def _values(connection: duckdb.DuckDBPyConnection, left: object, right: object) -> str:
     """The standardised values of two records."""
     records = (
         connection.execute(
             """SELECT records.* EXCLUDE (id)
             FROM linkage_records AS records JOIN linkage_keys AS keys USING (id)
             WHERE key IN (?, ?) ORDER BY key""",
-            [one, other],
+            [left, right],
         )
         .to_arrow_table()
         .to_pylist()

@@ -53,8 +53,9 @@ def mark_two_names(
     given, log2 = hashes.single("given"), shares.log2["given"]
     listed = np.isin(given, _listed(connection))
     several = shares.rare["given"] + np.log2(SEVERAL / 0.2)
-    one, other = log2[left[marked]], log2[right[marked]]
-    frequent = (np.minimum(one, other) >= several) & (np.abs(one - other) <= np.log2(RARER))
+    first, second = log2[left[marked]], log2[right[marked]]
+    frequent = np.minimum(first, second) >= several
+    frequent &= np.abs(first - second) <= np.log2(RARER)
     both = frequent | (listed[left[marked]] & listed[right[marked]])
     marked = marked[both]
     pattern = pattern.copy()

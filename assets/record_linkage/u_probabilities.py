@@ -253,7 +253,7 @@ def estimate_dependence(
     fields: Sequence[Field],
     agreement: Mapping[str, float],
 ) -> dict[str, float]:
-    """By field whose values have shares, its dependence on the family name, from 0 to 1.
+    """By field with shares of values, its dependence on the family name, from 0 to 1.
 
     Args:
         agreement: By column, the probability that two random records have the same value.

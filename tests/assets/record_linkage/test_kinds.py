@@ -53,7 +53,7 @@ def test_each_kind_of_table_is_linked(kind, records, least):
     assert quality_of(kind, records).f1 >= least
 
 
-def test_people_whose_names_differ_by_a_letter_and_have_contacts_of_their_own_stay_two():
+def test_names_a_letter_apart_with_contacts_of_their_own_stay_two():
     table = population(300, seed=3)
     home = {"street": "Koivukuja 5", "postcode": "33100", "town": "TAMPERE", "born": "1971-06-24"}
     pairs = [("Jani", "Joni"), ("Anna", "Anni"), ("Maria", "Marja"), ("Mika", "Mikko")]
@@ -69,8 +69,8 @@ def test_people_whose_names_differ_by_a_letter_and_have_contacts_of_their_own_st
             )
     clusters, _ = table.link(without=("code",))
     assert all(
-        clusters[f"{number} {one}"] != clusters[f"{number} {other}"]
-        for number, (one, other) in enumerate(pairs)
+        clusters[f"{number} {first}"] != clusters[f"{number} {second}"]
+        for number, (first, second) in enumerate(pairs)
     )
 
 
@@ -224,7 +224,7 @@ def test_shares_count_a_person_once():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("written", "latin"),
     [
         (("Владимир", "Петров"), ("Vladimir", "Petrov")),
         (("Γιώργος", "Παπαδάκης"), ("Giorgos", "Papadakis")),
@@ -233,10 +233,10 @@ def test_shares_count_a_person_once():
         (("Юрий", "Хорошев"), ("Yuri", "Khoroshev")),
     ],
 )
-def test_names_in_another_script_are_near_their_latin_forms(one, other):
+def test_names_in_another_script_are_near_their_latin_forms(written, latin):
     rows = [
         {"uid": uid, "first": first, "last": last}
-        for uid, (first, last) in (("a", one), ("b", other))
+        for uid, (first, last) in (("a", written), ("b", latin))
     ]
     with duckdb.connect() as connection:
         connection.register("rows", pa.Table.from_pylist(rows))

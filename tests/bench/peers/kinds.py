@@ -29,7 +29,7 @@ LETTERS = "abcdefghijklmnoprstuvy"
 class Draw(random.Random):
     """Draws of names, errors and gaps."""
 
-    def chance(self, share: float) -> bool:
+    def happens(self, share: float) -> bool:
         return self.random() < share
 
     def of(self, pool: Sequence[str], skew: float = 2.0) -> str:
@@ -63,9 +63,9 @@ class Draw(random.Random):
             name: value
             if name in keep or value is None
             else None
-            if self.chance(gaps)
+            if self.happens(gaps)
             else self.slip(value)
-            if self.chance(errors)
+            if self.happens(errors)
             else value
             for name, value in row.items()
         }
@@ -95,7 +95,7 @@ def _households(draw: Draw, people: int) -> Iterator[tuple[int, Row]]:
     person = 0
     while person < people:
         family, home = draw.of(_pool("family_names")), _homes(draw)
-        telephone = f"040{draw.randrange(10**7):07}" if draw.chance(0.05) else None
+        telephone = f"040{draw.randrange(10**7):07}" if draw.happens(0.05) else None
         for _ in range(draw.choice((1, 1, 2, 2, 3, 4))):
             person += 1
             given = draw.of(_pool("given_names"))
@@ -124,13 +124,13 @@ def names_and_birth_parts(draw: Draw, records: int) -> Iterator[Row]:
         born = draw.date()
         row: Row = {
             "first": draw.of(_pool("given_names"), 3),
-            "second": draw.of(_pool("given_names"), 3) if draw.chance(0.3) else None,
+            "second": draw.of(_pool("given_names"), 3) if draw.happens(0.3) else None,
             "last": draw.of(_pool("family_names"), 3),
-            "double": draw.of(_pool("family_names"), 3) if draw.chance(0.05) else None,
+            "double": draw.of(_pool("family_names"), 3) if draw.happens(0.05) else None,
             "year": born[:4], "month": str(int(born[5:7])), "day": str(int(born[8:])),
         }  # fmt: skip
         yield {**row, "cluster": str(person)}
-        if draw.chance(0.1):
+        if draw.happens(0.1):
             copy = dict(row)
             for name in draw.sample(sorted(row), draw.choice((1, 1, 2))):
                 value = row[name]
@@ -167,7 +167,7 @@ SPELLINGS = (
 
 def _transliterated(draw: Draw, name: str) -> str:
     for letters, others in SPELLINGS:
-        if draw.chance(0.2):
+        if draw.happens(0.2):
             name = name.replace(letters, others)
     return name
 
@@ -183,7 +183,7 @@ def transliterated_registers(draw: Draw, records: int) -> Iterator[Row]:
         given, family = (draw.of(pool, 1.5) for pool in pools[country])
         row: Row = {
             "name": given, "surname": family, "year": str(draw.randint(1940, 2005)),
-            "country": f"Country {country}" if draw.chance(0.95) else "Country 0",
+            "country": f"Country {country}" if draw.happens(0.95) else "Country 0",
             "sex": draw.choice("mf"), "town": draw.of(_pool("postcodes", "town_fi"), 4),
         }  # fmt: skip
         for _ in range(draw.choice((1, 1, 1, 2, 3, 4))):
@@ -191,9 +191,9 @@ def transliterated_registers(draw: Draw, records: int) -> Iterator[Row]:
             copy["name"], copy["surname"] = (
                 _transliterated(draw, name) for name in (copy["name"] or "", copy["surname"] or "")
             )
-            if draw.chance(0.1):
+            if draw.happens(0.1):
                 copy["year"] = str(int(row["year"] or 0) + draw.choice((-1, 1, 10)))
-            if draw.chance(0.3):
+            if draw.happens(0.3):
                 copy["town"] = draw.of(_pool("postcodes", "town_fi"), 4)
             yield {**draw.worn(copy, 0, 0.25, ("name", "surname")), "cluster": str(person)}
 
@@ -211,10 +211,10 @@ def soldiers_and_census(draw: Draw, records: int) -> Iterator[Row]:
             row: Row = {"first": draw.of(given, 2.5), "last": surname, "place": state}
             yield {**draw.worn(row, 0.05, 0.03), "year": str(year), "source": "census",
                    "cluster": str(person)}  # fmt: skip
-            if draw.chance(0.2):
+            if draw.happens(0.2):
                 other = draw.worn({**row, "year": str(year + draw.choice((0, 0, 0, 0, -1, 1, 2)))},
                                   0.08, 0.1)  # fmt: skip
-                if other["first"] and draw.chance(0.1):
+                if other["first"] and draw.happens(0.1):
                     other["first"] = other["first"][0]
                 yield {**other, "source": "soldiers", "cluster": str(person)}
 
@@ -227,7 +227,7 @@ def two_censuses(draw: Draw, records: int) -> Iterator[Row]:
                     "last": draw.of(_pool("family_names")), "sex": draw.choice("mf")}  # fmt: skip
         yield {**draw.worn(row, 0.03, 0.0), "age": str(age), "source": "1850",
                "cluster": str(person)}  # fmt: skip
-        if draw.chance(0.15):
+        if draw.happens(0.15):
             other = draw.worn(row, 0.1, 0.0)
             yield {**other, "age": str(max(1, age + draw.choice((0, 0, 0, 1, -1, 2, -2, 5)))),
                    "source": "part", "cluster": str(person)}  # fmt: skip
@@ -236,7 +236,7 @@ def two_censuses(draw: Draw, records: int) -> Iterator[Row]:
 def people_and_companies(draw: Draw, records: int) -> Iterator[Row]:
     """People and companies in one name column, with their entries on lists; half have no date."""
     for entity in range(int(records / 1.7)):
-        company = draw.chance(0.4)
+        company = draw.happens(0.4)
         given, family = draw.of(_pool("given_names")), draw.of(_pool("family_names"))
         kind = draw.choice(("Trading", "Shipping", "Holding", "Energy", "Services"))
         form = draw.choice(("Oy", "Ltd", "LLC"))
@@ -246,13 +246,13 @@ def people_and_companies(draw: Draw, records: int) -> Iterator[Row]:
                     "address": _homes(draw)["street"]}  # fmt: skip
         for copy in range(draw.choice((1, 1, 2, 2, 3))):
             other = draw.worn(row, 0.08, 0.15, ("name",)) if copy else dict(row)
-            if copy and draw.chance(0.4):
+            if copy and draw.happens(0.4):
                 other["name"] = (
                     name.rsplit(" ", 1)[0].upper() if company else f"{family}, {given}".upper()
                 )
-            elif copy and draw.chance(0.3):
+            elif copy and draw.happens(0.3):
                 other["name"] = draw.slip(name)
-            if draw.chance(0.3):
+            if draw.happens(0.3):
                 other["born"] = None
             yield {**other, "cluster": str(entity)}
 
@@ -272,9 +272,9 @@ def hundreds_each(draw: Draw, records: int) -> Iterator[Row]:
             left -= 1
             name = draw.choice((f"{given} {middle}", f"{given} {middle[0]}.", given, given))
             yield {
-                "given": name, "family": draw.slip(family) if draw.chance(0.03) else family,
-                "town": draw.choice(towns) if draw.chance(0.9) else None,
-                "employer": draw.choice(works) if draw.chance(0.8) else None,
+                "given": name, "family": draw.slip(family) if draw.happens(0.03) else family,
+                "town": draw.choice(towns) if draw.happens(0.9) else None,
+                "employer": draw.choice(works) if draw.happens(0.8) else None,
                 "cluster": str(person),
             }  # fmt: skip
 
@@ -361,7 +361,7 @@ def nicknames(draw: Draw, records: int) -> Iterator[Row]:
         born = draw.date()
         for given, short in draw.sample(NICKNAMES, draw.choice((1, 1, 2, 3))):
             person += 1
-            born = born if draw.chance(0.03) else draw.date()
+            born = born if draw.happens(0.03) else draw.date()
             row: Row = {"family": family, "born": born, "street": home["street"],
                         "town": home["town"]}  # fmt: skip
             for _ in range(draw.choice((1, 1, 2))):
@@ -370,11 +370,11 @@ def nicknames(draw: Draw, records: int) -> Iterator[Row]:
 
 
 def near_namesakes(draw: Draw, records: int) -> Iterator[Row]:
-    """Households; in some, two whose names differ by a letter or two, born on one day, each with
+    """Households; in some, two with names a letter or two apart, born on one day, each with
     contacts of their own."""
     twins = ("Jani", "Joni"), ("Anna", "Anni"), ("Maria", "Marja"), ("Mika", "Mikko")
     for person, row in _households(draw, int(records / 1.5)):
-        if draw.chance(0.06):
+        if draw.happens(0.06):
             for number, given in enumerate(draw.choice(twins)):
                 contacts = {
                     "email": f"{given}.{row['family']}@example.fi".lower(),

@@ -313,8 +313,8 @@ def of_roles(roles: dict[str, str]) -> Configuration:
     columns = ", ".join(f'nullif(trim("{name}"::VARCHAR), \'\') AS "{name}"' for name in compared)
     blocking = [
         block_on(*pair)
-        for number, one in enumerate(strong)
-        for pair in ((one, other) for other in strong[number + 1 :])
+        for number, name in enumerate(strong)
+        for pair in ((name, other) for other in strong[number + 1 :])
     ]
     blocking += [block_on(name) for name in names if compared[name] == "full_name"]
     others = [name for name in strong if name not in names]
