@@ -89,10 +89,11 @@ def vouched_for(data_root: DataRoot) -> Iterator[Path]:
         depth = "*/*/*/*.parquet" if layer == "staged" else "*/*/*.*"
         yield from _visible((data_root.lake / layer).glob(depth))
     yield from _visible(data_root.lake.glob("*.parquet"))
-    yield from _visible((data_root.lake / "register").glob("*.*"))
+    for folder in ("register", "incremental"):
+        yield from _visible((data_root.lake / folder).glob("*.*"))
     yield from (path for path in (mart_path(data_root, mart) for mart in MARTS) if path.exists())
-    for folder in (data_root.requests, chain_heads.folder(data_root)):
-        yield from _visible(folder.glob("Q*.*"))
+    for own in (data_root.requests, chain_heads.folder(data_root)):
+        yield from _visible(own.glob("Q*.*"))
 
 
 def _visible(paths: Iterable[Path]) -> Iterator[Path]:

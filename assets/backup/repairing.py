@@ -99,7 +99,7 @@ def _action(data_root: DataRoot, damage: Damage, damaged: set[str]) -> str:
         return NOTHING
     if damage.layer == "refused":
         return READ
-    if damage.layer in ("register", "marts", "built") or (
+    if damage.layer in ("register", "incremental", "marts", "built") or (
         damage.layer == "lake" and name in _BUILT
     ):
         return BUILD

@@ -93,7 +93,7 @@ def _aggregate(
 
 VISITS = _aggregate(
     VisitsPerMonth, "month", ("channel", "device_type"), "visits", "visits",
-    "registrant_visits", "staged_visits",
+    "consented_visits", "staged_visits",
 )  # fmt: skip
 ATTENDANCE = _aggregate(
     EventAttendance, "ended_in", ("event", "status"), "participants", "participations",
@@ -124,7 +124,7 @@ def _visits(policy: Policy, today: date) -> str:
     return f"""SELECT date_trunc('month', {local_day(policy, "started_at")})::DATE AS month,
             channel, device_type
         FROM (
-            SELECT started_at, channel, device_type FROM registrant_visits
+            SELECT started_at, channel, device_type FROM consented_visits
             UNION ALL BY NAME
             SELECT arg_max(started_at, {version}) AS started_at,
                 arg_max(channel, {version}) AS channel,

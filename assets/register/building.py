@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
@@ -24,6 +25,7 @@ from assets.register import (
     build_state,
     choices,
     companies,
+    components,
     contradictions,
     corrections,
     eligibility,
@@ -31,11 +33,13 @@ from assets.register import (
     forecast_counts,
     holds,
     identity_events,
+    incremental,
     information_duty,
     interests,
     kept_ids,
     lasting_refusals,
     membership,
+    next_changes,
     pair_cache,
     post_towns,
     protected_identity,
@@ -76,6 +80,9 @@ class Built:
     delayed_changes: int = 0
     eligible: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    incremental: bool = False
+    touched_records: int = 0
+    missed: dict[str, int] = field(default_factory=dict)
 
     def timed(self, name: str, step: Callable[[], Result]) -> Result:
         """Run a step, and add its time to `seconds`."""
@@ -83,6 +90,14 @@ class Built:
         answer = step()
         self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
         return answer
+
+
+class _TouchedMoreError(Exception):
+    """Linkage has changed components that were not touched; the linkage still holds, if given."""
+
+    def __init__(self, linkage: Linkage | None) -> None:
+        super().__init__()
+        self.linkage = linkage
 
 
 WRITTEN: dict[str, type[TableModel]] = {
@@ -132,11 +147,15 @@ def build(data_root: DataRoot, today: date) -> Built:
     built = Built()
     staged_files.check(data_root)
     with connect(data_root) as connection:
-        resolve(data_root, connection, today, built)
-        built.conflicts = {
+        resolve(data_root, connection, today, built, incrementally=True)
+        full_on = incremental.full_on(data_root) if built.incremental else today
+        built.timed("components", lambda: _find_components(data_root, connection, built, today))
+        built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
+        built.conflicts = {attribute: [0, 0] for attribute in sorted(survivorship.PICKS)} | {
             attribute: [registrants, between]
             for attribute, registrants, between in connection.execute(
-                "SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute"
+                """SELECT attribute, count(*), count(*) FILTER (between_sources)
+                FROM conflicts GROUP BY attribute"""
             ).fetchall()
         }
         built.links |= {
@@ -145,17 +164,50 @@ def build(data_root: DataRoot, today: date) -> Built:
             "to_review": review.write_grey_pairs(data_root, connection),
         }
         kept_ids.write(data_root, connection)
-        built.timed("write", lambda: _write(data_root, connection, built))
         forecast = built.timed(
             "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
+        incremental.forget(data_root)
+        built.timed("write", lambda: _write(data_root, connection, built, today))
         built.delayed_changes = count(connection, "SELECT count(*) FROM delayed_changes")
     with writing(data_root.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(json.dumps({"as_of": str(today), **asdict(forecast)}))
     build_state.note_built(
         data_root, inputs=inputs(data_root, today), as_of=str(today), counts=asdict(built)
     )
+    if not built.missed:
+        incremental.note(data_root, today, full_on)
     return built
+
+
+def _find_components(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built, today: date
+) -> None:
+    """Make the components of what was resolved, for the next build, and put what was kept of the
+    others behind the rest."""
+    if not built.incremental:
+        components.tie_records(connection)
+    components.find(connection)
+    next_changes.find(connection, data_root.policy, today)
+    if built.incremental:
+        built.touched_records = count(connection, "SELECT count(*) FROM touched_records")
+        built.missed = incremental.complete(data_root, connection, _completed(data_root))
+        source_statements.make_staged(data_root, connection)
+
+
+def _completed(data_root: DataRoot) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """Relation -> file and columns of each table that has rows of components."""
+    models: dict[str, type[TableModel]] = {**WRITTEN, "admission": tables.Eligibility}
+    return {
+        relation: (data_root.register(table_name(model)), tuple(duckdb_types(model)))
+        for relation, model in models.items()
+        if relation in incremental.OF_NOBODY or "registrant_id" in duckdb_types(model)
+    }
+
+
+def table_files(data_root: DataRoot) -> list[Path]:
+    """Return the register's files that an incremental build goes on from."""
+    return [path for path, _ in _completed(data_root).values()]
 
 
 def _gather(
@@ -166,7 +218,6 @@ def _gather(
     built.timed("relationships", lambda: relationships.gather(connection))
     built.timed("relationships", lambda: companies.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
-    built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
     built.timed("survivorship", lambda: survivorship.pick(connection, policy))
     built.timed("survivorship", lambda: post_towns.complete(connection))
     built.timed("survivorship", lambda: protected_identity.name_first_delivery(connection))
@@ -195,8 +246,12 @@ def resolve(
     connection: duckdb.DuckDBPyConnection,
     today: date,
     built: Built | None = None,
+    *,
+    incrementally: bool = False,
 ) -> Built:
     """Gather statements, link in rounds until no registrant has expired, and gather what is left.
+
+    `incrementally`: of the touched components only, if there can be such a build.
 
     What is left is what the sweep will leave. Each round makes only what decides who leaves; those
     who have left are taken out of the relations that were made before the first round. Where
@@ -206,9 +261,20 @@ def resolve(
     built = built or Built()
     source_statements.make_staged(data_root, connection)
     holds.load(data_root, connection, today)
-    _resolve_once(data_root, connection, today, built)
-    while holds.widen(connection):
-        _resolve_once(data_root, connection, today, built)
+    files = table_files(data_root)
+    built.incremental = incrementally and built.timed(
+        "components", lambda: incremental.begin(data_root, connection, files, today)
+    )
+    linkage = None
+    some_left = True
+    while some_left:
+        try:
+            _resolve_once(data_root, connection, today, built, linkage)
+            some_left, linkage = holds.widen(connection), None
+        except _TouchedMoreError as error:
+            linkage = error.linkage
+            source_statements.make_staged(data_root, connection)
+            built.timed("components", lambda: incremental.touch_more(data_root, connection, today))
     built.expired = dict(
         connection.execute(
             "SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule"
@@ -218,17 +284,35 @@ def resolve(
 
 
 def _resolve_once(
-    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date, built: Built
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    today: date,
+    built: Built,
+    linked: Linkage | None,
 ) -> None:
-    built.timed("facts", lambda: source_statements.gather(data_root, connection, today))
+    """Resolve what is staged.
+
+    Raises:
+        _TouchedMoreError: In an incremental build, more components are touched.
+    """
+    built.timed(
+        "facts",
+        lambda: source_statements.gather(
+            data_root, connection, today, only_touched=built.incremental
+        ),
+    )
     built.timed(
         "source persons", lambda: membership.make_source_persons(data_root, connection, today)
     )
     built.timed("people", lambda: membership.make_people(connection))
-    linkage = built.timed("linkage", lambda: membership.prepare(data_root, connection))
+    if built.incremental:
+        components.tie_records(connection)
+        built.timed("people", lambda: incremental.add_people(data_root, connection))
+    linkage = linked or built.timed("linkage", lambda: membership.prepare(data_root, connection))
     some_left = True
     while some_left:
-        _link(connection, linkage, data_root.policy, today, built)
+        _link(data_root, connection, linkage, today, built, is_linked=linked is not None)
+        linked = None
         _gather(data_root, connection, today, built)
         built.timed("eligibility", lambda: _evaluate(connection, data_root.policy, today))
         some_left = built.timed(
@@ -239,22 +323,33 @@ def _resolve_once(
 
 
 def _link(
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     linkage: Linkage,
-    policy: Policy,
     today: date,
     built: Built,
+    *,
+    is_linked: bool,
 ) -> None:
-    """Link in rounds until no registrant's time is over."""
+    """Link in rounds until no registrant's time is over; `is_linked`: the first round is done."""
+    everybody = not count(connection, "SELECT count(*) FROM excluded_persons WHERE NOT by_cookie")
     some_left = True
     while some_left:
-        built.timed("linkage", lambda: membership.resolve(connection, linkage))
+        if not is_linked:
+            built.timed("linkage", linkage.link)
+        built.timed("linkage", lambda: membership.resolve(connection))
+        if built.incremental and incremental.have_others_changed(
+            connection, data_root.register("membership")
+        ):
+            # While nobody has been removed, the same people are linked again.
+            raise _TouchedMoreError(linkage if everybody else None)
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
         built.timed("survivorship", lambda: registrant_state.gather(connection))
         some_left = built.timed(
             "expiry",
-            lambda: expired_registrants.remove_expired(connection, policy, today),
+            lambda: expired_registrants.remove_expired(connection, data_root.policy, today),
         )
+        is_linked = everybody = False
 
 
 def inputs(data_root: DataRoot, today: date) -> str:
@@ -281,10 +376,13 @@ def still_up_to_date(data_root: DataRoot, today: date) -> None:
     For the sweep, which removes only what the register has left out.
     """
     build_state.change(data_root, inputs=inputs(data_root, today))
+    incremental.note_swept(data_root, table_files(data_root))
 
 
-def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
-    """Write every table."""
+def _write(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built, today: date
+) -> None:
+    """Write every table, and what the next build goes on from."""
     for relation, model in WRITTEN.items():
         distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
         _put(data_root, connection, built, model, f"SELECT {distinct} * FROM {relation}")
@@ -295,6 +393,7 @@ def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Bu
             FROM admission GROUP BY code ORDER BY code"""
         ).fetchall()
     )
+    incremental.write(data_root, connection, today)
     lasting_refusals.write(data_root, connection)
     expired_registrants.write_expired_cookies(data_root, connection)
     information_duty.forget_removed(data_root, connection)

@@ -388,7 +388,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "visit",
             visited,
             unless_on_hold(visits_are_over(policy, today), "website"),
-            "registrant_visits",
+            "consented_visits",
         ),
         clock(
             "cookie",

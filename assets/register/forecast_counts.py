@@ -180,16 +180,11 @@ def _proofs(policy: Policy) -> Iterator[tuple[str, str]]:
     if policy.rule("consent_proofs")[1].effect == "segregate":
         yield (
             "marketing_choice",
-            _by_month(
-                "*",
-                f"""(SELECT {rule}, {due(policy, "consent_proofs", "started")} AS due,
+            f"""SELECT rule, date_trunc('month', due)::DATE AS month, sum(proofs)::BIGINT
+            FROM (SELECT {rule}, proofs, {due(policy, "consent_proofs", "started")} AS due,
                     registrant_clocks.due AS left_on
-                FROM statements_marketing_choices
-                JOIN membership USING (person_key)
-                JOIN registrant_clocks USING (registrant_id)
-                WHERE choice IN ('granted', 'withdrawn'))
-                WHERE due > left_on""",
-            ),
+                FROM provable_consents JOIN registrant_clocks USING (registrant_id))
+            WHERE due > left_on GROUP BY ALL""",
         )
 
 

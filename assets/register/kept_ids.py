@@ -86,7 +86,7 @@ def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(BEFORE_ERASURE.create_empty())
-    if erasing := _erasing(data_root):
+    if erased := erasing(data_root):
         connection.execute(
             f"""INSERT INTO before_erasure
             WITH old AS ({LAST_MEMBERSHIP.rows(data_root)})
@@ -98,11 +98,11 @@ def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnect
                 = coalesce(renamed_persons.current_key, old.person_key)
             WHERE EXISTS (FROM old WHERE list_contains($1::VARCHAR[], registrant_id))
                 AND NOT list_contains($1::VARCHAR[], registrant_id)""",
-            [erasing],
+            [erased],
         )
 
 
-def _erasing(data_root: DataRoot) -> list[str]:
+def erasing(data_root: DataRoot) -> list[str]:
     """Return the ids of the registrants who are being erased."""
     ids = [
         request.request_id

@@ -243,9 +243,8 @@ def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Linka
     return Linkage(connection)
 
 
-def resolve(connection: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
-    """Link, and make `membership`: a row per source person."""
-    linkage.link()
+def resolve(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `membership` of the clusters of the last round of linkage: a row per source person."""
     _number(connection)
     if kept_ids.find(connection, REGISTRANT_ID):
         _number(connection)

@@ -16,6 +16,7 @@ from assets.register import (
     choices,
     clocks,
     companies,
+    components,
     contradictions,
     corrected_codes,
     corrections,
@@ -25,6 +26,7 @@ from assets.register import (
     entity_resolution,
     expired_registrants,
     holds,
+    incremental,
     interests,
     kept_ids,
     lasting_refusals,
@@ -32,6 +34,7 @@ from assets.register import (
     linkage_configuration,
     linkage_round,
     membership,
+    next_changes,
     no_purpose,
     pair_cache,
     post_towns,
@@ -75,6 +78,7 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
     "relationships": (relationships, companies, aggregates),
     "survivorship": (registrant_state, survivorship, post_towns, corrections, contradictions),
     "choices and eligibility": (choices, visit_consents, interests, eligibility),
+    "incremental builds": (components, next_changes, incremental),
 }
 """Stage of a build -> the modules that declare its relations."""
 INPUTS, TABLES = "staged layer", "register tables"

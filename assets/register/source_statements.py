@@ -34,6 +34,7 @@ from assets.register import (
     corrected_codes,
     current_statements,
     expired_registrants,
+    incremental,
     lasting_refusals,
     protected_identity,
     statutory_segregation,
@@ -152,16 +153,24 @@ CODE_CLAIMS = Relation(
 )
 
 
-def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make every relation of this module, and those of `current_statements`.
+def gather(
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    today: date,
+    *,
+    only_touched: bool = False,
+) -> None:
+    """Make every relation of this module, and those of `current_statements`; `only_touched`: of the
+    records of an incremental build (`incremental.begin`).
 
     A view `statements_<table>` of each canonical table has the rows that count, each with
     `statement` (its place in the order of statements) and `person_key`; `current_names`,
     `current_addresses`, `current_contact_points` and `current_persons` are folded from them.
     """
     make_staged(data_root, connection)
+    if only_touched:
+        incremental.restrict(connection)
     _delivery_ledger(data_root, connection)
-    create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
     _latest_records(connection)
     corrected_codes.follow(connection, data_root.policy)
     expired_registrants.load_expired_cookies(data_root, connection)
@@ -187,11 +196,12 @@ def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: da
 
 
 def make_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the views of everything staged, and the macros that statements need."""
+    """Make the views of everything staged and in quarantine, and the macros of statements."""
     statement_macros.create(connection)
     staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in staged:
         create_staged_view(data_root, connection, model)
+    create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
 
 
 def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:

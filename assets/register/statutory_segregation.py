@@ -42,6 +42,13 @@ SEGREGATED_CONSENTS = Relation.of(
 SEGREGATED_ORDERS = Relation.of(
     SegregatedOrders, reads=("registrant_orders",), scope=Scope.COMPONENT
 )
+PROVABLE_CONSENTS = Relation(
+    name="provable_consents",
+    summary="How many proofs of consent a registrant would leave behind, for the forecast.",
+    columns={"registrant_id": "VARCHAR", "proofs": "BIGINT"},
+    reads=("statements_marketing_choices", "membership"),
+    scope=Scope.COMPONENT,
+)
 
 
 def load_consent_proofs(
@@ -84,7 +91,8 @@ def keep_proofs(connection: duckdb.DuckDBPyConnection, policy: Policy, today: da
 
 
 def set_apart(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
-    """Move orders without a registrant to `segregated_orders`; make `segregated_consents`."""
+    """Move orders without a registrant to `segregated_orders`; make `segregated_consents` and
+    `provable_consents`."""
     until, rule = accounts_hold(policy, "ordered_at")
     connection.execute(
         SEGREGATED_ORDERS.create_table(
@@ -95,6 +103,13 @@ def set_apart(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     )
     connection.execute("DELETE FROM registrant_orders WHERE registrant_id IS NULL")
     connection.execute(SEGREGATED_CONSENTS.create_table("SELECT DISTINCT * FROM consent_proofs"))
+    connection.execute(
+        PROVABLE_CONSENTS.create_table(
+            """SELECT registrant_id, count(*) AS proofs
+            FROM statements_marketing_choices JOIN membership USING (person_key)
+            WHERE choice IN ('granted', 'withdrawn') GROUP BY registrant_id"""
+        )
+    )
 
 
 def _keeps_proofs(policy: Policy) -> bool:

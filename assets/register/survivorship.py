@@ -197,8 +197,8 @@ PICKED_PROVENANCE = Relation(
 )
 CONFLICTS = Relation(
     name="conflicts",
-    summary="Of how many registrants an attribute has several values in force.",
-    columns={"attribute": "VARCHAR", "registrants": "BIGINT", "between_sources": "BIGINT"},
+    summary="The registrants of whom an attribute has several values in force.",
+    columns={"attribute": "VARCHAR", "registrant_id": "VARCHAR", "between_sources": "BOOLEAN"},
     reads=(
         "current_names",
         "current_persons",
@@ -207,8 +207,7 @@ CONFLICTS = Relation(
         "statements_company_contacts",
         "membership",
     ),
-    scope=Scope.GLOBAL,
-    merge="The counts of the shards are added.",
+    scope=Scope.COMPONENT,
 )
 NAME_HISTORY = Relation(
     name="name_history",
@@ -312,21 +311,21 @@ def _conflicts(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _conflicting(attribute: str) -> str:
-    """SQL: the counts of registrants with several values of one attribute."""
+    """SQL: the registrants with several values of one attribute."""
     chosen = PICKS[attribute]
     values = ", ".join(chosen.columns.values())
     newest = "AND newest = 1" if chosen.dated else ""
     kind = ", kind" if attribute == "address" else ""
-    return f"""SELECT '{attribute}' AS attribute,
-            count(DISTINCT registrant_id) AS registrants,
-            count(DISTINCT registrant_id) FILTER (between_sources) AS between_sources
+    return f"""SELECT '{attribute}' AS attribute, registrant_id,
+            bool_or(between_sources) AS between_sources
         FROM (
             SELECT registrant_id, min(source) <> max(source) AS between_sources
             FROM (
                 SELECT person_key, source{kind}, lower(concat_ws('|', {values})) AS content
                 FROM {chosen.relation} WHERE {chosen.condition} {newest})
             JOIN membership USING (person_key)
-            GROUP BY registrant_id{kind} HAVING min(content) <> max(content))"""
+            GROUP BY registrant_id{kind} HAVING min(content) <> max(content))
+        GROUP BY registrant_id"""
 
 
 def _histories(connection: duckdb.DuckDBPyConnection) -> None:

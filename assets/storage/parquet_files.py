@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import name as quoted
 from assets.storage.recorded_files import writing
-from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 
 ROW_GROUP = 122_880
 
@@ -75,14 +76,18 @@ def create_view(
     """Create the view `name` over the lake's files of `model`.
 
     It has the model's columns, and source, day and delivery_id from the path of each file. Without
-    a file it is an empty table of the same shape, so that the SQL that reads it need not care.
+    a file it has the same shape and no row, so that the SQL that reads it need not care.
     """
     paths = list(files)
     if not paths:
-        from_path = "source VARCHAR, day DATE, delivery_id VARCHAR"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}, {from_path})"
-        )
+        columns = {
+            **duckdb_types(model),
+            "source": "VARCHAR",
+            "day": "DATE",
+            "delivery_id": "VARCHAR",
+        }
+        empty = ", ".join(f"NULL::{kind} AS {quoted(column)}" for column, kind in columns.items())
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {empty} WHERE false")
         return
     parts = f"string_split(substr(filename, {len(str(data_root.lake)) + 2}), '/')"
     is_staged = paths[0].is_relative_to(data_root.lake / "staged")

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare every pair of records again, and report what that changed.",
 )
+@click.option("--rebuild", is_flag=True, help="Make every registrant again, not what news touches.")
 @MACHINE
-def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
+def refresh(
+    day: datetime | None, as_of: datetime | None, *, relink: bool, rebuild: bool, machine: bool
+) -> None:
     """Ingest what has been delivered, build the register, publish the marts."""
     from assets.storage.data_root import DataRoot
     from pipelines.writer_lock import data_root_path, writer
@@ -45,9 +48,9 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
     if as_of is None:
         warn_of_the_clock(data_root, today)
     started = time.monotonic()
-    if relink:
+    if relink or rebuild:
         with writer(data_root):
-            forget_links(data_root)
+            forget_build(data_root, links=relink)
     refused = run_refresh(data_root, today, {str(day.date())} if day else None)
     report(data_root, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
     if refused:
@@ -79,7 +82,7 @@ def run(context: click.Context, registrants: int) -> None:
         context.invoke(
             sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False
         )
-    context.invoke(refresh, day=None, as_of=None, relink=False, machine=False)
+    context.invoke(refresh, day=None, as_of=None, relink=False, rebuild=False, machine=False)
     failed = sum(entry.quarantined for entry in deliveries.ledger(data_root))
     name = command_name()
     click.echo(
@@ -154,13 +157,15 @@ def warn_of_the_clock(data_root: DataRoot, today: date) -> None:
         )
 
 
-def forget_links(data_root: DataRoot) -> None:
-    """Make the next build link everything again. Call under the writer lock."""
-    from assets.register import pair_cache
+def forget_build(data_root: DataRoot, *, links: bool) -> None:
+    """Let the next build make everything again, `links` too. Call under the writer lock."""
+    from assets.register import incremental, pair_cache
     from assets.register.build_state import STATE
     from assets.storage.recorded_files import remove
 
-    pair_cache.forget(data_root)
+    if links:
+        pair_cache.forget(data_root)
+    incremental.forget(data_root)
     remove(data_root.lake / "register" / STATE)
 
 

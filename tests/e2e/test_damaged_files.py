@@ -49,6 +49,7 @@ KINDS = {
     "quarantine": "lake/quarantine/*/*/*.parquet",
     "ledger": "lake/deliveries/*/*/*.json",
     "register": "lake/register/*",
+    "incremental": "lake/incremental/*",
     "what the register keeps": "lake/*.parquet",
     "note of a refused delivery": "lake/refused/*.json",
     "watermark": "lake/fetched/*.json",
@@ -112,7 +113,8 @@ def data_root(whole: DataRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def rows(root: Path) -> dict[str, Any]:
     """The rows of every table of lake and marts, and the bytes of all else that is not a record.
 
-    But the pair cache: what it has of pairs that are compared no more depends on the builds before.
+    But the pair cache and the components: what they have of pairs that are compared no more, and of
+    records that have been swept, depends on the builds before.
     """
     read: dict[str, Any] = {}
     for folder in ("lake", "marts", "requests", "secrets"):
@@ -120,7 +122,7 @@ def rows(root: Path) -> dict[str, Any]:
             name = str(path.relative_to(root))
             if not path.is_file() or path.name == SUMS or path.name.startswith("built.json"):
                 continue
-            if path.name == pair_cache.COMPARED:
+            if path.name in (pair_cache.COMPARED, "next_changes.parquet"):
                 continue
             if path.suffix == ".parquet":
                 read[name] = parquet_rows(path)
