@@ -10,6 +10,8 @@ number, so that nothing here is a value.
 
 from __future__ import annotations
 
+import os
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -38,6 +40,11 @@ _TYING = (
     "business_id",
 )
 _PLAIN = {"subject": "substr(subject, strpos(subject, ':') + 1)"}
+
+
+def are_found() -> bool:
+    """Return whether builds find components, and are incremental where they can be."""
+    return os.environ.get("REGISTER_INCREMENTAL") == "1"
 
 
 def _ties() -> dict[str, list[str]]:

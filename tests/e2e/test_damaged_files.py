@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,8 +84,18 @@ DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def incrementally() -> Iterator[None]:
+    """Builds keep what incremental ones go on from."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("REGISTER_INCREMENTAL", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
-def whole(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+def whole(
+    incrementally: None, known_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> DataRoot:
     """A refreshed data root with an erasure, an open request, and a backup."""
     data_root = DataRoot(copied(known_root, tmp_path_factory.mktemp("whole") / "data"))
     erased(data_root)

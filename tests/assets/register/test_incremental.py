@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -41,8 +41,16 @@ NUMBERS = ("1", "2", "3", "4", "5", "6")
 CODES = {number: code(f"0101{number}0-90{number}") for number in NUMBERS}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def incrementally() -> Iterator[None]:
+    """Builds keep what incremental ones go on from."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("REGISTER_INCREMENTAL", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(incrementally: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records of all ages, and a few contacts; built, and swept."""
 
     def make(folder: Path) -> None:

@@ -35,8 +35,16 @@ OTHER = "880009990000"
 NOT_IN_EVERY_BUILD = {"inherited_ids", "changed_seeds", "everybody_staged", "new_records"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def incrementally() -> Iterator[None]:
+    """Builds keep what incremental ones go on from."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("REGISTER_INCREMENTAL", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
+def recorded(incrementally: None, tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     """The statements of builds with corrections, decisions, expiry and a silent register."""
     data_root = DataRoot(tmp_path_factory.mktemp("relations") / "data")
     data_root.create()
