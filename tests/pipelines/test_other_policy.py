@@ -19,6 +19,14 @@ from schemas.policy.loader import POLICY_FILE, load_policy, policy_file
 from tests.support.commands import ended as end_of
 from tests.support.commands import register, start
 
+# As deploy/dagster.yaml: what steps print is not stored.
+NOTHING_PRINTED = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
@@ -143,7 +151,7 @@ class TestRuns:
         DataRoot(tmp_path / "data").create()
         definitions = build_definitions()
         job = definitions.resolve_implicit_global_asset_job_def()
-        with dg.instance_for_test() as instance:
+        with dg.instance_for_test(overrides=NOTHING_PRINTED) as instance:
             done = job.execute_in_process(
                 instance=instance, asset_selection=[dg.AssetKey(list(asset))]
             )

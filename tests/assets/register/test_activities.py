@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from assets.marts import building as marts
-from assets.register import aggregates, building, clocks, relationships, source_statements
+from assets.register import aggregates, building, clocks, source_statements, visit_consents
 from assets.retention import overdue_check, sweep
 from assets.storage.data_root import DataRoot
 from assets.storage.sessions import connect
@@ -260,7 +260,7 @@ def test_a_months_attendance_is_merged_when_its_participations_are_over(
 ) -> None:
     with connect(built) as connection:
         source_statements.make_staged(built, connection)
-        connection.execute(relationships.REGISTRANT_VISITS.create_empty())
+        connection.execute(visit_consents.CONSENTED_VISITS.create_empty())
         aggregates.gather(built, connection, date(2028, 12, 1))
         counted = connection.execute(
             "SELECT event, status, participants, closed FROM event_attendance ORDER BY ended_in"

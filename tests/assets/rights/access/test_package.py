@@ -169,7 +169,11 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.doing += [
-            name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "action")
+            name
+            for name, value in attrs
+            if name.startswith("on")
+            or name in ("src", "action")
+            or (name == "href" and not str(value).startswith("#"))
         ]
 
 
