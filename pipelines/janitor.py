@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import String, create_engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection, Engine, Inspector
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -181,7 +183,8 @@ def _sweep_file(path: Path, expired: _Expired) -> Counter[str]:
 def _sweep_server(instance: dg.DagsterInstance, expired: _Expired) -> Counter[str]:
     """Delete expired rows from a database server's tables, and write all without free space.
 
-    Its log of changes (pg_wal) and its backups are its administrator's.
+    PostgreSQL keeps frequent values of a column for its planner, beside the table: those of texts are
+    removed, and not kept any more. Its log of changes (pg_wal) and its backups are its administrator's.
     """
     done: Counter[str] = Counter()
     for name, storage in (
@@ -198,10 +201,30 @@ def _sweep_server(instance: dg.DagsterInstance, expired: _Expired) -> Counter[st
                 expired,
                 name,
                 ("SET lock_timeout = '5s'",),
-                lambda tables: tuple(f"VACUUM FULL {table}" for table in tables),
+                partial(_rewriting, inspect(engine)),
             )
         done.update(swept)
     return done
+
+
+def _rewriting(columns: Inspector, tables: Iterable[str]) -> list[str]:
+    """Return the statements of PostgreSQL that leave nothing of deleted rows of the tables."""
+    present = sorted(tables)
+    texts = [
+        (table, column["name"], column["type"].compile(postgresql.dialect()))
+        for table in present
+        for column in columns.get_columns(table)
+        if isinstance(column["type"], String)
+    ]
+    return [
+        # A change of type removes what is kept of a column's values, even to the type that it has.
+        *(
+            f"ALTER TABLE {table} ALTER COLUMN {name} SET STATISTICS 0, "
+            f"ALTER COLUMN {name} TYPE {kind}"
+            for table, name, kind in texts
+        ),
+        *(f"VACUUM FULL {table}" for table in (*present, "pg_statistic")),
+    ]
 
 
 def _sweep(
