@@ -183,8 +183,9 @@ def _sweep_file(path: Path, expired: _Expired) -> Counter[str]:
 def _sweep_server(instance: dg.DagsterInstance, expired: _Expired) -> Counter[str]:
     """Delete expired rows from a database server's tables, and write all without free space.
 
-    PostgreSQL keeps frequent values of a column for its planner, beside the table: those of texts are
-    removed, and not kept any more. Its log of changes (pg_wal) and its backups are its administrator's.
+    PostgreSQL keeps frequent values of a column for its planner, beside the table: those of texts
+    are removed, and not kept any more. Its log of changes (pg_wal) and its backups are its
+    administrator's.
     """
     done: Counter[str] = Counter()
     for name, storage in (
@@ -210,8 +211,9 @@ def _sweep_server(instance: dg.DagsterInstance, expired: _Expired) -> Counter[st
 def _rewriting(columns: Inspector, tables: Iterable[str]) -> list[str]:
     """Return the statements of PostgreSQL that leave nothing of deleted rows of the tables."""
     present = sorted(tables)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     texts = [
-        (table, column["name"], column["type"].compile(postgresql.dialect()))
+        (table, column["name"], column["type"].compile(dialect))
         for table in present
         for column in columns.get_columns(table)
         if isinstance(column["type"], String)
