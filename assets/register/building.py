@@ -147,7 +147,7 @@ def build(data_root: DataRoot, today: date) -> Built:
     built = Built()
     staged_files.check(data_root)
     with connect(data_root) as connection:
-        resolve(data_root, connection, today, built, incrementally=components.are_found())
+        resolve(data_root, connection, today, built, incrementally=components.is_enabled())
         full_on = incremental.full_on(data_root) if built.incremental else today
         built.timed("components", lambda: _find_components(data_root, connection, built, today))
         built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
@@ -175,7 +175,7 @@ def build(data_root: DataRoot, today: date) -> Built:
     build_state.note_built(
         data_root, inputs=inputs(data_root, today), as_of=str(today), counts=asdict(built)
     )
-    if components.are_found() and not built.missed:
+    if components.is_enabled() and not built.missed:
         incremental.note(data_root, today, full_on)
     return built
 
@@ -185,7 +185,7 @@ def _find_components(
 ) -> None:
     """Make the components of what was resolved, for the next build, and put what was kept of the
     others behind the rest."""
-    if not components.are_found():
+    if not components.is_enabled():
         return
     if not built.incremental:
         components.tie_records(connection)
@@ -395,7 +395,7 @@ def _write(
             FROM admission GROUP BY code ORDER BY code"""
         ).fetchall()
     )
-    if components.are_found():
+    if components.is_enabled():
         incremental.write(data_root, connection, today)
     lasting_refusals.write(data_root, connection)
     expired_registrants.write_expired_cookies(data_root, connection)

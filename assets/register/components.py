@@ -42,8 +42,8 @@ _TYING = (
 _PLAIN = {"subject": "substr(subject, strpos(subject, ':') + 1)"}
 
 
-def are_found() -> bool:
-    """Return whether builds find components, and are incremental where they can be."""
+def is_enabled() -> bool:
+    """Return whether builds name components, so that the next one can be incremental."""
     return os.environ.get("REGISTER_INCREMENTAL") == "1"
 
 

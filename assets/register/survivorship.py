@@ -197,7 +197,7 @@ PICKED_PROVENANCE = Relation(
 )
 CONFLICTS = Relation(
     name="conflicts",
-    summary="The registrants of whom an attribute has several values in force.",
+    summary="The attributes of a registrant that have several values in force.",
     columns={"attribute": "VARCHAR", "registrant_id": "VARCHAR", "between_sources": "BOOLEAN"},
     reads=(
         "current_names",

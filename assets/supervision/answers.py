@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 NO_EVIDENCE = "no evidence"
@@ -47,12 +46,3 @@ class Answer:
 def counted(values: Sequence[str]) -> dict[str, int]:
     """Return how often each value occurs, by value."""
     return {value: values.count(value) for value in sorted({*values})}
-
-
-def spread(days: Sequence[int]) -> dict[str, int]:
-    """Return median, 95th percentile and maximum of durations in days; nearest rank."""
-    if not days:
-        return {}
-    ordered = sorted(days)
-    rank = {"median_days": 0.5, "p95_days": 0.95, "longest_days": 1.0}
-    return {name: ordered[ceil(share * len(ordered)) - 1] for name, share in rank.items()}

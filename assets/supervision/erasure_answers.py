@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from statistics import median
 from typing import Any
 
 from assets.erasure.proof import certificate_checks, certificates
 from assets.ingest import suppression
-from assets.requests import ledger, notice_ledger
+from assets.requests import ledger, notice_ledger, service_level
 from assets.requests.ledger import Request
 from assets.storage import backup_generations
 from assets.storage.data_root import DataRoot
-from assets.supervision.answers import Answer, counted, spread
+from assets.supervision.answers import Answer, counted
 from schemas.requests import GROUNDS, NOBODY_FOUND
 
 LEDGER = "requests/Q*.json (`register request list`)"
@@ -90,22 +91,20 @@ def _outcomes(requests: list[Request]) -> Answer:
 
 
 def _durations(data_root: DataRoot, requests: list[Request], today: date) -> Answer:
-    days, late = [], 0
+    late = 0
     for request in requests:
-        received = request.received_on(data_root)
         ended = (
             datetime.fromisoformat(request.closed_at).astimezone(data_root.policy.zone).date()
             if request.closed_at
-            else None
+            else today
         )
-        if ended:
-            days.append((ended - received).days)
-        late += (ended or today) > request.due_on(data_root)
+        late += ended > request.due_on(data_root)
     extended = [request.extension.get("reason", "") for request in requests if request.extension]
-    figures = {**spread(days), "late": late, "extended": counted(extended)}
+    carried_out = service_level.of_erasures(requests).as_numbers()
+    figures = {**carried_out, "late": late, "extended": counted(extended)}
     return Answer(
         "E3",
-        "How long does it take from receipt to the end, how many were late, how many extended?",
+        "How long does it take from receipt to proof, how many were late, how many extended?",
         f"{late} after the day by which they must be answered; {len(extended)} extended",
         (LEDGER, "docs/law.md: GDPR 12(3)"),
         figures,
@@ -198,7 +197,10 @@ def _recipients(data_root: DataRoot, requests: list[Request]) -> Answer:
         "Do you notify recipients of the erasure (Art. 19), and do they confirm?",
         f"{len(notices)} notices, {len(days)} acknowledged",
         ("requests/notices/ (`register notices list`)", "docs/decisions/recipients.md"),
-        {"by_state": counted([notice.state for notice in notices]), **spread(days)},
+        {
+            "by_state": counted([notice.state for notice in notices]),
+            "median_days": median(days) if days else None,
+        },
     )
 
 

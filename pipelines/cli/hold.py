@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from assets.storage.actor import operating_system_user
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -60,6 +59,7 @@ def add(
     from assets.requests import holds
     from assets.requests.ledger import RequestError
     from assets.rights import holding, lookup
+    from assets.storage.actor import operating_system_user
 
     if bool(registrant_id) == any(given.values()):
         raise click.UsageError("give a REGISTRANT_ID, or identifiers such as --customer-number")
@@ -145,6 +145,7 @@ def without_keys(names: Sequence[str]) -> str:
 def end(hold_id: str, machine: bool) -> None:
     """End a hold now. What was due goes with the next refresh; who ended it stays on record."""
     from assets.requests import holds
+    from assets.storage.actor import operating_system_user
 
     data_root = existing_data_root()
     try:

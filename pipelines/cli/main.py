@@ -15,7 +15,6 @@ from typing import IO, Any, NoReturn, cast
 
 import click
 
-from assets.storage.guide import with_place
 from assets.storage.safe_errors import describe, interruption
 from pipelines.log_lines import is_json, log
 
@@ -93,6 +92,8 @@ class CommandError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         prefix = "" if is_json() else "register: "
+        from assets.storage.guide import with_place
+
         log(prefix + with_place(self.format_message()), "error")
 
 

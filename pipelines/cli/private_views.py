@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.actor import operating_system_user
-
 if TYPE_CHECKING:
     from assets.storage.data_root import DataRoot
 
@@ -24,6 +22,8 @@ def record_view(data_root: DataRoot, ids: Iterable[str]) -> None:
     Args:
         ids: Of what is shown: requests, deliveries and records, never a value.
     """
+    from assets.storage.actor import operating_system_user
+
     line = {
         "at": datetime.now(data_root.policy.zone).isoformat(timespec="seconds"),
         "actor": operating_system_user(),

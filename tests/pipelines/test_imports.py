@@ -102,8 +102,6 @@ def test_no_help_imports_the_heavy_libraries(tmp_path: Path) -> None:
     assert HEAVY & set(modules) == set()
     assert [name for name in modules if name.startswith("assets.")] == [
         "assets.storage",
-        "assets.storage.actor",
-        "assets.storage.guide",
         "assets.storage.safe_errors",
     ]
     assert len(modules) < 250

@@ -47,13 +47,14 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
             findings.append(Finding(code, "certificates", 1, path.stem))
         else:
             intact.append(document)
+    logged = _logged(data_root)
     return sorted(
         {
             *findings,
             *_check_order(intact, {finding.request_id for finding in findings}),
             *_check_end(data_root, intact),
-            *_check_heads(data_root, intact, elsewhere or {}),
-            *([] if findings else _check_receipts(data_root, intact)),
+            *_check_heads(data_root, intact, logged, elsewhere or {}),
+            *([] if findings else _check_receipts(data_root, intact, logged or [])),
             *_check_requests(data_root),
             *_check_suppressions(data_root),
             *_check_strangers(data_root),
@@ -62,15 +63,27 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
     )
 
 
+def _logged(data_root: DataRoot) -> list[Head] | None:
+    """Return the heads in the log; None if it is not what was written."""
+    try:
+        return chain_heads.read(data_root)
+    except NotCanonicalError:
+        return None
+
+
 def _check_heads(
-    data_root: DataRoot, intact: list[dict[str, Any]], elsewhere: Mapping[str, Head]
+    data_root: DataRoot,
+    intact: list[dict[str, Any]],
+    logged: list[Head] | None,
+    elsewhere: Mapping[str, Head],
 ) -> list[Finding]:
     """Compare the certificates with the log of heads, and both with the copies of the last head."""
     hashes = {document["certificate"]["sequence"]: str(document["hash"]) for document in intact}
     try:
-        logged = chain_heads.read(data_root)
         backed_up = chain_heads.copied(data_root, data_root.root / "backups")
     except NotCanonicalError:
+        logged = None
+    if logged is None:
         return [Finding("CERT-HEADS", "certificates", 1)]
     findings = []
     if [head.sequence for head in logged] != list(range(1, len(logged) + 1)):
@@ -99,13 +112,11 @@ def _check_heads(
     return findings
 
 
-def _check_receipts(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Finding]:
+def _check_receipts(
+    data_root: DataRoot, intact: list[dict[str, Any]], logged: list[Head]
+) -> list[Finding]:
     """Compare receipts, and the roots in the log, with the tree over all certificates."""
     documents = sorted(intact, key=lambda document: int(document["certificate"]["sequence"]))
-    try:
-        logged = chain_heads.read(data_root)
-    except NotCanonicalError:
-        return []  # named by `_check_heads`
     tree = list(merkle_tree.roots(map(receipts.leaf, documents)))
     roots = [root.hex() for root in tree]
     timestamped = [path for path in folder(data_root).glob("tree-*") if NAME.fullmatch(path.name)]

@@ -1,5 +1,6 @@
 """Check certificates of erasure without the register: this one file needs Python 3.10 or later and
-the package `cryptography`, no secret, and nothing else of the software that issued them.
+the package `cryptography`, no secret, and nothing else of the software that issued them: it shares
+no code with it, so that a fault there is not repeated here.
 
     python verify_certificates.py Q20261130-abcd.json      one, with its receipt beside it
     python verify_certificates.py FOLDER                   a whole chain, with its log of heads

@@ -119,7 +119,7 @@ def test_closing_many_syncs_a_bounded_number_of_files_for_each(
     closing = erasing.close(known_data_root, ids, NOW)
     assert (len(closing.certificates), closing.unproven) == (MANY + 1, [])
     # A certificate with two pages and its receipt, the request's file, and its key.
-    assert work["synced"] < 6 * (MANY + 1) + 50
+    assert work["synced"] < 6 * (MANY + 1) + 40
     assert certificate_checks.check(known_data_root) == []
     assert [
         request_id

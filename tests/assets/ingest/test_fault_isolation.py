@@ -75,9 +75,7 @@ def table(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.replace("LAKE", str(data_root.lake))).fetchall()
 
 
-ORDERS_IN_THE_LAKE = (
-    "SELECT * EXCLUDE (record_no) FROM 'LAKE/staged/crm/*/*/orders.parquet' ORDER BY ALL"
-)
+ORDERS_IN_THE_LAKE = "SELECT * EXCLUDE (record_no) FROM 'LAKE/staged/crm/*/*/orders.parquet'"
 QUARANTINE = (
     "SELECT record_no, code, scope, in_table, place, person_key FROM "
     "'LAKE/quarantine/crm/*/*.parquet' ORDER BY ALL"

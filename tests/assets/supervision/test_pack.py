@@ -45,7 +45,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     for request, ended in ((first, 28), (second, 10), (old, 400)):
         done = replace(request, verification=verified)
         ledger.close(data_root, done, noon - timedelta(days=ended), "granted")
-    ledger.close(data_root, refused, noon, why="REQ-LEGAL-CLAIMS")
+    ledger.close(data_root, refused, noon, "refused", why="REQ-LEGAL-CLAIMS")
     certified(data_root, first.request_id)
     return data_root
 
@@ -80,9 +80,9 @@ def test_requests_of_the_period_are_counted_by_channel_and_outcome(
 
 def test_durations_and_late_requests_are_those_of_the_ledger(answers: dict[str, Answer]) -> None:
     assert figures(answers, "E3") == {
-        "median_days": 10,
-        "p95_days": 10,
-        "longest_days": 10,
+        "erasures": 2,
+        "median_days": 6.0,
+        "days_of_95_percent": 10.0,
         "late": 1,
         "extended": {},
     }

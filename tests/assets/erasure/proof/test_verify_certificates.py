@@ -139,7 +139,7 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
     ),
     "a step of a receipt is changed": lambda folder: changed(
         folder / "Q3.receipt",
-        lambda receipt: receipt.update(path=["0" * 64, *receipt["path"][1:]]),  # type: ignore[index]
+        lambda receipt: receipt.update(path=["0" * 64, *list(receipt["path"])[1:]]),  # type: ignore
     ),
     "a receipt is of another size": lambda folder: changed(
         folder / "Q3.receipt", lambda receipt: receipt.update(size=7)

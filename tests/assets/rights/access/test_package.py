@@ -165,15 +165,15 @@ class Tags(HTMLParser):
         super().__init__()
         self.names: set[str] = set()
         self.doing: list[str] = []
+        self.links: set[str | None] = set()
+        self.places: set[str | None] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
+        self.links |= {value for name, value in attrs if name == "href"}
+        self.places |= {f"#{value}" for name, value in attrs if name == "id"}
         self.doing += [
-            name
-            for name, value in attrs
-            if name.startswith("on")
-            or name in ("src", "action")
-            or (name == "href" and not str(value).startswith("#"))
+            name for name, _ in attrs if name.startswith("on") or name in ("src", "action")
         ]
 
 
@@ -199,6 +199,7 @@ def test_the_page_obeys_no_value(tmp_path: Path) -> None:
     tags.feed(page.html(load_policy(), gathered, "en", NOW).decode())
     assert not tags.names & {"script", "img", "iframe", "object", "link", "form"}
     assert tags.doing == []
+    assert tags.links <= tags.places, "a link leads out of the page"
 
 
 def test_the_same_input_gives_the_same_bytes(
