@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.storage.guide import place
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
@@ -73,6 +72,7 @@ def run(context: click.Context, registrants: int) -> None:
     """Write sample deliveries if there is no data yet, refresh, and print what to do next."""
     from assets.ingest import deliveries
     from assets.storage.data_root import DataRoot
+    from assets.storage.guide import place
     from pipelines.cli.sample import sample
     from pipelines.days import waiting_days
     from pipelines.writer_lock import data_root_path
